@@ -1,0 +1,1 @@
+"""Pure rules that decide when new risk may be taken."""

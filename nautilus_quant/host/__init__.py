@@ -1,0 +1,1 @@
+"""What stands between NautilusTrader and our rules: kernel, order gateway, messages, state."""
