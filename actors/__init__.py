@@ -1,0 +1,1 @@
+"""Actors: thin shells around the rules, importable as `nautilus_quant.actors`."""

@@ -1,0 +1,1 @@
+"""Strategies: thin shells around the rules, importable as `nautilus_quant.strategies`."""
