@@ -1,0 +1,252 @@
+"""Translate NautilusTrader's orders into intents: what of an order closes a position, what opens risk."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from nautilus_trader.model.enums import ContingencyType, OmsType, OrderSide, OrderType
+from nautilus_trader.model.identifiers import PositionId
+
+from nautilus_quant.gating.intent import Intent, Side
+from nautilus_quant.host.marks import last_price, notional_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from nautilus_trader.model.identifiers import InstrumentId, StrategyId
+    from nautilus_trader.model.instruments import Instrument
+    from nautilus_trader.model.orders import Order
+    from nautilus_trader.model.position import Position
+    from nautilus_trader.system.kernel import NautilusKernel
+
+_ZERO = Decimal(0)
+_LINKED = (ContingencyType.OCO, ContingencyType.OUO)
+_AT_MARKET = (OrderType.MARKET, OrderType.MARKET_TO_LIMIT)
+
+
+class WorkingOrders:
+    """
+    Orders on their way to a venue or resting there, by strategy and instrument.
+
+    The cache could tell, but intersects indexes that grow with every order ever sent; this book
+    forgets closed orders when it is next read, so a look costs what is open and no more.
+    """
+
+    def __init__(self, orders: Iterable[Order] = ()) -> None:
+        self._books: dict[tuple[StrategyId, InstrumentId], dict[str, Order]] = {}
+        for order in orders:
+            self.add(order)
+
+    def add(self, order: Order) -> None:
+        """Count an order from now until it is closed."""
+        book = self._books.setdefault((order.strategy_id, order.instrument_id), {})
+        book[order.client_order_id.value] = order
+
+    def of(self, strategy_id: StrategyId, instrument_id: InstrumentId) -> list[Order]:
+        """Return the open ones of a strategy on an instrument."""
+        book = self._books.get((strategy_id, instrument_id))
+        if not book:
+            return []
+        closed = [key for key, order in book.items() if order.is_closed]
+        for key in closed:
+            del book[key]
+        return list(book.values())
+
+
+class Exposure:
+    """
+    Split orders into what closes the sender's own position and what is new risk.
+
+    Parameters
+    ----------
+    kernel
+        The system whose cache and engines tell positions, order management type and prices.
+    working
+        Orders already let through.
+    currency
+        Reporting currency of notionals; ``None`` takes each instrument's own.
+
+    """
+
+    def __init__(self, kernel: NautilusKernel, working: WorkingOrders, currency: str | None = None) -> None:
+        self._cache = kernel.cache
+        self._exec_engine = kernel.exec_engine
+        self._clock = kernel.clock
+        self._working = working
+        self.currency = currency
+
+    def submit(self, order: Order, position_id: PositionId | None, command: str = "submit") -> Intent:
+        """Return the intent of a new order."""
+        quantity = self._base_quantity(order)
+        parent = self._waiting_parent(order)
+        if parent is not None:
+            reducing = _closes(order, parent, quantity)
+        else:
+            reducing = self._reducing(order, quantity, position_id)
+        return self._intent(order, quantity, reducing, _limit_of(order), command)
+
+    def modify(
+        self,
+        order: Order,
+        quantity: Decimal | None,
+        price: float | None,
+        trigger: float | None,
+    ) -> Intent:
+        """
+        Return the intent of a change to a working order.
+
+        Only a larger opening quantity is new risk, but an order that moves to another price is
+        judged anew as a whole: a limit far from the market would otherwise be a way round a gate
+        which closed after it was placed.
+        """
+        before = order.leaves_qty.as_decimal()
+        after = before if quantity is None else max(quantity - order.filled_qty.as_decimal(), _ZERO)
+        position_id = self._cache.position_id(order.client_order_id)
+        reducing = self._reducing(order, after, position_id)
+        moved = price is not None or trigger is not None
+        opened = _ZERO if moved else before - self._reducing(order, before, position_id)
+        opening = max(after - reducing - opened, _ZERO)
+        at = price if price is not None else trigger if trigger is not None else _limit_of(order)
+        return self._intent(order, reducing + opening, reducing, at, "modify")
+
+    def preview(
+        self,
+        strategy_id: StrategyId,
+        instrument_id: InstrumentId,
+        side: Side,
+        quantity: Decimal,
+        price: float | None = None,
+    ) -> Intent:
+        """Return the intent of an order which does not exist yet."""
+        position = self._signed_position(strategy_id, instrument_id, None)
+        closing = sum((o.leaves_qty.as_decimal() for o in self._closers(strategy_id, instrument_id, side)), _ZERO)
+        reducing = _closable(position, side, quantity, closing)
+        instrument = self._cache.instrument(instrument_id)
+        return Intent(
+            ts=self._clock.timestamp_ns(),
+            strategy=strategy_id.value,
+            instrument=instrument_id.value,
+            side=side,
+            quantity=quantity,
+            price=price,
+            reducing=reducing,
+            opening=quantity - reducing,
+            notional=self._notional(instrument, quantity - reducing, price),
+            command="preview",
+        )
+
+    def _intent(
+        self, order: Order, quantity: Decimal, reducing: Decimal, price: float | None, command: str
+    ) -> Intent:
+        opening = quantity - reducing
+        notional = 0.0
+        if opening:
+            notional = self._notional(self._cache.instrument(order.instrument_id), opening, price)
+        return Intent(
+            ts=self._clock.timestamp_ns(),
+            strategy=order.strategy_id.value,
+            instrument=order.instrument_id.value,
+            side=_side(order),
+            quantity=quantity,
+            price=price,
+            reducing=reducing,
+            opening=opening,
+            notional=notional,
+            order=order.client_order_id.value,
+            command=command,
+        )
+
+    def _notional(self, instrument: Instrument | None, opening: Decimal, price: float | None) -> float:
+        if instrument is None:
+            return float("nan")
+        return notional_of(self._cache, instrument, float(opening), price, self.currency)
+
+    def _base_quantity(self, order: Order) -> Decimal:
+        quantity: Decimal = order.leaves_qty.as_decimal()
+        if not order.is_quote_quantity:
+            return quantity
+        price = _limit_of(order) or last_price(self._cache, order.instrument_id)
+        # Without a price nobody can say how much it is: all of it counts, and NaN notional says so.
+        return quantity if not price else quantity / Decimal(str(price))
+
+    def _waiting_parent(self, order: Order) -> Order | None:
+        """Return the order whose fill will bring this one to life, while it has not filled."""
+        if order.parent_order_id is None:
+            return None
+        parent = self._cache.order(order.parent_order_id)
+        return None if parent is None or parent.is_closed else parent
+
+    def _reducing(self, order: Order, quantity: Decimal, position_id: PositionId | None) -> Decimal:
+        position = self._signed_position(order.strategy_id, order.instrument_id, position_id)
+        side = _side(order)
+        if not _opposes(position, side):
+            return _ZERO
+        closing = _ZERO
+        linked = order.linked_order_ids or () if order.contingency_type in _LINKED else ()
+        for other in self._closers(order.strategy_id, order.instrument_id, side):
+            if other.client_order_id == order.client_order_id or other.client_order_id in linked:
+                continue
+            # Venues cap reduce-only orders at the position: beside resting ones (a stop loss) a
+            # further one must pass, only what is certain to trade before it counts.
+            if order.is_reduce_only and other.order_type not in _AT_MARKET:
+                continue
+            closing += other.leaves_qty.as_decimal()
+        return _closable(position, side, quantity, closing)
+
+    def _closers(self, strategy_id: StrategyId, instrument_id: InstrumentId, side: Side) -> list[Order]:
+        wanted = OrderSide.BUY if side is Side.BUY else OrderSide.SELL
+        return [
+            o
+            for o in self._working.of(strategy_id, instrument_id)
+            if o.side == wanted and self._waiting_parent(o) is None
+        ]
+
+    def _signed_position(
+        self, strategy_id: StrategyId, instrument_id: InstrumentId, position_id: PositionId | None
+    ) -> Decimal:
+        if position_id is None:
+            if self._oms(strategy_id, instrument_id) != OmsType.NETTING:
+                return _ZERO  # a hedging venue opens a new position beside the old one
+            position_id = PositionId(f"{instrument_id.value}-{strategy_id.value}")
+        position: Position | None = self._cache.position(position_id)
+        if position is None or position.is_closed or position.instrument_id != instrument_id:
+            return _ZERO
+        return Decimal(position.signed_decimal_qty())
+
+    def _oms(self, strategy_id: StrategyId, instrument_id: InstrumentId) -> OmsType:
+        override = self._exec_engine._oms_overrides.get(strategy_id, OmsType.UNSPECIFIED)
+        if override != OmsType.UNSPECIFIED:
+            return override
+        engine = self._exec_engine
+        client = engine._routing_map.get(instrument_id.venue, engine._default_client)
+        return OmsType.NETTING if client is None else client.oms_type
+
+
+def _closes(child: Order, parent: Order, quantity: Decimal) -> Decimal:
+    """Return what a contingent child can only ever take from the position its parent builds."""
+    if parent.side == child.side or parent.instrument_id != child.instrument_id:
+        return _ZERO
+    return min(quantity, Decimal(parent.quantity.as_decimal()))
+
+
+def _side(order: Order) -> Side:
+    return Side.BUY if order.side == OrderSide.BUY else Side.SELL
+
+
+def _limit_of(order: Order) -> float | None:
+    if order.has_price:
+        return float(order.price)
+    if order.has_trigger_price and order.trigger_price is not None:
+        return float(order.trigger_price)
+    return None
+
+
+def _opposes(position: Decimal, side: Side) -> bool:
+    return position < 0 if side is Side.BUY else position > 0
+
+
+def _closable(position: Decimal, side: Side, quantity: Decimal, closing: Decimal) -> Decimal:
+    if not _opposes(position, side):
+        return _ZERO
+    return min(quantity, max(abs(position) - closing, _ZERO))

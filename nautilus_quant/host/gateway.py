@@ -1,0 +1,294 @@
+"""
+The order gateway: every order of every strategy passes one chain of gates.
+
+It stands at the two addresses of NautilusTrader's message bus which lead to a venue:
+``RiskEngine.execute``, where strategies, execution algorithms and the emulator's children send, and
+``ExecEngine.execute``, where released emulated orders go straight. What the first let through, the
+second lets pass. Cancels and queries are never looked at.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from nautilus_trader.common.component import Logger
+from nautilus_trader.common.enums import ComponentState
+from nautilus_trader.execution.messages import ModifyOrder, SubmitOrder, SubmitOrderList
+
+from nautilus_quant.gating.intent import ALLOW, DENY, SIZED_DOWN, Decision, Gate, Intent, Verdict
+from nautilus_quant.host.board import find_on_bus
+from nautilus_quant.host.denial import deny_modify, deny_order, single
+from nautilus_quant.host.exposure import Exposure, WorkingOrders
+from nautilus_quant.host.kernel import find_kernel
+from nautilus_quant.host.messages import GateDecision, publish
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nautilus_trader.common.component import MessageBus
+    from nautilus_trader.core.uuid import UUID4
+    from nautilus_trader.execution.messages import TradingCommand
+    from nautilus_trader.model.orders import Order
+    from nautilus_trader.system.kernel import NautilusKernel
+
+_RISK = "RiskEngine.execute"
+_EXEC = "ExecEngine.execute"
+_PLACE = "nautilus_quant.gateway"
+_LIFECYCLE = "events.system.*"
+_MAX_IN_FLIGHT = 4096
+
+type DecisionHandler = Callable[[Decision], Any]
+
+
+class OrderGateway:
+    """
+    Ask every gate about every order before it goes on its way.
+
+    Made by the first gate that joins (`join`) and taken away when the last one has left and no
+    strategy runs any more. A gate that leaves while strategies run is remembered as stopped, and
+    no new risk passes until it joins again: protection that went away protects nothing.
+
+    Parameters
+    ----------
+    kernel
+        The system it guards.
+
+    """
+
+    def __init__(self, kernel: NautilusKernel) -> None:
+        self._kernel = kernel
+        self._msgbus: MessageBus = kernel.msgbus
+        self._log = Logger("OrderGateway")
+        self._gates: dict[str, Gate] = {}
+        self._stopped: set[str] = set()
+        self._faulty: set[str] = set()
+        self._handlers: list[DecisionHandler] = []
+        # Commands between the two addresses; in a live node a queue lies in between.
+        self._in_flight: dict[UUID4, None] = {}
+        cache = kernel.cache
+        self._working = WorkingOrders([*cache.orders_open(), *cache.orders_inflight()])
+        self.exposure = Exposure(kernel, self._working)
+        self.counts: dict[str, Counter[str]] = {}
+        self.outcomes: Counter[str] = Counter()
+        self._installed = False
+
+    @classmethod
+    def join(cls, msgbus: MessageBus, gate: Gate) -> OrderGateway:
+        """
+        Add a gate to the chain of this system, installing the gateway if it is the first.
+
+        Raises
+        ------
+        ValueError
+            When another gate of that name is in the chain.
+        KernelNotFoundError
+            When the bus belongs to no running system.
+
+        """
+        gateway = find_gateway(msgbus)
+        if gateway is None:
+            gateway = cls(find_kernel(msgbus))
+            gateway._install()
+        gateway._add(gate)
+        return gateway
+
+    def leave(self, gate: Gate) -> None:
+        """Take a gate out of the chain; while strategies run, new risk stays closed in its place."""
+        if self._gates.get(gate.name) is not gate:
+            return
+        self._stopped.add(gate.name)
+        self._settle()
+
+    @property
+    def gates(self) -> tuple[str, ...]:
+        """Names of the gates in the chain, in the order they are asked."""
+        return tuple(self._gates)
+
+    def listen(self, handler: DecisionHandler) -> None:
+        """Call `handler` with every decision on an order that would open risk (not on previews)."""
+        if handler not in self._handlers:
+            self._handlers.append(handler)
+
+    def preview(self, intent: Intent) -> Decision:
+        """Say what would be decided on an intent now, without counting or recording it."""
+        if not intent.opening:
+            return Decision(intent, (), intent.opening, ALLOW)
+        return Decision.of(intent, tuple(self._ask(gate, intent) for gate in self._gates.values()))
+
+    def decide(self, intent: Intent) -> Decision:
+        """Decide on an order: as `preview`, but counted, published and recorded."""
+        decision = self.preview(intent)
+        self.outcomes[decision.outcome] += 1
+        if not intent.opening:
+            return decision
+        for verdict in decision.verdicts:
+            bound = DENY if not verdict.allowed > 0 else SIZED_DOWN
+            self.counts[verdict.gate][ALLOW if verdict.allowed >= intent.opening else bound] += 1
+        for handler in self._handlers:
+            handler(decision)
+        if decision.outcome != ALLOW:
+            publish(self._msgbus, decision_message(decision))
+        return decision
+
+    # -- the two addresses -------------------------------------------------------------------------
+
+    def on_command(self, command: TradingCommand) -> None:
+        """Handle what is sent to the risk engine."""
+        if self._passes(command, "submit"):
+            self._in_flight[command.id] = None
+            if len(self._in_flight) > _MAX_IN_FLIGHT:
+                del self._in_flight[next(iter(self._in_flight))]
+            self._kernel.risk_engine.execute(command)
+
+    def on_execution(self, command: TradingCommand) -> None:
+        """Handle what is sent to the execution engine: known commands pass, others are judged."""
+        known = command.id in self._in_flight
+        if known:
+            del self._in_flight[command.id]
+        if known or self._passes(command, "release"):
+            self._kernel.exec_engine.execute(command)
+
+    def _passes(self, command: TradingCommand, how: str) -> bool:
+        if isinstance(command, SubmitOrder):
+            return self._submit(command.order, command, how)
+        if isinstance(command, SubmitOrderList):
+            return self._submit_list(command)
+        if isinstance(command, ModifyOrder):
+            return self._modify(command)
+        return True
+
+    def _submit(self, order: Order, command: TradingCommand, how: str) -> bool:
+        decision = self.decide(self.exposure.submit(order, command.position_id, how))
+        if decision.outcome == ALLOW:
+            self._working.add(order)
+            return True
+        deny_order(self._kernel, order, denial_text(decision))
+        return False
+
+    def _submit_list(self, command: SubmitOrderList) -> bool:
+        """Pass a list as a whole or not at all, except that what only reduces is sent by itself."""
+        orders = command.order_list.orders
+        decisions = []
+        for order in orders:
+            decisions.append(self.decide(self.exposure.submit(order, command.position_id)))
+            self._working.add(order)
+        cut = next((d for d in decisions if d.outcome != ALLOW), None)
+        if cut is None:
+            return True
+        for order, decision in zip(orders, decisions, strict=True):
+            if decision.intent.opening or order.parent_order_id is not None:
+                deny_order(self._kernel, order, denial_text(cut))
+        for order, decision in zip(orders, decisions, strict=True):
+            if not decision.intent.opening and order.parent_order_id is None:
+                self._msgbus.send(_RISK, single(command, order))
+        return False
+
+    def _modify(self, command: ModifyOrder) -> bool:
+        order = self._kernel.cache.order(command.client_order_id)
+        if order is None:
+            return True  # NautilusTrader answers for an order nobody knows
+        decision = self.decide(
+            self.exposure.modify(
+                order,
+                None if command.quantity is None else command.quantity.as_decimal(),
+                None if command.price is None else float(command.price),
+                None if command.trigger_price is None else float(command.trigger_price),
+            )
+        )
+        if decision.outcome == ALLOW:
+            return True
+        deny_modify(self._kernel, order, denial_text(decision))
+        return False
+
+    # -- gates -------------------------------------------------------------------------------------
+
+    def _ask(self, gate: Gate, intent: Intent) -> Verdict:
+        if gate.name in self._stopped:
+            return Verdict.deny(gate.name, "GATE_STOPPED", f"gate {gate.name} was stopped while strategies run")
+        try:
+            return gate.check(intent)
+        except Exception as error:  # any failure of a gate must close it
+            if gate.name not in self._faulty:
+                self._faulty.add(gate.name)
+                self._log.exception(f"gate {gate.name} failed, no new risk passes it", error)
+            return Verdict.deny(gate.name, "GATE_ERROR", f"gate {gate.name} failed: {error!r}")
+
+    def _add(self, gate: Gate) -> None:
+        known = self._gates.get(gate.name)
+        if known is not None and known is not gate and gate.name not in self._stopped:
+            raise ValueError(f"gate names must be unique, {gate.name!r} is in the chain {self.gates}")
+        self._stopped.discard(gate.name)
+        self._faulty.discard(gate.name)
+        self._gates[gate.name] = gate
+        self.counts.setdefault(gate.name, Counter())
+
+    # -- coming and going --------------------------------------------------------------------------
+
+    def _install(self) -> None:
+        self._swap(_RISK, self._kernel.risk_engine.execute, self.on_command)
+        self._swap(_EXEC, self._kernel.exec_engine.execute, self.on_execution)
+        self._msgbus.subscribe(_PLACE, self.on_ping)
+        self._msgbus.subscribe(_LIFECYCLE, self._on_lifecycle)
+
+    def _uninstall(self) -> None:
+        self._swap(_RISK, self.on_command, self._kernel.risk_engine.execute)
+        self._swap(_EXEC, self.on_execution, self._kernel.exec_engine.execute)
+        self._msgbus.unsubscribe(_PLACE, self.on_ping)
+        self._msgbus.unsubscribe(_LIFECYCLE, self._on_lifecycle)
+
+    def _swap(self, endpoint: str, old: Callable[..., Any], new: Callable[..., Any]) -> None:
+        self._msgbus.deregister(endpoint, old)
+        self._msgbus.register(endpoint, new)
+
+    def _on_lifecycle(self, _event: object) -> None:
+        self._settle()
+
+    def _settle(self) -> None:
+        """Forget stopped gates once no strategy runs, and go when none is left."""
+        if not self._stopped or self._strategies_run():
+            return
+        for name in self._stopped:
+            del self._gates[name]
+        self._stopped.clear()
+        if not self._gates:
+            self._uninstall()
+
+    def _strategies_run(self) -> bool:
+        idle = (ComponentState.STOPPED, ComponentState.DISPOSED, ComponentState.READY, ComponentState.FAULTED)
+        return any(s.state not in idle for s in self._kernel.trader.strategies())
+
+    def on_ping(self, _message: object) -> None:
+        """Make the gateway findable on the bus; nothing is published there."""
+
+
+def find_gateway(msgbus: MessageBus) -> OrderGateway | None:
+    """Return the gateway of this system, or ``None`` when no gate runs."""
+    return find_on_bus(msgbus, _PLACE, OrderGateway)
+
+
+def denial_text(decision: Decision) -> str:
+    """Return the reason put on a denied order: gate, rule, and the largest size that would pass."""
+    binding = decision.binding
+    if binding is None:
+        return ""
+    passes = decision.passes
+    rest = f"; {passes.normalize():f} would pass" if passes else ""
+    return f"{binding.gate} {binding.code}: {binding.reason}{rest}"
+
+
+def decision_message(decision: Decision) -> GateDecision:
+    """Return the bus message of a decision that cut or denied."""
+    intent, binding = decision.intent, decision.binding
+    return GateDecision(
+        key=intent.order or f"{intent.strategy}|{intent.instrument}",
+        ts=intent.ts,
+        strategy=intent.strategy,
+        instrument=intent.instrument,
+        outcome=decision.outcome,
+        asked=str(intent.quantity),
+        allowed=str(decision.passes),
+        gate="" if binding is None else binding.gate,
+        code="" if binding is None else binding.code,
+        reason="" if binding is None else binding.reason,
+    )

@@ -1,0 +1,167 @@
+"""
+Typed messages between plug-ins, on NautilusTrader's message bus.
+
+The last message of each type and key is kept per bus, so whoever subscribes late hears at once
+what is known. The topics are those of NautilusTrader's custom data: a strategy of anybody's may
+also call ``self.subscribe_data(DataType(RegimeUpdate))`` and read ``on_data``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from nautilus_trader.core.data import Data
+
+from nautilus_quant.host.board import find_on_bus, share_on_bus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from nautilus_trader.common.component import MessageBus
+
+_BOARD_TOPIC = "nautilus_quant.board"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message(Data):  # type: ignore[misc]
+    """
+    Base of all messages.
+
+    Parameters
+    ----------
+    key
+        What it is about, e.g. an instrument id; the latest message is kept for each key.
+    ts
+        When it became true, UNIX time [ns]; the time of the event it was derived from.
+
+    """
+
+    key: str
+    ts: int
+
+    @property
+    def ts_event(self) -> int:
+        """UNIX time [ns] of the event."""
+        return self.ts
+
+    @property
+    def ts_init(self) -> int:
+        """UNIX time [ns] of the message; the same, since it is derived at once."""
+        return self.ts
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegimeUpdate(Message):
+    """The regime of an instrument (key: its id) or of the whole market (key: ``"MARKET"``) changed."""
+
+    regime: str
+    previous: str = ""
+    numbers: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GateDecision(Message):
+    """What the chain of gates said of one order (key: client order id, or strategy|instrument)."""
+
+    strategy: str
+    instrument: str
+    outcome: str
+    asked: str
+    allowed: str
+    gate: str = ""
+    code: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AllocationUpdate(Message):
+    """Share of the equity a strategy may use (key: strategy id, or ``strategy|instrument``) [-]."""
+
+    allocation: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetUpdate(Message):
+    """The exposure a strategy wants (key: ``strategy|instrument``) [-1, 1]."""
+
+    strategy: str
+    instrument: str
+    exposure: float
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SafetyStatus(Message):
+    """
+    What the safety engine sees (key: ``"safety"``).
+
+    Parameters
+    ----------
+    state
+        State of the kill switch.
+    equity
+        Equity now [reporting currency].
+    hourly_loss, daily_loss, drawdown
+        Each as a fraction of its reference equity [-].
+    entries
+        Whether new risk is allowed.
+    reasons
+        Why not; empty when it is.
+
+    """
+
+    key: str = "safety"
+    state: str
+    equity: float
+    currency: str
+    hourly_loss: float
+    daily_loss: float
+    drawdown: float
+    entries: bool
+    reasons: tuple[str, ...] = ()
+
+
+class _Board:
+    """The latest message of each type and key on one bus."""
+
+    def __init__(self) -> None:
+        self._latest: dict[type[Message], dict[str, Message]] = {}
+
+    def on_ping(self, _message: object) -> None:
+        """Make the board findable; nothing is published here."""
+
+    def keep(self, message: Message) -> None:
+        self._latest.setdefault(type(message), {})[message.key] = message
+
+    def of(self, kind: type[Message]) -> dict[str, Message]:
+        return self._latest.get(kind, {})
+
+
+def topic_of(kind: type[Message]) -> str:
+    """Return the bus topic of a message type; the same as NautilusTrader's for ``DataType(kind)``."""
+    return f"data.{kind.__name__}"
+
+
+def publish(msgbus: MessageBus, message: Message) -> None:
+    """Keep a message as the latest of its type and key, then hand it to all who listen."""
+    share_on_bus(msgbus, _BOARD_TOPIC, _Board, _Board).keep(message)
+    msgbus.publish(topic_of(type(message)), message)
+
+
+def subscribe[M: Message](msgbus: MessageBus, kind: type[M], handler: Callable[[M], Any]) -> None:
+    """Call `handler` with the latest message of each key at once, and with every later one."""
+    for message in list(everything(msgbus, kind).values()):
+        handler(message)
+    msgbus.subscribe(topic_of(kind), handler)
+
+
+def latest[M: Message](msgbus: MessageBus, kind: type[M], key: str) -> M | None:
+    """Return the last message of a type and key, or ``None`` before the first."""
+    return everything(msgbus, kind).get(key)
+
+
+def everything[M: Message](msgbus: MessageBus, kind: type[M]) -> dict[str, M]:
+    """Return the last message of each key of a type."""
+    board = find_on_bus(msgbus, _BOARD_TOPIC, _Board)
+    return {} if board is None else board.of(kind)  # type: ignore[return-value]

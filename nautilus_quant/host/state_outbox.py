@@ -1,0 +1,107 @@
+"""What waits to be written: entries in order, documents by key."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+from nautilus_quant.host.journal import Draft
+from nautilus_quant.host.statejson import StateError
+
+QUEUE_ALARM = 10_000
+"""Entries waiting from which on the store reports a problem [entries]; at 1 kB each, 10 MB."""
+
+QUEUE_LIMIT = 100_000
+"""Entries waiting from which on new ones are refused [entries]."""
+
+BATCH = 1_000
+"""Entries written in one transaction at most: what another process waits for the lock, some 20 ms."""
+
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A document's new text, or ``None`` to remove it; `ts` [ns]."""
+
+    text: str | None
+    ts: int
+
+
+@dataclass(slots=True)
+class Batch:
+    """What goes into one transaction."""
+
+    documents: dict[Key, Write] = field(default_factory=dict)
+    drafts: list[Draft] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.documents or self.drafts)
+
+
+class Outbox:
+    """A queue between any number of threads which fill it and one at a time which empties it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting = Batch()
+        self._flying = Batch()
+
+    def __len__(self) -> int:
+        """Entries and documents not known to be committed."""
+        with self._lock:
+            return sum(len(batch.documents) + len(batch.drafts) for batch in (self._waiting, self._flying))
+
+    @property
+    def drafts(self) -> int:
+        """Entries not known to be committed."""
+        return len(self._waiting.drafts) + len(self._flying.drafts)
+
+    def put(self, key: Key, write: Write) -> None:
+        """Queue a document; an older one under the same key is forgotten."""
+        with self._lock:
+            self._waiting.documents[key] = write
+
+    def append(self, draft: Draft) -> None:
+        """Queue an entry, or raise `StateError` when `QUEUE_LIMIT` wait."""
+        with self._lock:
+            waiting = self._waiting.drafts
+            if len(waiting) >= QUEUE_LIMIT:
+                raise StateError(
+                    f"the journal's queue is full: {QUEUE_LIMIT} entries wait for a database that takes none; "
+                    "this entry was not accepted. Free the disk, or the lock, and it goes on by itself",
+                )
+            waiting.append(draft)
+
+    def find(self, key: Key) -> Write | None:
+        """Read a queued document."""
+        with self._lock:
+            return self._waiting.documents.get(key) or self._flying.documents.get(key)
+
+    def documents(self, namespace: str) -> dict[str, Write]:
+        """Read all queued documents of a namespace."""
+        with self._lock:
+            queued = {**self._flying.documents, **self._waiting.documents}
+        return {key: write for (name, key), write in queued.items() if name == namespace}
+
+    def take(self) -> Batch:
+        """Hand out the next batch, empty when there is none; follow with `done` or `give_back`."""
+        with self._lock:
+            waiting = self._waiting
+            self._flying = Batch(waiting.documents, waiting.drafts[:BATCH])
+            self._waiting = Batch({}, waiting.drafts[BATCH:])
+            return self._flying
+
+    def done(self) -> None:
+        """The batch taken last is committed."""
+        with self._lock:
+            self._flying = Batch()
+
+    def give_back(self) -> None:
+        """The batch taken last is not committed: put it back in front; newer documents win."""
+        with self._lock:
+            self._waiting = Batch(
+                {**self._flying.documents, **self._waiting.documents},
+                self._flying.drafts + self._waiting.drafts,
+            )
+            self._flying = Batch()
