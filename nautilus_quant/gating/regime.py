@@ -1,0 +1,238 @@
+"""
+The regime of one instrument, bar by bar.
+
+Trend strength and direction by Wilder's directional movement, volatility against its own normal, and how fast
+the price falls from its recent high in units of that normal. What comes out has hysteresis and a minimum stay
+(`regime_rule`), and is WARMING_UP whenever there are too few good bars to tell.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import astuple
+from typing import TYPE_CHECKING, Any, Self
+
+from nautilus_quant.gating.regime_rule import CALM, Measures, Regime, RegimeParams, next_regime
+from nautilus_quant.signals.adx import Adx
+from nautilus_quant.signals.ewma import EwmaVolatility
+from nautilus_quant.signals.rolling import RollingMax
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Measures", "Regime", "RegimeClassifier", "RegimeParams"]
+
+_VERSION = 1
+
+
+class RegimeClassifier:
+    """
+    Says the regime after each bar, from that bar and earlier ones only; O(1) per bar, bounded memory.
+
+    - A bar that is not newer than the last is ignored and counted in `ignored`.
+    - A bar with a NaN, a price that is not positive, a high below its low, or a close beyond ``max_move``
+      of the last one is refused and counted in `refused`: the regime is WARMING_UP until ``recovery`` good
+      bars came. If the next bar stands at the new level too, the level is believed and everything starts
+      over.
+    - Missing bars (only where bars have an interval) up to ``max_gap`` are passed over, the return counting
+      for as many bars as it took. Of more, as many good bars are owed as were missed; from ``warm_up`` on,
+      everything starts over.
+
+    Parameters
+    ----------
+    params
+        Thresholds and lengths.
+    interval
+        Length of a bar [ns]; 0 for bars which do not come by the clock (ticks, volume), which have no gaps.
+
+    """
+
+    __slots__ = (
+        "_adx",
+        "_close",
+        "_crisis_scale",
+        "_doubted",
+        "_fast",
+        "_high",
+        "_interval",
+        "_normal",
+        "_owed",
+        "_params",
+        "_regime",
+        "_slow",
+        "_stayed",
+        "_ts",
+        "ignored",
+        "measures",
+        "refused",
+    )
+
+    def __init__(self, params: RegimeParams | None = None, interval: int = 0) -> None:
+        if interval < 0:
+            raise ValueError(f"interval must not be negative [ns], was {interval}; 0 means no fixed interval")
+        self._params = params or RegimeParams()
+        self._interval = interval
+        self._crisis_scale = math.sqrt(self._params.crisis_window)
+        self._ts = 0
+        self._doubted = 0.0
+        self.ignored = 0
+        self.refused = 0
+        self._start_over()
+
+    def _start_over(self) -> None:
+        p = self._params
+        self._adx = Adx(p.adx_period)
+        self._fast = EwmaVolatility(p.fast_half_life)
+        self._slow = EwmaVolatility(p.slow_half_life)
+        self._high = RollingMax(p.crisis_window + 1)  # so many closes span a window of returns
+        self._close = 0.0
+        self._normal = 0.0
+        self._owed = p.warm_up
+        self._regime = Regime.WARMING_UP
+        self._stayed = 0
+        self.measures = CALM
+
+    def update(self, ts: int, open_: float, high: float, low: float, close: float) -> Regime:
+        """
+        Take one closed bar, give the regime.
+
+        Parameters
+        ----------
+        ts
+            When the bar closed, UNIX time [ns].
+        open_, high, low, close
+            Prices [quote currency].
+
+        """
+        if ts <= self._ts:
+            self.ignored += 1
+            return self.regime
+        if not (0.0 < low <= open_ <= high < math.inf and low <= close <= high):  # never true of a NaN
+            return self._refuse(0.0)
+        if (
+            self._close
+            and abs(math.log(close / self._close)) > self._params.max_move
+            and not self._believe(close)
+        ):
+            return self._refuse(close)
+        self._doubted = 0.0
+        bars = self._pass_time(ts)
+        self._measure(high, low, close, bars)
+        return self._judge()
+
+    def _refuse(self, close: float) -> Regime:
+        """Leave all but the debt as it is; the missing bar shows as a gap when the next good one comes."""
+        self.refused += 1
+        self._doubted = close
+        self._owed = max(self._owed, self._params.recovery)
+        return self.regime
+
+    def _believe(self, close: float) -> bool:
+        """Start over when the bar before, refused too, stood where this one stands."""
+        if not self._doubted or abs(math.log(close / self._doubted)) > self._params.max_move:
+            return False
+        self._start_over()
+        return True
+
+    def _pass_time(self, ts: int) -> int:
+        """Settle a gap before this bar, and return over how many bars its return goes."""
+        missed = 0
+        if self._interval and self._close:
+            missed = max(0, round((ts - self._ts) / self._interval) - 1)
+        self._ts = ts
+        if missed >= self._params.warm_up:
+            self._start_over()
+        elif missed > self._params.max_gap:
+            self._owed = max(self._owed, missed)
+        return missed + 1
+
+    def _measure(self, high: float, low: float, close: float, bars: int) -> None:
+        adx, least = self._adx, self._params.min_vol
+        strength = adx.update(high, low, close)
+        fall = math.log(self._high.update(close) / close)
+        if self._close:
+            log_return = math.log(close / self._close)
+            # Against what was normal before this bar: a crash must not raise its own yardstick.
+            sigmas = fall / (max(self._normal, least) * self._crisis_scale)
+            self._normal = self._slow.update(log_return, bars)
+            ratio = max(self._fast.update(log_return, bars), least) / max(self._normal, least)
+            self.measures = Measures(strength, adx.up - adx.down, ratio, fall, sigmas)
+        self._close = close
+
+    def _judge(self) -> Regime:
+        """Count the bar, and move the regime once the first warm-up is over."""
+        if self._owed:
+            self._owed -= 1
+        if self._owed and self._regime is Regime.WARMING_UP:
+            return Regime.WARMING_UP
+        after = next_regime(self._regime, self._stayed, self.measures, self._params)
+        self._stayed = self._stayed + 1 if after is self._regime else 1
+        self._regime = after
+        return self.regime
+
+    @property
+    def regime(self) -> Regime:
+        """What the market is doing; WARMING_UP while good bars are owed."""
+        return Regime.WARMING_UP if self._owed else self._regime
+
+    @property
+    def owed(self) -> int:
+        """Good bars still needed before the regime is told [bars]."""
+        return self._owed
+
+    @property
+    def starting(self) -> bool:
+        """Whether this is a first warm-up, with nothing known from before."""
+        return self._regime is Regime.WARMING_UP
+
+    @property
+    def ts(self) -> int:
+        """Close time of the last good bar, UNIX time [ns]; 0 before the first."""
+        return self._ts
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """The measures by name, for verdicts, messages and the journal."""
+        return {**self.measures._asdict(), "owed": float(self._owed)}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give all that `from_dict` needs to go on exactly here."""
+        return {
+            "fit": self._fit(),
+            "ts": self._ts,
+            "close": self._close,
+            "doubted": self._doubted,
+            "counts": [self.ignored, self.refused, self._owed, self._stayed],
+            "regime": self._regime.value,
+            "normal": self._normal,
+            "measures": list(self.measures),
+            "adx": self._adx.to_dict(),
+            "fast": self._fast.to_dict(),
+            "slow": self._slow.to_dict(),
+            "high": self._high.to_dict(),
+        }
+
+    @classmethod
+    def from_dict(
+        cls, state: Mapping[str, Any], params: RegimeParams | None = None, interval: int = 0
+    ) -> Self:
+        """Go on from what `to_dict` gave; what was learnt with other parameters is dropped."""
+        made = cls(params, interval)
+        if state.get("fit") != made._fit():
+            return made
+        made._ts = int(state["ts"])
+        made._close = float(state["close"])
+        made._doubted = float(state["doubted"])
+        made.ignored, made.refused, made._owed, made._stayed = state["counts"]
+        made._regime = Regime(state["regime"])
+        made._normal = float(state["normal"])
+        made.measures = Measures(*state["measures"])
+        made._adx.restore(state["adx"])
+        made._fast.restore(state["fast"])
+        made._slow.restore(state["slow"])
+        made._high.restore(state["high"])
+        return made
+
+    def _fit(self) -> list[float]:
+        """Identify what a saved state fits: the layout, the bars and every parameter."""
+        return [_VERSION, self._interval, *astuple(self._params)]

@@ -1,0 +1,206 @@
+"""All instruments' regimes, the market's, and what they mean for an order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from nautilus_quant.gating.intent import Verdict
+from nautilus_quant.gating.market import MarketRegime
+from nautilus_quant.gating.matrix import Compatibility
+from nautilus_quant.gating.regime_history import BarValues, InstrumentRegime
+from nautilus_quant.gating.regime_rule import Regime, RegimeParams
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from nautilus_quant.gating.intent import Intent
+
+MARKET = "MARKET"
+"""Key of the market's own regime, beside instrument ids."""
+
+GATE = "regime"
+"""Name of the gate."""
+
+
+class RegimeChange(NamedTuple):
+    """
+    A regime that just changed.
+
+    Parameters
+    ----------
+    key
+        Instrument id, or `MARKET`.
+    ts
+        Close time of the bar that changed it, UNIX time [ns].
+    regime, previous
+        The new one and the one before.
+    numbers
+        What it was read from.
+
+    """
+
+    key: str
+    ts: int
+    regime: Regime
+    previous: Regime
+    numbers: Mapping[str, float]
+
+
+class RegimeBook:
+    """
+    Follows every instrument whose bars it is given, and judges intents by strategy kind.
+
+    Parameters
+    ----------
+    params
+        Of the classifiers.
+    matrix
+        Which kind may open positions in which regime.
+    market
+        How instruments add up to the market.
+    proxies
+        Instruments judged by another one's bars, e.g. a spot pair by its perpetual.
+    stale_after
+        Silence after which a regime is unknown, unless the bars' own interval allows for more [s].
+
+    """
+
+    def __init__(
+        self,
+        params: RegimeParams | None = None,
+        matrix: Compatibility | None = None,
+        market: MarketRegime | None = None,
+        *,
+        proxies: Mapping[str, str] | None = None,
+        stale_after: float = 30.0,
+    ) -> None:
+        self._params = params or RegimeParams()
+        self._matrix = matrix or Compatibility()
+        self._market = market or MarketRegime()
+        self._proxies = dict(proxies or {})
+        self._stale_after = stale_after
+        self._of: dict[str, InstrumentRegime] = {}
+        self._told: dict[str, Regime] = {}
+
+    # -- bars --------------------------------------------------------------------------------------
+
+    def follows(self, instrument: str, bar_type: str, interval: int) -> bool:
+        """Say whether these bars are listened to: the first type seen of an instrument, and only that."""
+        followed = self._of.get(instrument)
+        if followed is None:
+            self._of[instrument] = InstrumentRegime(bar_type, self._params, interval)
+            return True
+        return followed.bar_type == bar_type
+
+    def update(self, instrument: str, bar: BarValues, heard: int) -> tuple[RegimeChange, ...]:
+        """Take a closed bar of a followed instrument; give what changed, the market after the instrument."""
+        followed = self._of[instrument]
+        regime = followed.update(bar, heard)
+        before = self._told.get(instrument)
+        if regime is before:
+            return ()
+        self._told[instrument] = regime
+        previous = before or Regime.WARMING_UP
+        numbers = followed.classifier.numbers
+        change = RegimeChange(instrument, bar.ts, regime, previous, numbers)
+        return (change, *self._market_change(instrument, regime, bar.ts))
+
+    def add_history(self, instrument: str, bar: BarValues) -> None:
+        """Take a bar of the past of a followed instrument; what changed shows with the next closed bar."""
+        self._of[instrument].add_history(bar)
+
+    def _market_change(self, instrument: str, regime: Regime, ts: int) -> tuple[RegimeChange, ...]:
+        after = self._market.update(instrument, regime)
+        before = self._told.get(MARKET)
+        if after is before:
+            return ()
+        self._told[MARKET] = after
+        return (RegimeChange(MARKET, ts, after, before or Regime.WARMING_UP, self._market_numbers()),)
+
+    def _market_numbers(self) -> dict[str, float]:
+        market = self._market
+        return {"crises": market.crises, "known": market.known, "needed": market.needed}
+
+    @property
+    def regimes(self) -> dict[str, Regime]:
+        """The regime last told of every instrument, and of the market."""
+        return dict(self._told)
+
+    # -- orders ------------------------------------------------------------------------------------
+
+    def kind_of(self, strategy: type) -> str:
+        """Return the kind of a strategy class."""
+        return self._matrix.kind_of(strategy)
+
+    def judge(self, intent: Intent, kind: str) -> Verdict:
+        """Say whether a strategy of `kind` may open positions in this instrument now."""
+        allowed = self._matrix.regimes(kind)
+        source = self._proxies.get(intent.instrument, intent.instrument)
+        followed = self._of.get(source)
+        if followed is None:
+            return self._silent(allowed, kind, source)
+        regime, age = followed.classifier.regime, followed.age(intent.ts)
+        patience = followed.longest_silence(self._stale_after)
+        if not age <= patience:
+            return self._stale(allowed, kind, source, age, patience)
+        numbers = followed.classifier.numbers
+        if regime not in allowed:
+            reason = f"{source} is {regime}; {_wanted(kind, allowed)}{_how_long(regime, numbers)}"
+            return Verdict.deny(GATE, "REGIME", reason, regime=regime, kind=kind, **numbers)
+        if self._market.regime is Regime.CRISIS and Regime.CRISIS not in allowed:
+            counts = self._market_numbers()
+            reason = (
+                f"the market is in CRISIS: {counts['crises']:.0f} of {counts['known']:.0f} instruments are, "
+                f"{counts['needed']:.0f} suffice; {_wanted(kind, allowed)}"
+            )
+            return Verdict.deny(GATE, "MARKET_CRISIS", reason, regime=regime, kind=kind, **counts)
+        return Verdict.allow(GATE, regime=regime, kind=kind, **numbers)
+
+    def _silent(self, allowed: frozenset[Regime], kind: str, source: str) -> Verdict:
+        if Regime.WARMING_UP in allowed:
+            return Verdict.allow(GATE, regime=Regime.WARMING_UP, kind=kind)
+        reason = (
+            f"no bars of {source} have been heard, so its regime is unknown; subscribe bars of it, "
+            "or name an instrument that has some under `proxies`"
+        )
+        return Verdict.deny(GATE, "REGIME_UNKNOWN", reason, regime=Regime.WARMING_UP, kind=kind)
+
+    def _stale(
+        self, allowed: frozenset[Regime], kind: str, source: str, age: float, patience: float
+    ) -> Verdict:
+        if Regime.WARMING_UP in allowed:
+            return Verdict.allow(GATE, regime=Regime.WARMING_UP, kind=kind, age=age)
+        reason = (
+            f"the last bar of {source} came {age:.0f} s ago, more than {patience:.0f} s, so its regime is "
+            "unknown until the next one"
+        )
+        return Verdict.deny(
+            GATE, "REGIME_STALE", reason, regime=Regime.WARMING_UP, kind=kind, age=age, patience=patience
+        )
+
+    # -- state -------------------------------------------------------------------------------------
+
+    def to_dict(self, instrument: str) -> dict[str, Any]:
+        """Give what `restore` needs of one instrument."""
+        return {**self._of[instrument].to_dict(), "told": self._told.get(instrument, Regime.WARMING_UP).value}
+
+    def restore(self, instrument: str, state: Mapping[str, Any]) -> tuple[RegimeChange, ...]:
+        """Go on with one instrument from what `to_dict` gave; give what is to be told because of it."""
+        followed = InstrumentRegime.from_dict(state, self._params)
+        self._of[instrument] = followed
+        regime, ts = followed.classifier.regime, followed.classifier.ts
+        self._told[instrument] = regime
+        change = RegimeChange(instrument, ts, regime, Regime(state["told"]), followed.classifier.numbers)
+        return (change, *self._market_change(instrument, regime, ts))
+
+
+def _wanted(kind: str, allowed: frozenset[Regime]) -> str:
+    if not allowed:
+        return f"{kind} may open positions in no regime"
+    return f"{kind} may open positions in {', '.join(sorted(allowed))}"
+
+
+def _how_long(regime: Regime, numbers: Mapping[str, float]) -> str:
+    if regime is not Regime.WARMING_UP:
+        return ""
+    return f", and {numbers['owed']:.0f} more good bars are needed to know"
