@@ -1,0 +1,1 @@
+"""The account in numbers: what it is worth (`marks`, `equity`), and what came from outside (`flows`)."""

@@ -1,0 +1,220 @@
+"""Equity: balances + unrealised P&L at mark + accrued funding, in one reporting currency."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from nautilus_quant.account.marks import FOREVER, MAX_AGE, PAR, UNKNOWN, Mark, MarkBook, Price, freshest
+
+__all__ = [
+    "FOREVER", "MAX_AGE", "PAR", "UNKNOWN", "Account", "AccountKind", "Mark", "MarkBook", "OpenPosition",
+    "Price", "Valuation", "convert", "freshest", "unrealised", "value",
+]  # fmt: skip
+
+_NOTHING: Mapping[str, float] = {}
+
+
+class AccountKind(StrEnum):
+    """What an account's balances mean."""
+
+    MARGIN = "margin"
+    """Balances leave out the P&L of open positions: it is added."""
+    CASH = "cash"
+    """What was bought is itself a balance, valued at its rate: nothing is added."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenPosition:
+    """
+    One open position.
+
+    Parameters
+    ----------
+    instrument
+        Instrument id.
+    quantity
+        Signed size, long > 0 [contracts or base units].
+    entry
+        Average open price [quote currency].
+    currency
+        Currency the P&L settles in: quote currency when linear, base coin when inverse.
+    multiplier
+        Base units per contract when linear; quote currency per contract when inverse.
+    inverse
+        Whether the contract is worth a fixed amount of quote currency and settles in the base coin.
+
+    """
+
+    instrument: str
+    quantity: float
+    entry: float
+    currency: str
+    multiplier: float = 1.0
+    inverse: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """
+    One account at one venue.
+
+    Parameters
+    ----------
+    kind
+        Whether unrealised P&L comes on top of the balances.
+    balances
+        Total by currency, free and locked.
+    positions
+        Open positions; they matter to margin accounts only.
+    funding
+        Accrued and not yet booked funding by currency, received > 0.
+
+    """
+
+    kind: AccountKind
+    balances: Mapping[str, float]
+    positions: Iterable[OpenPosition] = ()
+    funding: Mapping[str, float] = field(default_factory=lambda: _NOTHING)
+
+
+@dataclass(frozen=True, slots=True)
+class Valuation:
+    """
+    What everything is worth.
+
+    Parameters
+    ----------
+    ts
+        Time of the valuation [ns].
+    equity
+        ``balances + unrealised + funding`` [reporting currency]; NaN when a price is altogether unknown. When
+        not fresh, the best guess: something to show, nothing to act on.
+    balances, unrealised, funding
+        Its parts [reporting currency].
+    fresh
+        Whether every price in it is fresh and credible.
+    stale
+        What is wrong, as "instrument or currency: problem", sorted; empty when fresh.
+    valid_until
+        Time [ns] after which it is stale if no newer price comes; 0 when it is not fresh.
+
+    """
+
+    ts: int
+    equity: float
+    balances: float
+    unrealised: float
+    funding: float
+    fresh: bool
+    stale: tuple[str, ...]
+    valid_until: int
+
+
+def unrealised(position: OpenPosition, price: float) -> float:
+    """
+    Return the P&L of a position if it were closed at `price`, in its settlement currency.
+
+    Linear: ``quantity × multiplier × (price − entry)``. Inverse: ``quantity × multiplier × (1/entry − 1/price)``.
+    NaN when a price is none.
+    """
+    entry = position.entry
+    if not (0.0 < price < math.inf and math.isfinite(entry) and math.isfinite(position.quantity)):
+        return math.nan
+    size = position.quantity * position.multiplier
+    if position.inverse:
+        return size * (1.0 / entry - 1.0 / price) if entry > 0.0 else math.nan
+    return size * (price - entry)
+
+
+def convert(amounts: Mapping[str, float], rates: Mapping[str, Price], currency: str) -> float:
+    """Return the sum of `amounts` in `currency`; NaN when a rate is unknown. Amounts of 0 need no rate."""
+    return math.fsum(
+        amount * (1.0 if code == currency else rates.get(code, UNKNOWN).value)
+        for code, amount in amounts.items()
+        if amount != 0.0
+    )
+
+
+Lookup = Callable[[str], Price]
+
+
+class _Tally:
+    """Collects converted amounts, the problems of their prices, and when the first of them becomes stale."""
+
+    __slots__ = ("problems", "valid_until")
+
+    def __init__(self) -> None:
+        self.problems: set[str] = set()
+        self.valid_until = FOREVER
+
+    def use(self, name: str, price: Price) -> float:
+        if price.problem or not 0.0 < price.value < math.inf:
+            self.problems.add(f"{name}: {price.problem or f'absurd price {price.value:g}'}")
+        elif price.valid_until < self.valid_until:
+            self.valid_until = price.valid_until
+        return price.value
+
+
+def value(
+    ts: int,
+    accounts: Iterable[Account],
+    prices: Lookup,
+    rates: Lookup,
+    currency: str,
+) -> Valuation:
+    """
+    Value accounts in one currency.
+
+    Parameters
+    ----------
+    ts
+        Time of the valuation [ns, UTC].
+    accounts
+        What there is; accounts whose balances overlap must not both be given.
+    prices
+        Price of an instrument id in its quote currency, e.g. ``lambda i: book.price(i, ts)``.
+    rates
+        Price of one unit of a currency in the reporting currency; `PAR` where they are worth the same. Not asked
+        for the reporting currency itself.
+    currency
+        Reporting currency.
+
+    """
+    tally = _Tally()
+    balances: list[float] = []
+    profits: list[float] = []
+    funding: list[float] = []
+
+    def worth(amount: float, code: str) -> float:
+        if amount == 0.0:
+            return 0.0
+        if not math.isfinite(amount):
+            tally.problems.add(f"{code}: unknown amount")
+        return amount if code == currency else amount * tally.use(code, rates(code))
+
+    for account in accounts:
+        balances += [worth(amount, code) for code, amount in account.balances.items()]
+        funding += [worth(amount, code) for code, amount in account.funding.items()]
+        if account.kind is AccountKind.MARGIN:
+            profits += [
+                worth(unrealised(held, tally.use(held.instrument, prices(held.instrument))), held.currency)
+                for held in account.positions
+                if held.quantity != 0.0
+            ]
+    parts = (_sum(balances), _sum(profits), _sum(funding))
+    equity = _sum(parts)
+    fresh = not tally.problems and math.isfinite(equity)
+    return Valuation(
+        ts, equity, *parts, fresh, tuple(sorted(tally.problems)), tally.valid_until if fresh else 0
+    )
+
+
+def _sum(amounts: Iterable[float]) -> float:
+    """Exactly rounded sum; NaN instead of an error when infinities meet."""
+    try:
+        return math.fsum(amounts)
+    except (ValueError, OverflowError):
+        return math.nan

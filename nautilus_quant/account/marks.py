@@ -1,0 +1,165 @@
+"""Marks: what an instrument is worth now, from several sources, and whether that can be believed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+SECOND = 1_000_000_000
+FOREVER = 2**63 - 1
+MAX_AGE = 30 * SECOND
+
+SOURCES = ("mark", "mid", "last", "bar")
+"""Sources of marks, the best first: the venue's mark price, middle of the quote, last trade, close of a bar."""
+
+_RANK = {source: rank for rank, source in enumerate(SOURCES)}
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """
+    One observed price.
+
+    Parameters
+    ----------
+    price
+        Price [quote currency].
+    ts
+        When it reached us [ns, UTC].
+    source
+        One of `SOURCES`.
+    valid_for
+        How long this source normally takes until its next value [ns]: the interval of a bar, 0 for a stream.
+        It is added to the age a mark may have.
+
+    """
+
+    price: float
+    ts: int
+    source: str
+    valid_for: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse a source without a rank."""
+        if self.source not in _RANK:
+            raise ValueError(f"source of a mark must be one of {', '.join(SOURCES)}, was {self.source!r}")
+
+    @property
+    def is_sane(self) -> bool:
+        """Whether it can be a price at all: finite and positive."""
+        return 0.0 < self.price < math.inf
+
+    def expires(self, max_age: int) -> int:
+        """Last time [ns] at which it is fresh when marks may be `max_age` [ns] old."""
+        return min(self.ts + max_age + self.valid_for, FOREVER)
+
+    def is_fresh(self, now: int, max_age: int) -> bool:
+        """Whether it may be used at `now` [ns]; one from the future by more than `max_age` may not."""
+        return self.ts - max_age <= now <= self.expires(max_age)
+
+
+class Price(NamedTuple):
+    """What to value with: the best price known, and what is wrong with it, if anything."""
+
+    value: float
+    """Price, or rate into the reporting currency; NaN when none is known."""
+    problem: str = ""
+    """Why it must not be trusted; empty when it is fresh and credible."""
+    valid_until: int = FOREVER
+    """Time [ns] after which it is stale if nothing newer comes."""
+
+
+PAR = Price(1.0)
+"""Rate of the reporting currency, and of whatever is taken as worth the same."""
+UNKNOWN = Price(math.nan, "no price yet", 0)
+"""Nothing has been seen."""
+
+
+def freshest(marks: Iterable[Mark], now: int, max_age: int = MAX_AGE) -> Mark | None:
+    """Return the mark of the best source among those sane and fresh at `now` [ns], or None."""
+    usable = [mark for mark in marks if mark.is_sane and mark.is_fresh(now, max_age)]
+    return min(usable, key=lambda mark: (_RANK[mark.source], -mark.ts), default=None)
+
+
+class MarkBook:
+    """
+    Latest marks of every instrument, with absurd ones held back.
+
+    A mark is *absurd* when it is no price (NaN, infinite, not positive), or when it moved by more than `max_jump`
+    against the previous accepted mark of the same source that is at most `jump_within` older. A jump is
+    believed as soon as the next mark of that source lies within `max_jump` of it; no price never is. While the
+    latest word of a source is absurd and not older than a mark may be, the instrument has no credible price,
+    unless a better source has one.
+
+    Parameters
+    ----------
+    max_age
+        How old a mark may be [ns].
+    max_jump
+        Largest believable move between two marks [fraction of the earlier]. Smaller is more suspicious.
+    jump_within
+        Time after which any move is believable [ns].
+
+    """
+
+    __slots__ = ("_doubts", "_marks", "jump_within", "max_age", "max_jump")
+
+    def __init__(
+        self,
+        max_age: int = MAX_AGE,
+        max_jump: float = 0.5,
+        jump_within: int = 60 * SECOND,
+    ) -> None:
+        if max_age <= 0 or jump_within < 0 or not max_jump > 0.0:
+            raise ValueError(
+                "need max_age > 0 [ns], max_jump > 0 [fraction] and jump_within >= 0 [ns], "
+                f"was {max_age}, {max_jump}, {jump_within}"
+            )
+        self.max_age = max_age
+        self.max_jump = max_jump
+        self.jump_within = jump_within
+        self._marks: dict[str, dict[str, Mark]] = {}
+        self._doubts: dict[str, dict[str, Mark]] = {}
+
+    def put(self, instrument: str, mark: Mark) -> bool:
+        """Take in a mark of `instrument`; False when it is absurd and held back."""
+        marks = self._marks.setdefault(instrument, {})
+        doubts = self._doubts.setdefault(instrument, {})
+        if not mark.is_sane or self._jumped(mark, marks.get(mark.source), doubts.get(mark.source)):
+            doubts[mark.source] = mark
+            return False
+        doubts.pop(mark.source, None)
+        marks[mark.source] = mark
+        return True
+
+    def _jumped(self, mark: Mark, accepted: Mark | None, doubt: Mark | None) -> bool:
+        if accepted is None or mark.ts - accepted.ts > self.jump_within or self._near(mark, accepted):
+            return False
+        return doubt is None or not doubt.is_sane or not self._near(mark, doubt)
+
+    def _near(self, mark: Mark, other: Mark) -> bool:
+        return abs(mark.price - other.price) <= self.max_jump * other.price
+
+    def price(self, instrument: str, now: int) -> Price:
+        """Return the price to value `instrument` with at `now` [ns]."""
+        marks = self._marks.get(instrument)
+        if marks is None:
+            return UNKNOWN
+        doubts = self._doubts[instrument]
+        best = freshest(marks.values(), now, self.max_age)
+        for source in SOURCES if doubts else ():
+            if best is not None and _RANK[best.source] < _RANK[source]:
+                break
+            doubt = doubts.get(source)
+            if doubt is not None and doubt.is_fresh(now, self.max_age):
+                return self._untrusted(marks, f"absurd {source} price {doubt.price:g}")
+        if best is None:
+            return self._untrusted(marks, "stale")
+        return Price(best.price, "", best.expires(self.max_age))
+
+    @staticmethod
+    def _untrusted(marks: dict[str, Mark], problem: str) -> Price:
+        latest = max(marks.values(), key=lambda mark: mark.ts, default=None)
+        return Price(math.nan if latest is None else latest.price, problem, 0)

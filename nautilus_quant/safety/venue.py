@@ -1,0 +1,124 @@
+"""What the kill switch sees of the venue, and what it asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+_NONE: Mapping[str, Decimal] = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VenueView:
+    """
+    The account as the node knows it now.
+
+    Parameters
+    ----------
+    open_orders
+        Orders that may still trade, in flight and emulated ones included, except the switch's own closing
+        orders.
+    positions
+        Signed quantity by position id, long > 0 [base units or contracts]. Leave out what is below the smallest
+        quantity the venue can trade: nobody can close it.
+    working_closes
+        Unsigned quantity by position id that the switch's own closing orders may still trade, counted from the
+        moment they are submitted until they are filled, cancelled, rejected or denied.
+    max_slice
+        Largest closing order by position id that its book bears now (`slicing.max_slice`); one that is missing
+        or not positive does not limit.
+    confirmed
+        Whether `positions` and `open_orders` have been checked against the venue since they last changed.
+    connected
+        Whether commands can reach every venue involved.
+
+    """
+
+    open_orders: int
+    positions: Mapping[str, Decimal]
+    confirmed: bool
+    connected: bool
+    working_closes: Mapping[str, Decimal] = field(default_factory=lambda: _NONE)
+    max_slice: Mapping[str, Decimal] = field(default_factory=lambda: _NONE)
+
+    @property
+    def is_flat(self) -> bool:
+        """Nothing held, nothing that could still trade. A position of unknown size is not flat."""
+        held = any(quantity != 0 for quantity in self.positions.values())
+        working = any(quantity != 0 for quantity in self.working_closes.values())
+        return not (held or working or self.open_orders)
+
+
+@dataclass(frozen=True, slots=True)
+class CancelAll:
+    """
+    Cancel every open order of everybody, whether it would reduce or open.
+
+    Parameters
+    ----------
+    attempt
+        How often this has been asked since the trip, or since an order appeared.
+    closes
+        Whether the switch's own closing orders are to be cancelled as well; otherwise they are spared.
+
+    """
+
+    attempt: int
+    closes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """
+    Send one reduce-only market order.
+
+    Parameters
+    ----------
+    position
+        Position id.
+    quantity
+        Size, > 0 and never more than the position less what its working closes cover.
+    side
+        +1 to buy back a short, -1 to sell a long.
+
+    """
+
+    position: str
+    quantity: Decimal
+    side: int
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """Stop all trading: the account is flat and the venue has confirmed it. May be repeated; does no harm."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unhalt:
+    """Let reducing orders and cancels through again: something is open though trading was halted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """
+    Tell people.
+
+    Parameters
+    ----------
+    code
+        ``NOT_LATCHED``, ``DISCONNECTED``, ``ORDERS_OPEN``, ``CLOSE_FAILED``, ``CLOSE_STUCK``, ``OVERCLOSED``,
+        ``UNKNOWN_SIZE``, ``UNCONFIRMED`` or ``REOPENED``.
+    message
+        What is wrong, in words.
+    count
+        How often in a row.
+
+    """
+
+    code: str
+    message: str
+    count: int
+
+
+Action = CancelAll | Close | Halt | Unhalt | Alarm

@@ -1,0 +1,132 @@
+"""The highest value inside a rolling time window, in bounded memory."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Mapping
+from typing import Any, Self
+
+BUCKETS = 720  # per window: an hour in steps of 5 s, a day in steps of 2 min
+
+
+class RollingMax:
+    """Highest value in force during the last `window` nanoseconds.
+
+    Values form a step function: each is in force from its own time until the next one. So a value that was
+    replaced only inside the window still counts, and a gap in the data hides nothing: after it, the last
+    value known before the gap is compared with the first one after it.
+
+    Time is cut into buckets and a value expires with the bucket in which it was last in force. The window
+    therefore looks back up to one bucket longer than asked, never shorter. Exactly: a value last in force at
+    `t` counts at `now` while ``t // bucket >= (now - window) // bucket``.
+
+    Time never runs backwards here: a stamp before the latest one is taken as the latest one, so that a clock
+    that steps back makes the window longer, never shorter.
+
+    Parameters
+    ----------
+    window : int
+        Length of the window [ns].
+    bucket : int, optional
+        Resolution [ns]; smaller is more exact and takes more memory. At most ``window / bucket + 2`` pairs
+        are ever held. Default: the window's 720th part.
+
+    Notes
+    -----
+    A monotonic queue: values fall from the front to the back, so the maximum is the front, and a push removes
+    what it makes irrelevant. O(1) amortised.
+    """
+
+    __slots__ = ("_last", "_now", "_queue", "bucket", "window")
+
+    def __init__(self, window: int, bucket: int | None = None) -> None:
+        bucket = max(1, window // BUCKETS) if bucket is None else bucket
+        if not 0 < bucket <= window:
+            raise ValueError(f"need 0 < bucket <= window [ns], was bucket={bucket}, window={window}")
+        self.window = window
+        self.bucket = bucket
+        self._queue: deque[tuple[int, float]] = deque()
+        self._now = -1
+        self._last = -math.inf
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    @property
+    def now(self) -> int:
+        """Latest time seen [ns]; -1 before the first value."""
+        return self._now
+
+    def push(self, ts: int, value: float) -> float:
+        """Put `value` in force at `ts` [ns] and return the highest value of the window that ends there."""
+        if ts > self._now:
+            if self._last > value and self._now >= 0:
+                self._append((ts - 1) // self.bucket, self._last)
+            self._now = ts
+        self._append(self._now // self.bucket, value)
+        self._last = value
+        oldest = (self._now - self.window) // self.bucket
+        queue = self._queue
+        while queue[0][0] < oldest:
+            queue.popleft()
+        return queue[0][1]
+
+    def restart(self, value: float) -> None:
+        """Forget the past: from now on the window begins with `value`."""
+        self._queue.clear()
+        self._append(self._now // self.bucket, value)
+        self._last = value
+
+    def reset_clock(self, ts: int) -> None:
+        """Declare `ts` [ns] to be now, though later times were seen: a person vouches for the clock."""
+        if ts < self._now:
+            self._now = ts
+            self.restart(self.highest)
+
+    @property
+    def highest(self) -> float:
+        """Highest value of the window as of the latest push; -inf before the first."""
+        return self._queue[0][1] if self._queue else -math.inf
+
+    def _append(self, index: int, value: float) -> None:
+        queue = self._queue
+        while queue and queue[-1][1] <= value:
+            queue.pop()
+        if not queue or queue[-1][0] < index:
+            queue.append((index, value))
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able state, bounded like the window itself."""
+        return {
+            "window": self.window,
+            "bucket": self.bucket,
+            "now": self._now,
+            "last": self._last if self._queue else None,
+            "queue": [list(pair) for pair in self._queue],
+        }
+
+    @classmethod
+    def from_dict(cls, state: Mapping[str, Any]) -> Self:
+        """Restore what `to_dict` gave; ValueError when that is not what it is."""
+        try:
+            self = cls(int(state["window"]), int(state["bucket"]))
+            self._now = int(state["now"])
+            self._queue.extend((int(index), float(value)) for index, value in state["queue"])
+            self._last = float(state["last"]) if self._queue else -math.inf
+        except (KeyError, TypeError, OverflowError) as error:
+            raise ValueError(
+                f"a stored window needs window, bucket, now, last, queue, was {state!r}"
+            ) from error
+        self._check()
+        return self
+
+    def _check(self) -> None:
+        queue = list(self._queue)
+        falling = all(a[0] < b[0] and a[1] > b[1] for a, b in zip(queue, queue[1:], strict=False))
+        finite = all(math.isfinite(value) for _, value in queue) and (not queue or math.isfinite(self._last))
+        timely = not queue or queue[-1][0] <= self._now // self.bucket
+        if not (falling and finite and timely):
+            raise ValueError(
+                "a stored window must hold finite values that fall while their times rise, up to now"
+            )
