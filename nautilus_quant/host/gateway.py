@@ -117,11 +117,17 @@ class OrderGateway:
         return Decision.of(intent, tuple(self._ask(gate, intent) for gate in self._gates.values()))
 
     def decide(self, intent: Intent) -> Decision:
-        """Decide on an order: as `preview`, but counted, published and recorded."""
+        """Decide on an order: as `preview`, but recorded."""
         decision = self.preview(intent)
+        self.record(decision)
+        return decision
+
+    def record(self, decision: Decision) -> None:
+        """Count a decision, hand it to those who listen, and publish it when it cuts."""
+        intent = decision.intent
         self.outcomes[decision.outcome] += 1
         if not intent.opening:
-            return decision
+            return
         for verdict in decision.verdicts:
             bound = DENY if not verdict.allowed > 0 else SIZED_DOWN
             self.counts[verdict.gate][ALLOW if verdict.allowed >= intent.opening else bound] += 1
@@ -129,7 +135,6 @@ class OrderGateway:
             handler(decision)
         if decision.outcome != ALLOW:
             publish(self._msgbus, decision_message(decision))
-        return decision
 
     # -- the two addresses -------------------------------------------------------------------------
 

@@ -59,24 +59,28 @@ def notional_of(
     return size * at * rate(cache, instrument.quote_currency.code, currency)
 
 
-PAR = frozenset({"USD", "USDT", "USDC", "FDUSD", "USDE", "DAI"})
-"""Currencies taken as worth one dollar; no market among them is subscribed by most nodes."""
+DOLLARS = frozenset({"USD", "USDT", "USDC", "FDUSD", "USDE", "DAI"})
+"""Currencies taken as worth one dollar; few nodes subscribe a market among them."""
+
+
+def is_par(one: str, other: str | None) -> bool:
+    """Tell whether two currencies are taken as worth the same."""
+    return one == other or (one in DOLLARS and other in DOLLARS)
 
 
 def rate(cache: CacheFacade, base: str, quote: str | None) -> float:
     """
     Return the price of one unit of `base` in `quote`; NaN when no instrument in the cache tells.
 
-    Dollar stablecoins count as one dollar each (`PAR`).
+    Dollar stablecoins count as one dollar each (`DOLLARS`).
     """
-    if quote is None or base == quote or (base in PAR and quote in PAR):
+    if quote is None or is_par(base, quote):
         return 1.0
     for instrument in cache.instruments():
         listed = instrument.base_currency
-        if listed is None or instrument.is_inverse:
+        if listed is None or listed.code != base or instrument.is_inverse:
             continue
-        paid = instrument.quote_currency.code
-        if listed.code == base and (paid == quote or (paid in PAR and quote in PAR)):
+        if is_par(instrument.quote_currency.code, quote):
             price = last_price(cache, instrument.id)
             if price is not None:
                 return price

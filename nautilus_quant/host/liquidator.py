@@ -1,0 +1,162 @@
+"""Cancel and close anything in a node, whoever's it is: the hands of the kill switch."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from nautilus_trader.core.uuid import UUID4
+from nautilus_trader.execution.messages import CancelOrder, SubmitOrder
+from nautilus_trader.model.enums import OrderSide, TimeInForce, TriggerType
+from nautilus_trader.model.identifiers import ClientOrderId, PositionId
+from nautilus_trader.model.orders import MarketOrder
+
+if TYPE_CHECKING:
+    from nautilus_trader.model.orders import Order
+    from nautilus_trader.model.position import Position
+    from nautilus_trader.system.kernel import NautilusKernel
+
+TAG = "KILL_SWITCH"
+
+
+class Liquidator:
+    """
+    Send cancels and reduce-only market orders in the name of the strategies that own them.
+
+    Parameters
+    ----------
+    kernel
+        The node.
+
+    """
+
+    def __init__(self, kernel: NautilusKernel) -> None:
+        self._kernel = kernel
+        self._cache = kernel.cache
+        self._count = 0
+        self._closers: dict[str, list[Order]] = {}
+
+    def working(self) -> list[Order]:
+        """Return every order which could still trade: resting, in flight, emulated, held by an algorithm."""
+        cache = self._cache
+        found = [*cache.orders_open(), *cache.orders_inflight(), *cache.orders_emulated()]
+        for algorithm_id in cache.exec_algorithm_ids():
+            found += cache.orders_for_exec_algorithm(algorithm_id)
+        unique = {order.client_order_id: order for order in found}
+        return [order for order in unique.values() if not order.is_closed]
+
+    def positions(self) -> list[Position]:
+        """Return all open positions of the node."""
+        return list(self._cache.positions_open())
+
+    def cancel_all(self, *, opening_only: bool = False) -> int:
+        """
+        Cancel working orders, except those of the kill switch itself.
+
+        Parameters
+        ----------
+        opening_only
+            Leave orders which can only reduce (reduce-only ones: stops and targets).
+
+        Returns
+        -------
+        int
+            How many cancels were sent.
+
+        """
+        chosen = [o for o in self.working() if TAG not in (o.tags or ())]
+        if opening_only:
+            chosen = [o for o in chosen if not o.is_reduce_only]
+        for order in chosen:
+            self._cancel(order)
+        return len(chosen)
+
+    def working_closes(self) -> dict[str, Decimal]:
+        """Return what the kill switch's own orders will still close, by position id."""
+        open_closers = {
+            key: [o for o in orders if not o.is_closed] for key, orders in self._closers.items()
+        }
+        self._closers = {key: orders for key, orders in open_closers.items() if orders}
+        return {
+            key: sum((o.leaves_qty.as_decimal() for o in orders), Decimal(0))
+            for key, orders in self._closers.items()
+        }
+
+    def close(self, position_id: str, quantity: Decimal) -> bool:
+        """
+        Close part of a position at market, reduce-only.
+
+        Parameters
+        ----------
+        position_id
+            Which one.
+        quantity
+            How much [base coin, or contracts]; more than there is becomes what there is.
+
+        Returns
+        -------
+        bool
+            Whether an order was sent.
+
+        """
+        position = self._cache.position(PositionId(position_id))
+        if position is None or position.is_closed:
+            return False
+        instrument = self._cache.instrument(position.instrument_id)
+        size = instrument.make_qty(min(quantity, abs(position.signed_decimal_qty())))
+        if size.as_decimal() <= 0:
+            return False
+        order = self._market_order(position, size)
+        self._closers.setdefault(position_id, []).append(order)
+        self._submit(order, position)
+        return True
+
+    def _market_order(self, position: Position, size: object) -> MarketOrder:
+        now = self._kernel.clock.timestamp_ns()
+        self._count += 1
+        return MarketOrder(
+            trader_id=position.trader_id,
+            strategy_id=position.strategy_id,
+            instrument_id=position.instrument_id,
+            # Letters and digits only, and short: every venue takes that.
+            client_order_id=ClientOrderId(f"KS{now // 1_000_000}N{self._count}"),
+            order_side=OrderSide.SELL if position.is_long else OrderSide.BUY,
+            quantity=size,
+            init_id=UUID4(),
+            ts_init=now,
+            time_in_force=TimeInForce.GTC,
+            reduce_only=True,
+            tags=[TAG],
+        )
+
+    def _submit(self, order: MarketOrder, position: Position) -> None:
+        msgbus = self._kernel.msgbus
+        msgbus.publish(f"events.order.{order.strategy_id}", order.init_event)
+        self._cache.add_order(order, position.id, None)
+        command = SubmitOrder(
+            trader_id=order.trader_id,
+            strategy_id=order.strategy_id,
+            order=order,
+            command_id=UUID4(),
+            ts_init=order.ts_init,
+            position_id=position.id,
+        )
+        msgbus.send("RiskEngine.execute", command)
+
+    def _cancel(self, order: Order) -> None:
+        command = CancelOrder(
+            trader_id=order.trader_id,
+            strategy_id=order.strategy_id,
+            instrument_id=order.instrument_id,
+            client_order_id=order.client_order_id,
+            venue_order_id=order.venue_order_id,
+            command_id=UUID4(),
+            ts_init=self._kernel.clock.timestamp_ns(),
+        )
+        if order.is_emulated or order.emulation_trigger != TriggerType.NO_TRIGGER:
+            endpoint = "OrderEmulator.execute"
+        elif order.exec_algorithm_id is not None and order.is_active_local:
+            endpoint = f"{order.exec_algorithm_id}.execute"
+        else:
+            endpoint = "ExecEngine.execute"
+        self._kernel.msgbus.send(endpoint, command)

@@ -1,0 +1,277 @@
+"""Strategies that say what exposure they want; the base trades the difference, behind the gates."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from nautilus_trader.config import PositiveFloat, StrategyConfig
+from nautilus_trader.model.data import BarType
+from nautilus_trader.model.enums import OmsType, OrderSide
+from nautilus_trader.model.events import OrderFilled
+from nautilus_trader.model.identifiers import InstrumentId, PositionId
+from nautilus_trader.trading.strategy import Strategy
+
+from nautilus_quant.config.units import Fraction, Seconds
+from nautilus_quant.gating.intent import ALLOW, Decision, Side
+from nautilus_quant.host import messages
+from nautilus_quant.host.bars import bar_type_of
+from nautilus_quant.host.gateway import find_gateway
+from nautilus_quant.host.marks import last_price, rate
+from nautilus_quant.host.messages import AllocationUpdate, TargetUpdate
+from nautilus_quant.host.valuation import Valuer
+from nautilus_quant.portfolio.sizing import Lot, order_quantity, target_quantity
+
+if TYPE_CHECKING:
+    from nautilus_trader.model.events import OrderEvent
+    from nautilus_trader.model.instruments import Instrument
+    from nautilus_trader.model.orders import Order
+
+    from nautilus_quant.host.gateway import OrderGateway
+
+_ZERO = Decimal(0)
+_NANOS = 1_000_000_000
+
+
+class TargetStrategyConfig(StrategyConfig, kw_only=True, frozen=True):
+    """
+    What every strategy that trades targets can be told.
+
+    Parameters
+    ----------
+    instrument
+        What it trades, e.g. ``"BTCUSDT-PERP.SIM"``.
+    bar
+        Bars it decides on: a specification such as ``"1-MINUTE"`` (closes of the venue's own
+        bars), or a full NautilusTrader bar type.
+    leverage
+        Value of a position at exposure 1 as a multiple of the allocated equity [-]; typically 0.5
+        to 3. More means larger positions.
+    allocation
+        Share of the equity it may use [-]; an allocation published on the bus multiplies it.
+    rebalance_threshold
+        Least change worth an order, as a share of a full position [-]; typically 0.02 to 0.2.
+        More trades less and follows the target less closely.
+    min_interval
+        Least time between two orders that open risk [s]; 0 for none. Closing never waits.
+    reporting_currency
+        Currency equity is counted in; ``None`` takes the account's.
+    state
+        URL of the state store; ``None`` keeps state in memory.
+    oms_type
+        ``NETTING``: one position per instrument, which is what a target means.
+
+    """
+
+    instrument: InstrumentId
+    bar: str = "1-MINUTE"
+    leverage: PositiveFloat = 1.0
+    allocation: Fraction = 1.0
+    rebalance_threshold: Fraction = 0.05
+    min_interval: Seconds = 0.0
+    reporting_currency: str | None = None
+    state: str | None = None
+    oms_type: OmsType | str | None = "NETTING"
+
+
+class TargetStrategy(Strategy):  # type: ignore[misc]
+    """
+    Base of strategies which want an exposure and leave the trading to the base.
+
+    A subclass prepares its rule in `on_target_start`, computes in ``on_bar`` and calls
+    `set_target`. Every target is published, also when the allocation is zero, so that a strategy
+    which may not trade is still observed. Orders are previewed through the gateway and come
+    smaller when a gate allows less.
+
+    Parameters
+    ----------
+    config
+        A `TargetStrategyConfig` or a subclass of it.
+
+    """
+
+    def __init__(self, config: TargetStrategyConfig) -> None:
+        super().__init__(config)
+        self.bar_type: BarType = bar_type_of(config.instrument, config.bar)
+        self._exposures: dict[InstrumentId, float] = {}
+        self._allocations: dict[str, float] = {}
+        self._last_open: dict[InstrumentId, int] = {}
+        self._last_cut: dict[InstrumentId, tuple[str, str]] = {}
+        self._pending: dict[InstrumentId, Order] = {}
+        self._valuer: Valuer | None = None
+
+    def on_target_start(self) -> None:
+        """Prepare the rule; the instrument is known, no bar has come yet. Override me."""
+
+    def on_start(self) -> None:
+        """Subscribe bars and quotes (paper fills need quotes), then start the rule."""
+        config = self.config
+        if self.cache.instrument(config.instrument) is None:
+            self.log.error(f"cannot trade {config.instrument}: no such instrument in the cache")
+            self.stop()
+            return
+        self._valuer = Valuer.on(self.msgbus, config.reporting_currency)
+        messages.subscribe(self.msgbus, AllocationUpdate, self._on_allocation)
+        self.on_target_start()
+        self.subscribe_quote_ticks(config.instrument)
+        self.subscribe_bars(self.bar_type)
+
+    def on_stop(self) -> None:
+        """Cancel what works; positions stay, whoever stops the node decides about them."""
+        self.cancel_all_orders(self.config.instrument)
+
+    def on_reset(self) -> None:
+        """Forget targets and allocations."""
+        for memory in (self._exposures, self._allocations, self._last_open, self._last_cut, self._pending):
+            memory.clear()
+
+    def set_target(self, instrument_id: InstrumentId, exposure: float, *, ts: int, reason: str = "") -> None:
+        """
+        Want an exposure, and trade towards it as far as the gates allow.
+
+        Parameters
+        ----------
+        instrument_id
+            On which instrument.
+        exposure
+            Share of a full position [-1, 1], beyond it is cut; NaN changes nothing.
+        ts
+            Time of the event it follows from, UNIX time [ns].
+        reason
+            Why, in a few words; published with the target.
+
+        """
+        if not math.isfinite(exposure):
+            self.log.warning(f"target of {instrument_id} is not a number, position left as it is")
+            return
+        exposure = max(-1.0, min(1.0, exposure))
+        self._exposures[instrument_id] = exposure
+        strategy, instrument = self.id.value, instrument_id.value
+        update = TargetUpdate(
+            key=f"{strategy}|{instrument}",
+            ts=ts,
+            strategy=strategy,
+            instrument=instrument,
+            exposure=exposure,
+            reason=reason,
+        )
+        messages.publish(self.msgbus, update)
+        self._trade(instrument_id)
+
+    def position_of(self, instrument_id: InstrumentId) -> Decimal:
+        """Return its own signed position [base coin, or contracts]."""
+        position = self.cache.position(PositionId(f"{instrument_id.value}-{self.id.value}"))
+        return _ZERO if position is None or position.is_closed else position.signed_decimal_qty()
+
+    def on_order_event(self, event: OrderEvent) -> None:
+        """Go on towards the target when an order has filled; a refused one waits for the next target."""
+        if isinstance(event, OrderFilled) and event.instrument_id in self._exposures:
+            order = self.cache.order(event.client_order_id)
+            if order is not None and order.is_closed:
+                self._trade(event.instrument_id)
+
+    def _on_allocation(self, update: AllocationUpdate) -> None:
+        strategy, _, instrument = update.key.partition("|")
+        if strategy != self.id.value:
+            return
+        self._allocations[instrument] = update.allocation
+        for instrument_id in list(self._exposures):
+            self._trade(instrument_id)
+
+    def _allocation(self, instrument_id: InstrumentId) -> float:
+        published = self._allocations.get(instrument_id.value, self._allocations.get("", 1.0))
+        return float(self.config.allocation) * published
+
+    def _trade(self, instrument_id: InstrumentId) -> None:
+        instrument = self.cache.instrument(instrument_id)
+        if instrument is None or self._has_pending(instrument_id):
+            return
+        difference = self._difference(instrument)
+        if not difference:
+            return
+        side = Side.BUY if difference > 0 else Side.SELL
+        quantity, opening = self._allowed(instrument_id, side, abs(difference))
+        if opening:
+            quantity = lot_of(instrument).floor(quantity)
+        if quantity > 0:
+            self._submit(instrument, side, quantity, opening=opening)
+
+    def _has_pending(self, instrument_id: InstrumentId) -> bool:
+        order = self._pending.get(instrument_id)
+        return order is not None and not order.is_closed
+
+    def _difference(self, instrument: Instrument) -> Decimal:
+        current = self.position_of(instrument.id)
+        exposure = self._exposures[instrument.id]
+        allocation = self._allocation(instrument.id)
+        wanted = exposure if allocation > 0.0 else 0.0
+        lot = lot_of(instrument)
+        unit = self._unit_value(instrument)
+        budget = self._budget(allocation) if wanted else 0.0
+        target = target_quantity(wanted, budget, unit, lot)
+        full = target_quantity(1.0, budget, unit, lot) if wanted else _ZERO
+        if target is None or full is None:
+            return _ZERO
+        return order_quantity(current, target, full, float(self.config.rebalance_threshold), lot)
+
+    def _budget(self, allocation: float) -> float:
+        assert self._valuer is not None  # set in on_start
+        valuation = self._valuer.value(self.clock.timestamp_ns())
+        return allocation * valuation.equity * float(self.config.leverage)
+
+    def _unit_value(self, instrument: Instrument) -> float:
+        currency = self._valuer.currency if self._valuer is not None else None
+        multiplier = float(instrument.multiplier) * rate(self.cache, instrument.quote_currency.code, currency)
+        if instrument.is_inverse:
+            return multiplier
+        price = last_price(self.cache, instrument.id)
+        return float("nan") if price is None else price * multiplier
+
+    def _allowed(self, instrument_id: InstrumentId, side: Side, quantity: Decimal) -> tuple[Decimal, bool]:
+        """Return how much of a quantity may be sent now, and whether any of it opens risk."""
+        gateway = find_gateway(self.msgbus)
+        if gateway is None:
+            return quantity, True
+        decision = gateway.preview(gateway.exposure.preview(self.id, instrument_id, side, quantity))
+        intent = decision.intent
+        if intent.opening and self._too_soon(instrument_id, intent.ts):
+            return intent.reducing, False
+        self._note(gateway, instrument_id, decision)
+        return decision.passes, decision.allowed > 0
+
+    def _too_soon(self, instrument_id: InstrumentId, now: int) -> bool:
+        last = self._last_open.get(instrument_id)
+        return last is not None and now - last < float(self.config.min_interval) * _NANOS
+
+    def _note(self, gateway: OrderGateway, instrument_id: InstrumentId, decision: Decision) -> None:
+        """Record a cut once, not again on every bar it lasts."""
+        binding = decision.binding
+        mark = (decision.outcome, "" if binding is None else f"{binding.gate}.{binding.code}")
+        if self._last_cut.get(instrument_id) != mark and decision.outcome != ALLOW:
+            gateway.record(decision)
+        self._last_cut[instrument_id] = mark
+
+    def _submit(self, instrument: Instrument, side: Side, quantity: Decimal, *, opening: bool) -> None:
+        order = self.order_factory.market(
+            instrument_id=instrument.id,
+            order_side=OrderSide.BUY if side is Side.BUY else OrderSide.SELL,
+            quantity=instrument.make_qty(quantity),
+            reduce_only=not opening,
+        )
+        if opening:
+            self._last_open[instrument.id] = self.clock.timestamp_ns()
+        self._pending[instrument.id] = order
+        self.submit_order(order)
+
+
+def lot_of(instrument: Instrument) -> Lot:
+    """Return the sizes an instrument can be traded in."""
+    least, most, value = instrument.min_quantity, instrument.max_quantity, instrument.min_notional
+    return Lot(
+        step=instrument.size_increment.as_decimal(),
+        minimum=None if least is None else least.as_decimal(),
+        maximum=None if most is None else most.as_decimal(),
+        minimum_value=0.0 if value is None else float(value),
+    )
+

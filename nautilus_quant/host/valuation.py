@@ -1,0 +1,201 @@
+"""What a node is worth: feeds the rules of `nautilus_quant.account` from the message bus and the cache."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nautilus_quant.account.equity import Account, AccountKind, OpenPosition, Valuation, value
+from nautilus_quant.account.marks import PAR, UNKNOWN, Mark, MarkBook, Price
+from nautilus_quant.host.board import share_on_bus
+from nautilus_quant.host.kernel import find_kernel
+from nautilus_quant.host.marks import is_par
+
+if TYPE_CHECKING:
+    from nautilus_trader.accounting.accounts.base import Account as VenueAccount
+    from nautilus_trader.common.component import MessageBus
+    from nautilus_trader.model.data import Bar, BarType, MarkPriceUpdate, QuoteTick, TradeTick
+    from nautilus_trader.model.events import AccountState, PositionEvent
+    from nautilus_trader.model.identifiers import InstrumentId
+    from nautilus_trader.model.instruments import Instrument
+    from nautilus_trader.model.position import Position
+    from nautilus_trader.system.kernel import NautilusKernel
+
+_PLACE = "nautilus_quant.valuation"
+_EARLY = 15
+"""Before strategies hear of a price, it is part of the valuation."""
+
+
+class Valuer:
+    """
+    The one equity of a node, and the marks it rests on.
+
+    Shared by everything on a message bus: `Valuer.on`.
+
+    Parameters
+    ----------
+    kernel
+        The node.
+
+    """
+
+    def __init__(self, kernel: NautilusKernel) -> None:
+        self._cache = kernel.cache
+        self._msgbus = kernel.msgbus
+        self.book = MarkBook()
+        self.currency: str | None = None
+        self._accounts: list[Account] | None = None
+        self._names: dict[InstrumentId, str] = {}
+        self._intervals: dict[BarType, int] = {}
+        self._listings: dict[str, Instrument | None] = {}
+        self._now = 0
+        self._subscribe()
+
+    @classmethod
+    def on(cls, msgbus: MessageBus, currency: str | None = None) -> Valuer:
+        """
+        Return the valuer of this bus, making it the first time.
+
+        Parameters
+        ----------
+        msgbus
+            The bus of the asking actor or strategy.
+        currency
+            Reporting currency; ``None`` takes what others asked for, else the base currency of the
+            first account, else the currency most of its balance is in.
+
+        Raises
+        ------
+        ValueError
+            When others on this bus report in another currency.
+
+        """
+        valuer = share_on_bus(msgbus, _PLACE, cls, lambda: cls(find_kernel(msgbus)))
+        if currency is not None and valuer.currency not in (None, currency):
+            raise ValueError(f"one node has one reporting currency, was {valuer.currency} and now {currency}")
+        valuer.currency = valuer.currency or currency
+        return valuer
+
+    def on_ping(self, _message: object) -> None:
+        """Make the valuer findable; nothing is published there."""
+
+    def reset(self) -> None:
+        """Forget everything seen: the node starts again from the beginning."""
+        self.book = MarkBook(self.book.max_age, self.book.max_jump, self.book.jump_within)
+        self._accounts = None
+        self._listings.clear()
+
+    def value(self, now: int) -> Valuation:
+        """Return the equity at `now` [ns]; NaN and not fresh while there is no account."""
+        if self._accounts is None:
+            self._accounts = self._read()
+        self._now = now
+        if not self._accounts or self.currency is None:
+            return Valuation(now, float("nan"), 0.0, 0.0, 0.0, False, ("no account yet",), 0)
+        return value(now, self._accounts, self._price, self._rate, self.currency)
+
+    def price(self, instrument: str, now: int) -> Price:
+        """Return what an instrument is worth at `now` [ns], and what is wrong with that, if anything."""
+        return self.book.price(instrument, now)
+
+    # -- what comes in -----------------------------------------------------------------------------
+
+    def _subscribe(self) -> None:
+        for topic, handler in (
+            ("data.quotes.*", self._on_quote),
+            ("data.trades.*", self._on_trade),
+            ("data.mark_prices.*", self._on_mark),
+            ("data.bars.*", self._on_bar),
+            ("events.account.*", self._on_change),
+            ("events.position.*", self._on_change),
+        ):
+            self._msgbus.subscribe(topic, handler, priority=_EARLY)
+
+    def _on_change(self, _event: AccountState | PositionEvent) -> None:
+        self._accounts = None
+
+    def _name(self, instrument_id: InstrumentId) -> str:
+        name = self._names.get(instrument_id)
+        if name is None:
+            name = self._names[instrument_id] = instrument_id.value
+        return name
+
+    def _on_quote(self, quote: QuoteTick) -> None:
+        bid, ask = quote.bid_price.as_double(), quote.ask_price.as_double()
+        # A one-sided or crossed-to-zero quote has no middle: it counts as absurd.
+        mid = (bid + ask) / 2.0 if bid > 0.0 and ask > 0.0 else 0.0
+        self.book.put(self._name(quote.instrument_id), Mark(mid, quote.ts_init, "mid"))
+
+    def _on_trade(self, trade: TradeTick) -> None:
+        mark = Mark(trade.price.as_double(), trade.ts_init, "last")
+        self.book.put(self._name(trade.instrument_id), mark)
+
+    def _on_mark(self, update: MarkPriceUpdate) -> None:
+        mark = Mark(update.value.as_double(), update.ts_init, "mark")
+        self.book.put(self._name(update.instrument_id), mark)
+
+    def _on_bar(self, bar: Bar) -> None:
+        bar_type = bar.bar_type
+        interval = self._intervals.get(bar_type)
+        if interval is None:
+            interval = self._intervals[bar_type] = int(bar_type.spec.timedelta.total_seconds() * 1e9)
+        mark = Mark(bar.close.as_double(), bar.ts_init, "bar", interval)
+        self.book.put(self._name(bar_type.instrument_id), mark)
+
+    # -- what goes out -----------------------------------------------------------------------------
+
+    def _price(self, instrument: str) -> Price:
+        return self.book.price(instrument, self._now)
+
+    def _rate(self, code: str) -> Price:
+        if is_par(code, self.currency):
+            return PAR
+        if code not in self._listings:
+            self._listings[code] = self._listing(code)
+        listed = self._listings[code]
+        return UNKNOWN if listed is None else self._price(listed.id.value)
+
+    def _listing(self, code: str) -> Instrument | None:
+        """Return an instrument whose price is that of a currency in the reporting currency."""
+        for instrument in self._cache.instruments():
+            base = instrument.base_currency
+            if base is None or base.code != code or instrument.is_inverse:
+                continue
+            if is_par(instrument.quote_currency.code, self.currency):
+                return instrument
+        return None
+
+    def _read(self) -> list[Account]:
+        accounts: list[VenueAccount] = self._cache.accounts()
+        positions: dict[str, list[Position]] = {}
+        for position in self._cache.positions_open():
+            positions.setdefault(position.account_id.value, []).append(position)
+        if self.currency is None:
+            self.currency = _main_currency(accounts)
+        return [_account(a, [self._held(p) for p in positions.get(a.id.value, ())]) for a in accounts]
+
+    def _held(self, position: Position) -> OpenPosition:
+        return OpenPosition(
+            instrument=position.instrument_id.value,
+            quantity=float(position.signed_qty),
+            entry=float(position.avg_px_open),
+            currency=position.settlement_currency.code,
+            multiplier=float(position.multiplier),
+            inverse=bool(position.is_inverse),
+        )
+
+
+def _account(account: VenueAccount, positions: list[OpenPosition]) -> Account:
+    kind = AccountKind.MARGIN if account.is_margin_account else AccountKind.CASH
+    balances = {c.code: m.as_double() for c, m in account.balances_total().items()}
+    return Account(kind=kind, balances=balances, positions=positions)
+
+
+def _main_currency(accounts: list[VenueAccount]) -> str | None:
+    for account in accounts:
+        if account.base_currency is not None:
+            return str(account.base_currency.code)
+        totals = {c.code: m.as_double() for c, m in account.balances_total().items()}
+        if totals:
+            return max(totals, key=lambda code: totals[code])
+    return None
+
