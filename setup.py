@@ -1,4 +1,4 @@
-"""Lists the packages: the library, and the two top-level folders that are mapped into it (see pyproject.toml)."""
+"""Lists the packages: the library, and the two folders mapped into it (see pyproject.toml)."""
 
 from setuptools import find_packages, setup
 
@@ -6,7 +6,7 @@ MAPPED = ("actors", "strategies")
 
 
 def packages() -> list[str]:
-    """Everything under nautilus_quant/, then each mapped folder with its subpackages under its public name."""
+    """Everything under nautilus_quant/, then each mapped folder under its public name."""
     found = find_packages(include=["nautilus_quant", "nautilus_quant.*"])
     for folder in MAPPED:
         found.append(f"nautilus_quant.{folder}")
