@@ -1,0 +1,55 @@
+"""Configuration of the paper execution client."""
+
+from __future__ import annotations
+
+from nautilus_trader.adapters.sandbox.config import SandboxExecutionClientConfig
+from nautilus_trader.backtest.config import ImportableFillModelConfig
+
+
+class PaperExecClientConfig(SandboxExecutionClientConfig, frozen=True, kw_only=True):
+    """
+    Everything NautilusTrader's ``SandboxExecutionClientConfig`` has, a memory, and faults for drills.
+
+    Parameters
+    ----------
+    venue : str
+        Venue whose market data fills the orders.
+    starting_balances : list of str
+        Balances of a new account, e.g. ``["100_000 USDT"]``. Ignored once `state` holds an account of this
+        venue: what was earned or lost stays, as it would at a real venue.
+    state : str, optional
+        URL of the state store that keeps balances and open positions, written on every fill before the node
+        hears of it. Without it the account is gone when the process ends.
+    fill_model : ImportableFillModelConfig, optional
+        One of NautilusTrader's fill models. Without it `prob_fill_on_limit`, `prob_slippage` and `seed`
+        make a plain one.
+    prob_fill_on_limit : float, default 1.0
+        Probability [0 to 1] that a limit order at the touched price fills. Less is more pessimistic.
+    prob_slippage : float, default 0.0
+        Probability [0 to 1] that a fill slips by one tick.
+    reject_probability : float, default 0.0
+        Probability [0 to 1] that the venue rejects a submitted order. For drills.
+    outages : tuple of (float, float), default ()
+        Windows [s after connecting: from, to] in which the venue cannot be reached: submits, cancels and
+        modifies are rejected, reports raise, and events of working orders arrive when the window is over.
+        For drills.
+    seed : int, default 0
+        Seed of the fill model and of the rejections.
+    """
+
+    state: str | None = None
+    fill_model: ImportableFillModelConfig | None = None
+    prob_fill_on_limit: float = 1.0
+    prob_slippage: float = 0.0
+    reject_probability: float = 0.0
+    outages: tuple[tuple[float, float], ...] = ()
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("prob_fill_on_limit", "prob_slippage", "reject_probability"):
+            value = getattr(self, name)
+            if not 0.0 <= value <= 1.0:
+                raise ValueError(f"{name} must be a probability [0 to 1], was {value}")
+        for window in self.outages:
+            if not 0.0 <= window[0] < window[1] < float("inf"):
+                raise ValueError(f"an outage needs 0 <= from < to [s after connecting], was {window}")
