@@ -69,7 +69,7 @@ class Compatibility:
         return regime in self.regimes(kind)
 
     def kind_of(self, strategy: type) -> str:
-        """Return the kind of a strategy class: the first of it and its bases to have a row, else `DEFAULT`."""
+        """Return the kind of a strategy class: the first with a row among it and its bases, or `DEFAULT`."""
         for base in strategy.__mro__:
             kind = snake_case(base.__name__)
             if kind in self._rows:

@@ -29,7 +29,8 @@ class RegimeClassifier:
     """
     Says the regime after each bar, from that bar and earlier ones only; O(1) per bar, bounded memory.
 
-    - A bar that is not newer than the last is ignored and counted in `ignored`.
+    - A bar that is not newer than the last is ignored and counted in `ignored`. One older by more than
+      ``warm_up`` bars is the beginning of another recording, and everything starts over.
     - A bar with a NaN, a price that is not positive, a high below its low, or a close beyond ``max_move``
       of the last one is refused and counted in `refused`: the regime is WARMING_UP until ``recovery`` good
       bars came. If the next bar stands at the new level too, the level is believed and everything starts
@@ -104,7 +105,7 @@ class RegimeClassifier:
             Prices [quote currency].
 
         """
-        if ts <= self._ts:
+        if ts <= self._ts and not self._begins_anew(ts):
             self.ignored += 1
             return self.regime
         if not (0.0 < low <= open_ <= high < math.inf and low <= close <= high):  # never true of a NaN
@@ -119,6 +120,15 @@ class RegimeClassifier:
         bars = self._pass_time(ts)
         self._measure(high, low, close, bars)
         return self._judge()
+
+    def _begins_anew(self, ts: int) -> bool:
+        """Start over when time went back by more than a warm-up, as when a recording is played again."""
+        back = self._params.warm_up * self._interval
+        if not back or self._ts - ts <= back:
+            return False
+        self._ts = 0
+        self._start_over()
+        return True
 
     def _refuse(self, close: float) -> Regime:
         """Leave all but the debt as it is; the missing bar shows as a gap when the next good one comes."""

@@ -184,9 +184,11 @@ class RegimeBook:
         """Give what `restore` needs of one instrument."""
         return {**self._of[instrument].to_dict(), "told": self._told.get(instrument, Regime.WARMING_UP).value}
 
-    def restore(self, instrument: str, state: Mapping[str, Any]) -> tuple[RegimeChange, ...]:
-        """Go on with one instrument from what `to_dict` gave; give what is to be told because of it."""
+    def restore(self, instrument: str, state: Mapping[str, Any], now: int) -> tuple[RegimeChange, ...]:
+        """Go on with one instrument from what `to_dict` gave, unless too old; give what is to be told."""
         followed = InstrumentRegime.from_dict(state, self._params)
+        if followed.age(now) > followed.memory(self._stale_after):
+            return ()
         self._of[instrument] = followed
         regime, ts = followed.classifier.regime, followed.classifier.ts
         self._told[instrument] = regime

@@ -66,8 +66,11 @@ class InstrumentRegime:
     def update(self, bar: BarValues, heard: int) -> Regime:
         """Take a bar that just closed, received at `heard` [ns]; give the regime."""
         self._settle()
-        self.heard = heard
-        return self._take(bar)
+        before = self._classifier.ts
+        regime = self._take(bar)
+        if bar.ts > before or self._classifier.ts < before:  # a feed that repeats itself is silent
+            self.heard = heard
+        return regime
 
     def add_history(self, bar: BarValues) -> None:
         """Take a bar of the past; older than the newest one it counts only during the first warm-up."""
@@ -80,7 +83,10 @@ class InstrumentRegime:
             self._late = True
 
     def _take(self, bar: BarValues) -> Regime:
+        before = self._classifier.ts
         regime = self._classifier.update(*bar)
+        if self._classifier.ts < before:
+            self._kept.clear()  # time began anew
         if not self._classifier.starting:
             self._kept.clear()
         elif bar.ts == self._classifier.ts:
@@ -115,8 +121,12 @@ class InstrumentRegime:
         return (now - self.heard) / 1e9 if self.heard else math.inf
 
     def longest_silence(self, least: float) -> float:
-        """Return how old the last bar may be before the regime is unknown [s]: gaps passed over, or `least`."""
+        """Return how old the last bar may be before the regime is unknown [s]; never below `least`."""
         return max(least, (self._params.max_gap + 1) * self._interval / 1e9)
+
+    def memory(self, least: float) -> float:
+        """Return the age of the last bar from which on a saved state is worth nothing [s]: a warm-up."""
+        return max(least, self._params.warm_up * self._interval / 1e9)
 
     def to_dict(self) -> dict[str, Any]:
         """Give all that `from_dict` needs; bars kept for late history are not part of it."""

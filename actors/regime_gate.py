@@ -1,0 +1,273 @@
+"""Lets each strategy take new risk only in the market regimes it is made for."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
+from msgspec import field
+from nautilus_trader.common.actor import Actor
+from nautilus_trader.config import ActorConfig, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from nautilus_trader.model.identifiers import InstrumentId
+
+from nautilus_quant.config.units import Fraction, Seconds
+from nautilus_quant.gating.market import MarketRegime
+from nautilus_quant.gating.matrix import DEFAULT, Compatibility
+from nautilus_quant.gating.regime_book import GATE, RegimeBook, RegimeChange
+from nautilus_quant.gating.regime_history import BarValues
+from nautilus_quant.gating.regime_rule import Regime, RegimeParams
+from nautilus_quant.host.bars import bar_type_of
+from nautilus_quant.host.gateway import OrderGateway
+from nautilus_quant.host.kernel import find_kernel
+from nautilus_quant.host.messages import RegimeUpdate, publish
+from nautilus_quant.host.state import StateError, StateStore, shared_store
+
+if TYPE_CHECKING:
+    from nautilus_trader.model.data import Bar, BarType
+
+    from nautilus_quant.gating.intent import Intent, Verdict
+
+_LIVE_BARS = "data.bars.*"
+_PAST_BARS = "historical.data.bars.*"
+_BEFORE_STRATEGIES = 20  # handlers of higher priority hear a message first; strategies have 0
+_SAVE_EVERY = 10_000_000_000  # [ns]; what a kill loses shows as a gap at the next start
+
+
+class RegimeGateConfig(ActorConfig, kw_only=True, frozen=True):
+    """
+    What the regime gate can be told; without anything it follows every instrument that has bars.
+
+    Parameters
+    ----------
+    bar
+        The only bars listened to, e.g. ``"1-MINUTE"``; ``None`` takes the first type seen of each instrument.
+        Longer bars give slower regimes.
+    instruments
+        Instruments whose bars the gate subscribes by itself (`bar` must be given); others are followed when
+        somebody else subscribes theirs.
+    matrix
+        Regimes in which each kind of strategy may open positions, e.g.
+        ``{momentum: [STRONG_TREND_UP], default: [ALL]}``; kinds left out keep the shipped row.
+    kinds
+        Kind by strategy id, e.g. ``{EMACross-001: momentum}``; a strategy left out is of the kind its class
+        name is in snake_case, or of the ``default`` kind.
+    proxies
+        Instruments judged by the bars of another, e.g. ``{BTCUSDT.SIM: BTCUSDT-PERP.SIM}``.
+    market_share, market_least
+        The market is in CRISIS when this share of its instruments is, and at least so many [instruments].
+    stale_after
+        Silence after which a regime is unknown, unless the bars are so long that it is normal [s].
+    state
+        URL of the state store; ``None`` keeps nothing over a restart.
+    adx_period, trend_enter, trend_leave, fast_half_life, slow_half_life, vol_enter, vol_leave
+        See `nautilus_quant.gating.regime.RegimeParams`, also for all that follow.
+    crisis_window, crisis_enter, crisis_leave, crisis_vol_enter, crisis_vol_leave, min_fall
+        When a fall, or a burst of volatility, is a crisis.
+    dwell, crisis_dwell, warm_up, recovery, max_gap, max_move, min_vol
+        How long regimes last at least, and what is done about missing and absurd bars.
+
+    """
+
+    bar: str | None = None
+    instruments: tuple[InstrumentId, ...] = ()
+    matrix: dict[str, list[str] | str] = field(default_factory=dict)
+    kinds: dict[str, str] = field(default_factory=dict)
+    proxies: dict[str, str] = field(default_factory=dict)
+    market_share: Fraction = 0.5
+    market_least: PositiveInt = 2
+    stale_after: Seconds = 30.0
+    state: str | None = None
+
+    adx_period: PositiveInt = 14
+    trend_enter: PositiveFloat = 30.0
+    trend_leave: PositiveFloat = 20.0
+    fast_half_life: PositiveFloat = 10.0
+    slow_half_life: PositiveFloat = 200.0
+    vol_enter: PositiveFloat = 1.75
+    vol_leave: PositiveFloat = 1.35
+    crisis_window: PositiveInt = 24
+    crisis_enter: PositiveFloat = 4.0
+    crisis_leave: PositiveFloat = 2.0
+    crisis_vol_enter: PositiveFloat = 3.5
+    crisis_vol_leave: PositiveFloat = 2.0
+    min_fall: Fraction = 0.005
+    dwell: PositiveInt = 10
+    crisis_dwell: PositiveInt = 24
+    warm_up: PositiveInt = 100
+    recovery: PositiveInt = 3
+    max_gap: NonNegativeInt = 3
+    max_move: NonNegativeFloat = 0.5
+    min_vol: PositiveFloat = 1e-6
+
+
+class RegimeGate(Actor):  # type: ignore[misc]
+    """
+    Tells the regime of each instrument and of the market, and blocks entries of strategies made for others.
+
+    Parameters
+    ----------
+    config
+        A `RegimeGateConfig`.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is impossible, or the matrix names an unknown regime.
+
+    """
+
+    def __init__(self, config: RegimeGateConfig | None = None) -> None:
+        super().__init__(config or RegimeGateConfig())
+        if self.config.instruments and self.config.bar is None:
+            raise ValueError("`instruments` needs `bar`: which bars to subscribe, e.g. bar: 1-MINUTE")
+        self._book = self._new_book()
+        self._sources: dict[BarType, str | None] = {}
+        self._kinds: dict[str, str] = dict(self.config.kinds)
+        self._saved: dict[str, int] = {}
+        self._store: StateStore | None = None
+        self._gateway: OrderGateway | None = None
+
+    @property
+    def name(self) -> str:
+        """Of the gate."""
+        return GATE
+
+    @property
+    def regimes(self) -> dict[str, Regime]:
+        """The regime of every instrument by its id, and of the market under ``"MARKET"``."""
+        return self._book.regimes
+
+    # -- life --------------------------------------------------------------------------------------
+
+    def on_start(self) -> None:
+        """Stand in the chain of gates first, then go on where the last run ended, then listen."""
+        self._gateway = OrderGateway.join(self.msgbus, self)
+        self._store = shared_store(self.config.state)
+        for instrument, document in self._store.documents(GATE).items():
+            self._restore(instrument, document)
+        self.msgbus.subscribe(_LIVE_BARS, self._on_live_bar, priority=_BEFORE_STRATEGIES)
+        self.msgbus.subscribe(_PAST_BARS, self._on_past_bar, priority=_BEFORE_STRATEGIES)
+        for instrument_id in self.config.instruments:
+            self.subscribe_bars(bar_type_of(instrument_id, self.config.bar))
+
+    def on_stop(self) -> None:
+        """Stop listening, save, and leave the chain."""
+        self.msgbus.unsubscribe(_LIVE_BARS, self._on_live_bar)
+        self.msgbus.unsubscribe(_PAST_BARS, self._on_past_bar)
+        if self._store is not None:
+            for instrument in {source for source in self._sources.values() if source is not None}:
+                self._save(instrument, self.clock.timestamp_ns())
+            self._store.close()
+            self._store = None
+        if self._gateway is not None:
+            self._gateway.leave(self)
+            self._gateway = None
+
+    def on_reset(self) -> None:
+        """Forget all bars."""
+        self._book = self._new_book()
+        self._kinds = dict(self.config.kinds)
+        self._sources.clear()
+        self._saved.clear()
+
+    # -- bars --------------------------------------------------------------------------------------
+
+    def _on_live_bar(self, bar: Bar) -> None:
+        instrument = self._source_of(bar.bar_type)
+        if instrument is None:
+            return
+        changes = self._book.update(instrument, _values_of(bar), bar.ts_init)
+        for change in changes:
+            self._tell(change)
+        if changes or bar.ts_init - self._saved.get(instrument, 0) >= _SAVE_EVERY:
+            self._save(instrument, bar.ts_init)
+
+    def _on_past_bar(self, bar: Bar) -> None:
+        instrument = self._source_of(bar.bar_type)
+        if instrument is not None:
+            self._book.add_history(instrument, _values_of(bar))
+
+    def _source_of(self, bar_type: BarType) -> str | None:
+        """Return the instrument these bars tell the regime of, or ``None`` when they are not listened to."""
+        if bar_type not in self._sources:
+            self._sources[bar_type] = self._follow(bar_type)
+        return self._sources[bar_type]
+
+    def _follow(self, bar_type: BarType) -> str | None:
+        instrument_id, wanted = bar_type.instrument_id, self.config.bar
+        if wanted is not None and bar_type != bar_type_of(instrument_id, wanted):
+            return None
+        interval = bar_type.spec.get_interval_ns() if bar_type.spec.is_time_aggregated() else 0
+        instrument: str = instrument_id.value
+        return instrument if self._book.follows(instrument, str(bar_type), interval) else None
+
+    def _tell(self, change: RegimeChange) -> None:
+        update = RegimeUpdate(
+            key=change.key,
+            ts=change.ts,
+            regime=change.regime.value,
+            previous=change.previous.value,
+            numbers=change.numbers,
+        )
+        publish(self.msgbus, update)
+        text = f"{change.key}: {change.previous} -> {change.regime}"
+        (self.log.warning if change.regime is Regime.CRISIS else self.log.info)(text)
+        self._journal(change)
+
+    # -- orders ------------------------------------------------------------------------------------
+
+    def check(self, intent: Intent) -> Verdict:
+        """Judge an order by the regime of its instrument and the kind of its strategy."""
+        return self._book.judge(intent, self._kind_of(intent.strategy))
+
+    def _kind_of(self, strategy: str) -> str:
+        if strategy not in self._kinds:
+            for running in find_kernel(self.msgbus).trader.strategies():
+                self._kinds.setdefault(running.id.value, self._book.kind_of(type(running)))
+        return self._kinds.get(strategy, DEFAULT)
+
+    # -- state -------------------------------------------------------------------------------------
+
+    def _new_book(self) -> RegimeBook:
+        config = self.config
+        return RegimeBook(
+            RegimeParams(**{item.name: getattr(config, item.name) for item in fields(RegimeParams)}),
+            Compatibility(config.matrix),
+            MarketRegime(float(config.market_share), config.market_least),
+            proxies=config.proxies,
+            stale_after=float(config.stale_after),
+        )
+
+    def _restore(self, instrument: str, document: dict[str, object]) -> None:
+        wanted = self.config.bar
+        if wanted is not None:
+            listened = bar_type_of(InstrumentId.from_str(instrument), wanted)
+            if document.get("bar_type") != str(listened):
+                return
+        for change in self._book.restore(instrument, document, now=self.clock.timestamp_ns()):
+            self._tell(change)
+
+    def _save(self, instrument: str, ts: int) -> None:
+        if self._store is None or self.config.state is None:
+            return
+        self._saved[instrument] = ts
+        self._store.put(GATE, instrument, self._book.to_dict(instrument), ts=ts)
+
+    def _journal(self, change: RegimeChange) -> None:
+        if self._store is None:
+            return
+        body = {
+            "key": change.key,
+            "regime": change.regime.value,
+            "previous": change.previous.value,
+            "numbers": dict(change.numbers),
+        }
+        try:
+            self._store.append("regime", body, ts=change.ts)
+        except StateError as error:
+            text = f"regime change of {change.key} is not in the journal: {error}"
+            self.log.warning(text)
+
+
+def _values_of(bar: Bar) -> BarValues:
+    return BarValues(bar.ts_event, float(bar.open), float(bar.high), float(bar.low), float(bar.close))
