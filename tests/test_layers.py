@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 LIBRARY = ROOT / "nautilus_quant"
 
-# Rooms of pure rules. Time, seeds and data come in as arguments, so they run anywhere and outlive NautilusTrader 1.x.
+# Rooms of pure rules. Time, seeds and data come in as arguments: they run anywhere, and outlive 1.x.
 RULE_ROOMS = frozenset(
     {
         "safety",
@@ -90,7 +90,7 @@ def functions(tree: ast.Module) -> Iterator[Function]:
 
 
 def length(node: Function) -> int:
-    """Lines of the body, without the docstring: saying more about a function must not be a reason to split it."""
+    """Lines of the body without the docstring: saying more must not be a reason to split."""
     body = node.body[1:] if ast.get_docstring(node) is not None else node.body
     return (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
 

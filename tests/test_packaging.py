@@ -1,9 +1,10 @@
-"""What people get who install the package: every module, under its public name, and no more than the core needs."""
+"""What people get who install the package: every module, under its public name, and a light core."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -34,33 +35,29 @@ def modules_in_tree(project: Path) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def wheel(project: Path, tmp_path_factory: pytest.TempPathFactory) -> ZipFile:
-    """Build from a copy, so that nothing is written into the tree; offline, with the setuptools that is there."""
+def copy(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What is packed, elsewhere: building writes beside the sources."""
     copy = tmp_path_factory.mktemp("source")
-    folders = " ".join(PUBLIC_ROOTS)
-    script = f"cp -r {folders} pyproject.toml setup.py README.md LICENSE '{copy}'"
-    subprocess.run(script, shell=True, cwd=project, check=True)
+    for name in PUBLIC_ROOTS:
+        shutil.copytree(project / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
+        shutil.copy(project / name, copy)
+    return copy
+
+
+@pytest.fixture(scope="module")
+def wheel(copy: Path, tmp_path_factory: pytest.TempPathFactory) -> ZipFile:
+    """Build offline, with the setuptools that is there."""
     out = tmp_path_factory.mktemp("wheel")
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "-q",
-        "--no-deps",
-        "--no-build-isolation",
-        "--no-index",
-        "-w",
-        str(out),
-        str(copy),
-    ]
+    offline = ["--no-deps", "--no-build-isolation", "--no-index"]
+    command = [sys.executable, "-m", "pip", "wheel", "-q", *offline, "-w", str(out), str(copy)]
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
     return ZipFile(next(out.glob("nt_quant-*.whl")))
 
 
-def test_a_wheel_holds_every_module_and_nothing_else(project: Path, wheel: ZipFile) -> None:
+def test_a_wheel_holds_every_module_and_nothing_else(copy: Path, wheel: ZipFile) -> None:
     packed = {name for name in wheel.namelist() if name.endswith(".py")}
-    assert packed == modules_in_tree(project)
+    assert packed == modules_in_tree(copy)
 
 
 def test_a_wheel_brings_types_licence_and_command(wheel: ZipFile) -> None:
@@ -103,6 +100,7 @@ def test_tested_versions_satisfy_what_is_declared(project: Path, declared: dict)
 
 def test_importing_the_package_is_cheap() -> None:
     """``--help`` has half a second: the heavy libraries come in when they are used."""
-    code = "import nautilus_quant, nautilus_quant.cli, sys; print(sorted({'nautilus_trader', 'pandas', 'scipy', 'numpy', 'sqlalchemy'} & set(sys.modules)))"
+    heavy = {"nautilus_trader", "numpy", "pandas", "scipy", "sqlalchemy"}
+    code = f"import nautilus_quant.cli, sys; print(sorted({heavy} & set(sys.modules)))"
     result = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert result.stdout.strip() == "[]"
