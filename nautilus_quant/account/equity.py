@@ -117,8 +117,8 @@ def unrealised(position: OpenPosition, price: float) -> float:
     """
     Return the P&L of a position if it were closed at `price`, in its settlement currency.
 
-    Linear: ``quantity × multiplier × (price − entry)``. Inverse: ``quantity × multiplier × (1/entry − 1/price)``.
-    NaN when a price is none.
+    Linear: ``quantity × multiplier × (price − entry)``; inverse:
+    ``quantity × multiplier × (1/entry − 1/price)``. NaN when one of the numbers is none.
     """
     entry = position.entry
     if not (0.0 < price < math.inf and math.isfinite(entry) and math.isfinite(position.quantity)):
@@ -177,8 +177,8 @@ def value(
     prices
         Price of an instrument id in its quote currency, e.g. ``lambda i: book.price(i, ts)``.
     rates
-        Price of one unit of a currency in the reporting currency; `PAR` where they are worth the same. Not asked
-        for the reporting currency itself.
+        Price of one unit of a currency in the reporting currency; `PAR` where they are worth the same. It is
+        not asked for the reporting currency itself.
     currency
         Reporting currency.
 

@@ -12,7 +12,7 @@ FOREVER = 2**63 - 1
 MAX_AGE = 30 * SECOND
 
 SOURCES = ("mark", "mid", "last", "bar")
-"""Sources of marks, the best first: the venue's mark price, middle of the quote, last trade, close of a bar."""
+"""Sources of marks, best first: the venue's mark price, middle of the quote, last trade, close of a bar."""
 
 _RANK = {source: rank for rank, source in enumerate(SOURCES)}
 
@@ -87,11 +87,11 @@ class MarkBook:
     """
     Latest marks of every instrument, with absurd ones held back.
 
-    A mark is *absurd* when it is no price (NaN, infinite, not positive), or when it moved by more than `max_jump`
-    against the previous accepted mark of the same source that is at most `jump_within` older. A jump is
-    believed as soon as the next mark of that source lies within `max_jump` of it; no price never is. While the
-    latest word of a source is absurd and not older than a mark may be, the instrument has no credible price,
-    unless a better source has one.
+    A mark is *absurd* when it is no price (NaN, infinite, not positive), or when it moved by more than
+    `max_jump` against the last accepted mark of its source, if that is at most `jump_within` older. A jump is
+    believed as soon as the next mark of that source lies within `max_jump` of it; what is no price never is.
+    While the latest mark of a source is absurd, and not older than a mark may be, the instrument has no
+    credible price, unless a better source has one.
 
     Parameters
     ----------

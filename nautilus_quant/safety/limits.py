@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
+from nautilus_quant.safety import stored
+from nautilus_quant.safety.ceilings import CEILINGS, FLOORS, SafetyLimits
 from nautilus_quant.safety.window_limit import Confirmation, WindowLimit, loss_fraction
+
+__all__ = ["CEILINGS", "FLOORS", "Block", "LimitStatus", "LossMonitor", "SafetyLimits"]
 
 SECOND = 1_000_000_000
 HOUR = 3_600 * SECOND
@@ -19,64 +22,8 @@ HOURLY = "hourly_loss"
 DAILY = "daily_loss"
 DRAWDOWN = "drawdown"
 
-CEILINGS: Mapping[str, float] = {"max_hourly_loss": 0.005, "max_daily_loss": 0.02, "max_drawdown": 0.10}
-"""Loosest loss limits a deployment with real money may have [fraction]."""
-FLOORS: Mapping[str, float] = {"hourly_halt": 3_600.0, "daily_halt": 86_400.0}
-"""Shortest halts a deployment with real money may have [s]."""
-
 Block = tuple[str, str, dict[str, float | str]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SafetyLimits:
-    """What the account may lose.
-
-    Parameters
-    ----------
-    max_hourly_loss : float
-        Loss from the highest equity of the last hour, as a fraction of it, beyond which no new risk is taken
-        for `hourly_halt`. Smaller halts sooner; ordinary noise of the account should stay inside it.
-    max_daily_loss : float
-        The same for 24 hours and `daily_halt`.
-    max_drawdown : float
-        Fall from the all-time peak, as a fraction of it, beyond which the kill switch trips.
-    hourly_halt, daily_halt : float
-        How long nothing new is opened after the trip [s]. Longer is safer.
-    """
-
-    max_hourly_loss: float = 0.005
-    max_daily_loss: float = 0.02
-    max_drawdown: float = 0.10
-    hourly_halt: float = 3_600.0
-    daily_halt: float = 86_400.0
-
-    def __post_init__(self) -> None:
-        for name in CEILINGS:
-            value = getattr(self, name)
-            if not 0.0 < value < 1.0:
-                raise ValueError(
-                    f"{name} must lie between 0 and 1 [fraction], was {value}; typical {CEILINGS[name]}"
-                )
-        for name in FLOORS:
-            value = getattr(self, name)
-            if not 0.0 < value < math.inf:
-                raise ValueError(
-                    f"{name} must be positive and finite [s], was {value}; typical {FLOORS[name]:g}"
-                )
-
-    def loosened(self) -> list[str]:
-        """Rules that these limits break by being looser than `CEILINGS` and `FLOORS`; empty when none."""
-        broken = [
-            f"{name} must be at most {ceiling:g} [fraction], was {getattr(self, name):g}"
-            for name, ceiling in CEILINGS.items()
-            if getattr(self, name) > ceiling
-        ]
-        broken += [
-            f"{name} must be at least {floor:g} [s], was {getattr(self, name):g}"
-            for name, floor in FLOORS.items()
-            if getattr(self, name) < floor
-        ]
-        return broken
+"""Code, reason and numbers of a refusal."""
 
 
 class LimitStatus(NamedTuple):
@@ -89,13 +36,13 @@ class LimitStatus(NamedTuple):
     fresh: bool
     """Whether it counted: fresh and finite."""
     hourly_loss: float
-    """Loss in the hour's window as of the last fresh valuation [fraction]; 0 right after a trip restarted it."""
+    """Loss in the hour's window at the last fresh valuation [fraction]; 0 after a trip restarted it."""
     daily_loss: float
     """The same for the day."""
     drawdown: float
-    """Fall from the peak as of the last fresh valuation [fraction]."""
+    """Fall from the peak at the last fresh valuation [fraction]."""
     peak: float
-    """All-time highest equity, moved with all flows [reporting currency]; NaN before the first."""
+    """All-time highest equity, moved by all flows [reporting currency]; NaN before the first."""
     hourly_until: int
     """End of the latest hourly halt [ns]; 0 when there was none."""
     daily_until: int
@@ -103,43 +50,47 @@ class LimitStatus(NamedTuple):
     latched: bool
     """Whether the drawdown has tripped and nobody has re-armed it."""
     pending: bool
-    """Whether some limit is exceeded by one valuation and waits for the second."""
+    """Whether a limit is exceeded by one valuation and waits for the second."""
     trips: tuple[str, ...]
-    """Limits that this very valuation confirmed: "hourly_loss", "daily_loss", "drawdown"."""
+    """Limits this very valuation confirmed: ``hourly_loss``, ``daily_loss``, ``drawdown``."""
 
 
 class LossMonitor:
-    """Judges every valuation of the account against the loss limits.
+    """
+    Judges every valuation of the account against the loss limits.
 
     Definition
     ----------
-    1. Only *fresh* valuations count: handed in as fresh, and finite. All others change nothing but the answer
-       of `blocked`: they move no reference, confirm nothing, and break no confirmation.
-    2. An external flow X (deposit > 0, withdrawal < 0) is added to every reference (peak, window values) before
-       the valuation it comes with is judged, fresh or not. Money lost stays money lost; its fraction is
-       taken of the moved reference.
-    3. Hour and day: the reference is the highest equity in force during the window (`RollingMax`), this
-       valuation included; loss = (reference - equity) / reference. Exceeded when loss > limit (strictly).
-       Below a reference that is not positive, everything counts as a loss of 1.
-    4. Drawdown: the same with the highest equity ever as the reference; exceeded when it is > the limit
-       (strictly).
-    5. A limit trips when it is exceeded by two consecutive fresh valuations with different time stamps.
-    6. A trip of the hour or the day at `t` halts new risk until ``t + halt`` and uses the loss up: the window
-       of that limit begins anew with the equity at `t`. So the same old peak cannot trip it again, and every
-       loss after the trip counts in full; if that exceeds the limit too, it trips again and the halt, which
-       never gets shorter, ends one full halt after this later trip.
-    7. A trip of the drawdown latches until `rearm`, and is announced once.
-    8. `t` is the latest time seen so far. A halt is an absolute time, and `blocked` compares it with the time
-       it is asked for: a clock that steps back, or a restart, prolongs a halt, and nothing shortens it (but
-       `rearm`, when a clock was so far ahead that a halt would last longer than a full one).
+    1. Only *fresh* valuations count: handed in as fresh, and finite. All others change only the answer of
+       `blocked`: they move no reference, confirm nothing, and break no confirmation.
+    2. An external flow X (deposit > 0, withdrawal < 0) is added to every reference (peak, values of the
+       windows) before the valuation it comes with is judged, whether that is fresh or not. What was lost
+       stays lost; its fraction is taken of the moved reference.
+    3. Hour and day: the reference is the highest equity in force during the window (`RollingMax`), the
+       present one included, and ``loss = (reference − equity) / reference``. Exceeded when ``loss > limit``.
+       Below a reference that is not positive, all counts as lost (1).
+    4. Drawdown: the same with the highest equity ever. Exceeded when ``drawdown > limit``.
+    5. A limit trips when two consecutive fresh valuations with different time stamps exceed it.
+    6. A trip of the hour or the day at ``t`` halts new risk until ``t + halt`` and uses up the loss: that
+       limit's window begins anew with the equity at ``t``. So the same old peak cannot trip it again, and all
+       that is lost after the trip counts. When that exceeds the limit, halted or not, it trips again, and the
+       halt ends one full halt after the later trip.
+    7. A trip of the drawdown is announced once and latches until `rearm`.
+    8. ``t`` is the latest time seen so far. A halt's end is an absolute time, and `blocked` compares it with
+       the time it is asked for. So a clock that steps back, or a restart, prolongs a halt, and nothing
+       shortens one (but `rearm`, if a clock was so far ahead that it would outlast a full one).
 
     Parameters
     ----------
-    limits : SafetyLimits
+    limits
+        How much may be lost.
+
     """
 
-    __slots__ = ("_breach", "_day", "_equity", "_flow", "_fresh", "_hour", "_latched", "_peak", "_trips", "_ts",
-                 "_valid_until", "drawdown", "limits")  # fmt: skip
+    __slots__ = (
+        "_breach", "_day", "_equity", "_flow", "_fresh", "_hour", "_latched", "_peak", "_ts", "_valid_until",
+        "drawdown", "limits",
+    )  # fmt: skip
 
     def __init__(self, limits: SafetyLimits) -> None:
         self.limits = limits
@@ -147,7 +98,7 @@ class LossMonitor:
         self._hour = WindowLimit(HOURLY, limits.max_hourly_loss, HOUR, round(limits.hourly_halt * SECOND))
         self._day = WindowLimit(DAILY, limits.max_daily_loss, DAY, round(limits.daily_halt * SECOND))
         self._breach = Confirmation()
-        self._peak = -math.inf
+        self._peak = -math.inf  # like the windows', its value is equity less all flows so far
         self._flow = 0.0
         self._latched = False
         self._equity = math.nan
@@ -161,41 +112,60 @@ class LossMonitor:
         return self._latched
 
     @property
+    def pending(self) -> bool:
+        """Whether a limit is exceeded by one valuation and waits for the second."""
+        return self._hour.pending or self._day.pending or self._breach.since is not None
+
+    @property
     def status(self) -> LimitStatus:
-        """The status as of the last update, without its trips."""
+        """What is known since the last update, without its trips."""
         return self._status(())
 
     def update(
-        self, ts: int, equity: float, fresh: bool, flow: float = 0.0, valid_until: int = FOREVER
+        self,
+        ts: int,
+        equity: float,
+        fresh: bool,
+        flow: float = 0.0,
+        valid_until: int = FOREVER,
     ) -> LimitStatus:
-        """Judge one valuation.
+        """
+        Judge one valuation.
 
         Parameters
         ----------
-        ts : int
+        ts
             Time of the valuation [ns, UTC].
-        equity : float
+        equity
             Equity [reporting currency]; NaN when unknown.
-        fresh : bool
+        fresh
             Whether every mark in it is fresh and credible, and the balances are settled.
-        flow : float
+        flow
             External cash flow since the last update [reporting currency]: deposits > 0, withdrawals < 0.
-        valid_until : int
-            Time [ns] after which this valuation is stale if no other follows (`Valuation.valid_until`).
+        valid_until
+            Time after which this valuation is stale if no other follows [ns].
+
         """
         if flow:
             self._shift(flow)
+        value = equity - self._flow
         self._ts = ts
         self._equity = equity
-        self._fresh = fresh = fresh and math.isfinite(equity)
+        self._fresh = fresh = fresh and math.isfinite(value)
         if not fresh:
             return self._status(())
         self._valid_until = valid_until
-        return self._status(self._judge(ts, equity))
+        return self._status(self._judge(ts, value))
 
-    def _judge(self, ts: int, equity: float) -> tuple[str, ...]:
+    def _shift(self, flow: float) -> None:
+        if not math.isfinite(flow):
+            raise ValueError(
+                f"a flow must be finite [reporting currency], was {flow}; hold it back until known"
+            )
+        self._flow += flow
+
+    def _judge(self, ts: int, value: float) -> tuple[str, ...]:
         flow = self._flow
-        value = equity - flow
         self._peak = max(self._peak, value)
         self.drawdown = loss_fraction(self._peak + flow, value + flow)
         hour = self._hour.update(ts, value, flow)
@@ -206,53 +176,68 @@ class LossMonitor:
         self._latched = self._latched or fall
         return tuple(name for name, hit in ((HOURLY, hour), (DAILY, day), (DRAWDOWN, fall)) if hit)
 
-    def _shift(self, flow: float) -> None:
-        if not math.isfinite(flow):
-            raise ValueError(
-                f"a cash flow must be finite [reporting currency], was {flow}; hold it until its rate is known"
-            )
-        self._flow += flow
-
     def _status(self, trips: tuple[str, ...]) -> LimitStatus:
-        hour, day = self._hour, self._day
+        hour, day, peak = self._hour, self._day, self._peak
         return LimitStatus(
-            self._ts, self._equity, self._fresh, hour.loss, day.loss, self.drawdown,
-            self._peak + self._flow if self._peak > -math.inf else math.nan,
-            hour.until, day.until, self._latched,
-            hour.pending or day.pending or self._breach.since is not None, trips,
-        )  # fmt: skip
+            self._ts,
+            self._equity,
+            self._fresh,
+            hour.loss,
+            day.loss,
+            self.drawdown,
+            peak + self._flow if peak > -math.inf else math.nan,
+            hour.until,
+            day.until,
+            self._latched,
+            self.pending,
+            trips,
+        )
 
     def blocked(self, ts: int) -> Block | None:
-        """Why nothing new may be opened at `ts` [ns]: (code, reason, numbers), or None when it may."""
+        """
+        Return why nothing new may be opened at `ts` [ns], or None when it may.
+
+        Codes: ``DRAWDOWN``, ``DAILY_LOSS``, ``HOURLY_LOSS``, ``STALE_EQUITY``, ``NO_EQUITY``, and
+        ``LOSS_UNCONFIRMED`` between the first and the second valuation beyond a limit.
+        """
         if self._latched:
-            return (
-                "DRAWDOWN",
-                "drawdown limit tripped; needs a person to re-arm",
-                {"drawdown": self.drawdown},
-            )
+            return ("DRAWDOWN", "the drawdown limit has tripped; a person must re-arm", self._numbers())
         for limit, code in ((self._day, "DAILY_LOSS"), (self._hour, "HOURLY_LOSS")):
             if ts < limit.until:
-                numbers: dict[str, float | str] = {"loss": limit.tripped_loss, "limit": limit.limit,
-                                                   "seconds_left": (limit.until - ts) / SECOND}  # fmt: skip
-                return (code, f"{limit.name} of {limit.tripped_loss:.3%} exceeded {limit.limit:.3%}", numbers)
+                left = (limit.until - ts) / SECOND
+                reason = (
+                    f"lost {limit.tripped_loss:.3%}, the limit is {limit.limit:.3%}; halted for {left:.0f} s"
+                )
+                return (
+                    code,
+                    reason,
+                    {"loss": limit.tripped_loss, "limit": limit.limit, "seconds_left": left},
+                )
         return self._doubtful(ts)
 
     def _doubtful(self, ts: int) -> Block | None:
         if not self._fresh or ts > self._valid_until:
-            return ("STALE_EQUITY", "no fresh valuation of the account", {"equity": self._equity})
+            return ("STALE_EQUITY", "no fresh valuation of the account", self._numbers())
         if self._equity <= 0.0:
-            return ("NO_EQUITY", "equity is not positive", {"equity": self._equity})
-        if self.status.pending:
-            numbers: dict[str, float | str] = {"hourly_loss": self._hour.loss, "daily_loss": self._day.loss,
-                                               "drawdown": self.drawdown}  # fmt: skip
-            return ("LOSS_UNCONFIRMED", "a loss limit is exceeded and waits for its confirmation", numbers)
+            return ("NO_EQUITY", "equity is not positive", self._numbers())
+        if self.pending:
+            return ("LOSS_UNCONFIRMED", "a loss beyond its limit waits for confirmation", self._numbers())
         return None
 
-    def rearm(self, ts: int, equity: float) -> None:
-        """A person allows risk again at `ts` [ns]: the peak becomes `equity`, the drawdown starts at nothing.
+    def _numbers(self) -> dict[str, float | str]:
+        return {
+            "equity": self._equity,
+            "hourly_loss": self._hour.loss,
+            "daily_loss": self._day.loss,
+            "drawdown": self.drawdown,
+        }
 
-        With an `equity` that is not finite the next fresh valuation becomes the peak. Hour and day halts stay,
-        but none lasts longer than a full halt from `ts`.
+    def rearm(self, ts: int, equity: float) -> None:
+        """
+        Let a person allow risk again at `ts` [ns]: the peak becomes `equity`, the drawdown begins at nothing.
+
+        With an `equity` that is not finite the next fresh valuation becomes the peak. Halts of the hour and
+        the day stay, but none lasts longer than a full halt from `ts`.
         """
         self._latched = False
         self.drawdown = 0.0
@@ -262,7 +247,7 @@ class LossMonitor:
         self._day.rearm(ts)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-able state of bounded size: references, halts, latch, confirmations; not the limits."""
+        """Return JSON-able state of bounded size: references, halts, latch, confirmations; not the limits."""
         return {
             "version": VERSION,
             "ts": self._ts,
@@ -277,25 +262,16 @@ class LossMonitor:
 
     @classmethod
     def from_dict(cls, state: Mapping[str, Any], limits: SafetyLimits) -> Self:
-        """Restore what `to_dict` gave, under these limits; ValueError when it is damaged or of another version."""
-        if state.get("version") != VERSION:
-            raise ValueError(f"stored loss windows must have version {VERSION}, was {state.get('version')!r}")
+        """Restore what `to_dict` gave, under these limits; ValueError when damaged or of another version."""
+        stored.check_version("loss windows", state, VERSION)
         self = cls(limits)
-        try:
-            self._restore(state)
-        except (KeyError, TypeError, AttributeError, OverflowError) as error:
-            raise ValueError(
-                f"stored loss windows must hold what to_dict wrote, {error!r} in {state!r}"
-            ) from error
+        peak = stored.maybe_number(state, "peak")
+        self._peak = -math.inf if peak is None else peak
+        self._ts = stored.moment(state, "ts")
+        self._flow = stored.number(state, "flow")
+        self.drawdown = stored.number(state, "drawdown")
+        self._latched = stored.flag(state, "latched")
+        self._breach = Confirmation(stored.maybe_moment(state, "since"))
+        self._hour.restore(stored.field(state, HOURLY))
+        self._day.restore(stored.field(state, DAILY))
         return self
-
-    def _restore(self, state: Mapping[str, Any]) -> None:
-        peak, since = state["peak"], state["since"]
-        self._ts = int(state["ts"])
-        self._peak = -math.inf if peak is None else float(peak)
-        self._flow = float(state["flow"])
-        self.drawdown = float(state["drawdown"])
-        self._latched = state["latched"] is True
-        self._breach = Confirmation(None if since is None else int(since))
-        self._hour.restore(state[HOURLY])
-        self._day.restore(state[DAILY])

@@ -17,19 +17,18 @@ class VenueView:
     Parameters
     ----------
     open_orders
-        Orders that may still trade, in flight and emulated ones included, except the switch's own closing
-        orders.
+        Orders that may still trade, in flight and emulated ones included, all but the switch's own closes.
     positions
-        Signed quantity by position id, long > 0 [base units or contracts]. Leave out what is below the smallest
-        quantity the venue can trade: nobody can close it.
+        Signed quantity by position id, long > 0 [base units or contracts]. Leave out what is smaller than the
+        smallest order of its venue: nobody can close it.
     working_closes
-        Unsigned quantity by position id that the switch's own closing orders may still trade, counted from the
-        moment they are submitted until they are filled, cancelled, rejected or denied.
+        Unsigned quantity by position id that the switch's own closing orders may still trade, from the moment
+        they are submitted until they are filled, cancelled, rejected or denied.
     max_slice
-        Largest closing order by position id that its book bears now (`slicing.max_slice`); one that is missing
-        or not positive does not limit.
+        Largest closing order by position id that its book bears now (`slicing.max_slice`); one that is
+        missing or not positive is no bound.
     confirmed
-        Whether `positions` and `open_orders` have been checked against the venue since they last changed.
+        Whether the venue itself has confirmed `positions` and `open_orders` since they last changed.
     connected
         Whether commands can reach every venue involved.
 
@@ -44,10 +43,9 @@ class VenueView:
 
     @property
     def is_flat(self) -> bool:
-        """Nothing held, nothing that could still trade. A position of unknown size is not flat."""
-        held = any(quantity != 0 for quantity in self.positions.values())
-        working = any(quantity != 0 for quantity in self.working_closes.values())
-        return not (held or working or self.open_orders)
+        """Whether nothing is held and nothing can still trade; an unknown size is not flat."""
+        quantities = (*self.positions.values(), *self.working_closes.values())
+        return self.open_orders == 0 and all(quantity.is_zero() for quantity in quantities)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +56,9 @@ class CancelAll:
     Parameters
     ----------
     attempt
-        How often this has been asked since the trip, or since an order appeared.
+        How often in a row this was asked.
     closes
-        Whether the switch's own closing orders are to be cancelled as well; otherwise they are spared.
+        Whether the switch's own closing orders are to go as well; otherwise they are spared.
 
     """
 
@@ -78,9 +76,9 @@ class Close:
     position
         Position id.
     quantity
-        Size, > 0 and never more than the position less what its working closes cover.
+        Size, > 0, never more than what of the position no working close covers.
     side
-        +1 to buy back a short, -1 to sell a long.
+        +1 buys back a short, −1 sells a long.
 
     """
 
@@ -91,12 +89,12 @@ class Close:
 
 @dataclass(frozen=True, slots=True)
 class Halt:
-    """Stop all trading: the account is flat and the venue has confirmed it. May be repeated; does no harm."""
+    """Stop all trading: the account is flat and the venue says so. Harmless when repeated."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unhalt:
-    """Let reducing orders and cancels through again: something is open though trading was halted."""
+    """Let cancels and reducing orders through again: something is open though trading was halted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,37 +5,42 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any, Self
+
+from nautilus_quant.safety import stored
 
 BUCKETS = 720  # per window: an hour in steps of 5 s, a day in steps of 2 min
 
 
 class RollingMax:
-    """Highest value in force during the last `window` nanoseconds.
+    """
+    Highest value in force during the last `window` nanoseconds.
 
-    Values form a step function: each is in force from its own time until the next one. So a value that was
-    replaced only inside the window still counts, and a gap in the data hides nothing: after it, the last
-    value known before the gap is compared with the first one after it.
+    Values form a step function: each is in force from its own time until just before the next one. So a value
+    that was replaced only inside the window still counts, and a gap in the data hides nothing: the last value
+    known before the gap is compared with the first one after it.
 
-    Time is cut into buckets and a value expires with the bucket in which it was last in force. The window
+    Time is cut into buckets, and a value expires with the bucket in which it was last in force. The window
     therefore looks back up to one bucket longer than asked, never shorter. Exactly: a value last in force at
-    `t` counts at `now` while ``t // bucket >= (now - window) // bucket``.
+    ``t`` counts at ``now`` while ``t // bucket >= (now - window) // bucket``.
 
     Time never runs backwards here: a stamp before the latest one is taken as the latest one, so that a clock
-    that steps back makes the window longer, never shorter.
+    which steps back makes the window longer, never shorter.
 
     Parameters
     ----------
-    window : int
+    window
         Length of the window [ns].
-    bucket : int, optional
-        Resolution [ns]; smaller is more exact and takes more memory. At most ``window / bucket + 2`` pairs
-        are ever held. Default: the window's 720th part.
+    bucket
+        Resolution [ns]; smaller is more exact and takes more memory, since at most ``window / bucket + 2``
+        pairs are ever held. The window's 720th part if not given.
 
     Notes
     -----
-    A monotonic queue: values fall from the front to the back, so the maximum is the front, and a push removes
-    what it makes irrelevant. O(1) amortised.
+    A monotonic queue: values fall from front to back, the front is the maximum, and a push removes what it
+    makes irrelevant. O(1) amortised.
+
     """
 
     __slots__ = ("_last", "_now", "_queue", "bucket", "window")
@@ -58,10 +63,15 @@ class RollingMax:
         """Latest time seen [ns]; -1 before the first value."""
         return self._now
 
+    @property
+    def highest(self) -> float:
+        """Highest value of the window as of the latest push; -inf before the first."""
+        return self._queue[0][1] if self._queue else -math.inf
+
     def push(self, ts: int, value: float) -> float:
         """Put `value` in force at `ts` [ns] and return the highest value of the window that ends there."""
         if ts > self._now:
-            if self._last > value and self._now >= 0:
+            if self._last > value:  # it was in force until now, and may outlast its own bucket
                 self._append((ts - 1) // self.bucket, self._last)
             self._now = ts
         self._append(self._now // self.bucket, value)
@@ -72,23 +82,6 @@ class RollingMax:
             queue.popleft()
         return queue[0][1]
 
-    def restart(self, value: float) -> None:
-        """Forget the past: from now on the window begins with `value`."""
-        self._queue.clear()
-        self._append(self._now // self.bucket, value)
-        self._last = value
-
-    def reset_clock(self, ts: int) -> None:
-        """Declare `ts` [ns] to be now, though later times were seen: a person vouches for the clock."""
-        if ts < self._now:
-            self._now = ts
-            self.restart(self.highest)
-
-    @property
-    def highest(self) -> float:
-        """Highest value of the window as of the latest push; -inf before the first."""
-        return self._queue[0][1] if self._queue else -math.inf
-
     def _append(self, index: int, value: float) -> None:
         queue = self._queue
         while queue and queue[-1][1] <= value:
@@ -96,8 +89,22 @@ class RollingMax:
         if not queue or queue[-1][0] < index:
             queue.append((index, value))
 
+    def restart(self, value: float) -> None:
+        """Forget the past: the window now begins with `value`."""
+        self._queue.clear()
+        self._append(self._now // self.bucket, value)
+        self._last = value
+
+    def reset_clock(self, ts: int) -> None:
+        """Take `ts` [ns] for now though later times were seen, because a person vouches for this one."""
+        if ts < self._now and self._queue:
+            highest = self.highest
+            self._now = ts
+            self._queue.clear()
+            self._append(ts // self.bucket, highest)
+
     def to_dict(self) -> dict[str, Any]:
-        """JSON-able state, bounded like the window itself."""
+        """Return JSON-able state, bounded like the window itself."""
         return {
             "window": self.window,
             "bucket": self.bucket,
@@ -108,25 +115,28 @@ class RollingMax:
 
     @classmethod
     def from_dict(cls, state: Mapping[str, Any]) -> Self:
-        """Restore what `to_dict` gave; ValueError when that is not what it is."""
-        try:
-            self = cls(int(state["window"]), int(state["bucket"]))
-            self._now = int(state["now"])
-            self._queue.extend((int(index), float(value)) for index, value in state["queue"])
-            self._last = float(state["last"]) if self._queue else -math.inf
-        except (KeyError, TypeError, OverflowError) as error:
-            raise ValueError(
-                f"a stored window needs window, bucket, now, last, queue, was {state!r}"
-            ) from error
+        """Restore what `to_dict` gave; ValueError when it is damaged."""
+        self = cls(stored.moment(state, "window"), stored.moment(state, "bucket"))
+        self._now = stored.moment(state, "now")
+        last = stored.maybe_number(state, "last")
+        self._last = -math.inf if last is None else last
+        pairs = stored.field(state, "queue")
+        if not isinstance(pairs, list) or not all(
+            isinstance(pair, list) and len(pair) == 2 for pair in pairs
+        ):
+            raise stored.DamagedStateError(f"a stored window must be a list of pairs, was {pairs!r:.200}")
+        for index, value in pairs:
+            pair = {"bucket": index, "value": value}
+            self._queue.append((stored.moment(pair, "bucket"), stored.number(pair, "value")))
         self._check()
         return self
 
     def _check(self) -> None:
-        queue = list(self._queue)
-        falling = all(a[0] < b[0] and a[1] > b[1] for a, b in zip(queue, queue[1:], strict=False))
-        finite = all(math.isfinite(value) for _, value in queue) and (not queue or math.isfinite(self._last))
+        queue = self._queue
+        falling = all(a[0] < b[0] and a[1] > b[1] for a, b in pairwise(queue))
         timely = not queue or queue[-1][0] <= self._now // self.bucket
-        if not (falling and finite and timely):
-            raise ValueError(
-                "a stored window must hold finite values that fall while their times rise, up to now"
+        known = bool(queue) == (self._last > -math.inf)
+        if not (falling and timely and known and len(queue) <= self.window // self.bucket + 2):
+            raise stored.DamagedStateError(
+                "a stored window must hold values that fall while their times rise up to now"
             )
