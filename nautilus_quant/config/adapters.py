@@ -1,4 +1,4 @@
-"""Adapters by short name: where their configs and factories are, and which keys they read from the environment."""
+"""Adapters by short name: where their classes are, and which variables of the environment hold their keys."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Adapter:
     prefixes: Mapping[str, str] = field(default_factory=dict)
 
     def variables(self, options: Mapping[str, Any]) -> dict[str, str]:
-        """Return the environment variable NautilusTrader reads for each credential, as its adapters name them."""
+        """Return the environment variable that NautilusTrader's adapter reads, for each credential."""
         environment = str(options.get("environment") or "LIVE").upper()
         prefix = self.prefixes.get(environment, self.name.upper())
         # Binance alone has separate test networks for spot and futures.
@@ -63,8 +63,12 @@ def _real(name: str, title: str, prefixes: Mapping[str, str], *extra: str, venue
     module = f"nautilus_trader.adapters.{name}"
     return Adapter(
         name=name,
-        data=Entry(f"{module}.config:{title}DataClientConfig", f"{module}.factories:{title}LiveDataClientFactory"),
-        execution=Entry(f"{module}.config:{title}ExecClientConfig", f"{module}.factories:{title}LiveExecClientFactory"),
+        data=Entry(
+            f"{module}.config:{title}DataClientConfig", f"{module}.factories:{title}LiveDataClientFactory"
+        ),
+        execution=Entry(
+            f"{module}.config:{title}ExecClientConfig", f"{module}.factories:{title}LiveExecClientFactory"
+        ),
         venue=venue or name.upper(),
         credentials=("api_key", "api_secret", *extra),
         prefixes=prefixes,

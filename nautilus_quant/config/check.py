@@ -18,10 +18,20 @@ from nautilus_quant.config.units import FRACTION, SECONDS, parse_fraction, parse
 
 type Decode = Callable[[type, Any], Any]
 
-_PARSERS: Final[Mapping[str, Callable[[str | float], float]]] = {FRACTION: parse_fraction, SECONDS: parse_seconds}
+_PARSERS: Final[Mapping[str, Callable[[str | float], float]]] = {
+    FRACTION: parse_fraction,
+    SECONDS: parse_seconds,
+}
 _SEQUENCES: Final = (list, tuple, set, frozenset, Sequence)
 _MAPPINGS: Final = (dict, Mapping)
 _SHOWN: Final = 80
+_WORDS: Final = {
+    "float": "a number",
+    "int": "a whole number",
+    "str": "text",
+    "bool": "true or false",
+    "object": "a mapping",
+}
 
 
 @dataclass(slots=True)
@@ -40,7 +50,9 @@ class Checker:
     decode: Decode | None = None
     problems: list[Problem] = field(default_factory=list)
 
-    def struct(self, cls: type[msgspec.Struct], node: Node, path: str, *, given: Mapping[str, Any] | None = None) -> Any:
+    def struct(
+        self, cls: type[msgspec.Struct], node: Node, path: str, *, given: Mapping[str, Any] | None = None
+    ) -> Any:
         """
         Check a mapping against a struct.
 
@@ -70,7 +82,11 @@ class Checker:
                 self.unknown(node, key, path, fields.keys() - provided.keys())
                 continue
             plain[key] = self.value(fields[key].type, child, join(path, key))
-        missing = [key for key, item in fields.items() if item.required and key not in node.value and key not in provided]
+        missing = [
+            key
+            for key, item in fields.items()
+            if item.required and key not in node.value and key not in provided
+        ]
         for key in missing:
             self.report(node, path, f"`{key}` is required", shown="")
         if len(self.problems) == before:
@@ -92,7 +108,9 @@ class Checker:
             return self._mapping(wanted, node, path)
         return self._leaf(wanted, node, path, unit)
 
-    def report(self, node: Node, path: str, rule: str, *, hint: str = "", shown: str | None = None, line: int = 0) -> None:
+    def report(
+        self, node: Node, path: str, rule: str, *, hint: str = "", shown: str | None = None, line: int = 0
+    ) -> None:
         """Note that something is wrong with a node."""
         value = show(node, path) if shown is None else shown
         self.problems.append(
@@ -104,12 +122,20 @@ class Checker:
         place = join(path, key)
         line = node.key_lines.get(key, node.line)
         child = node.child(key) or node
-        self.report(child, place, "unknown key", hint=nearest(key, valid, what="valid keys"), shown=f"`{key}`", line=line)
+        self.report(
+            child,
+            place,
+            "unknown key",
+            hint=nearest(key, valid, what="valid keys"),
+            shown=f"`{key}`",
+            line=line,
+        )
 
     def _annotated(self, wanted: Any, node: Node, path: str, unit: str | None) -> Any:
         base, *notes = get_args(wanted)
-        units = [note.extra["unit"] for note in notes if isinstance(note, msgspec.Meta) and "unit" in (note.extra or {})]
-        unit = units[0] if units else unit
+        for note in notes:
+            if isinstance(note, msgspec.Meta) and note.extra is not None:
+                unit = note.extra.get("unit", unit)
         if get_origin(base) is not None or (isinstance(base, type) and issubclass(base, msgspec.Struct)):
             before = len(self.problems)
             plain = self.value(base, node, path, unit)
@@ -126,12 +152,20 @@ class Checker:
 
     def _sequence(self, wanted: Any, node: Node, path: str) -> Any:
         if not isinstance(node.value, list):
-            self.report(node, path, "must be a list", hint=f"write [{show(node, path)}]" if _is_scalar(node) else "")
+            self.report(
+                node, path, "must be a list", hint=f"write [{show(node, path)}]" if _is_scalar(node) else ""
+            )
             return None
         inner = [item for item in get_args(wanted) if item is not Ellipsis] or [Any]
-        fixed = (get_origin(wanted) or wanted) is tuple and Ellipsis not in get_args(wanted) and len(get_args(wanted)) > 0
+        fixed = (
+            (get_origin(wanted) or wanted) is tuple
+            and Ellipsis not in get_args(wanted)
+            and len(get_args(wanted)) > 0
+        )
         if fixed and len(inner) != len(node.value):
-            self.report(node, path, f"must be a list of {len(inner)} values", shown=f"{len(node.value)} values")
+            self.report(
+                node, path, f"must be a list of {len(inner)} values", shown=f"{len(node.value)} values"
+            )
             return None
         kinds = inner if fixed else inner[:1] * len(node.value)
         pairs = zip(kinds, node.value, strict=True)
@@ -224,8 +258,10 @@ def _guarded(decode: Decode | None) -> Decode | None:
 
 
 def _sentence(said: str) -> str:
-    text = re.sub(r" - at `(key in )?\$.*`$", "", said).replace("`", "")
-    return text.replace("Expected ", "must be ").replace(", got ", ", not ")
+    text = re.sub(r" - at `(key in )?\$.*`$", "", said)
+    for name, word in _WORDS.items():
+        text = text.replace(f"`{name}", f"`{word}")
+    return text.replace("`", "").replace("Expected ", "must be ").replace(", got ", ", not ")
 
 
 def _discreet(said: str, plain: Mapping[str, Any]) -> str:
@@ -239,7 +275,7 @@ def _discreet(said: str, plain: Mapping[str, Any]) -> str:
 
 
 def _hint(wanted: Any, plain: Any, node: Node, unit: str | None) -> str:
-    if unit == FRACTION and isinstance(plain, int | float) and 1.0 < plain <= 100.0:
+    if unit == FRACTION and isinstance(plain, int | float) and 1.0 < plain <= 100.0 and "%" not in node.text:
         return f"{plain:g}% is written {plain:g}% or {plain / 100.0:g}"
     if _wants_text(wanted) and isinstance(plain, int | float | bool):
         return f'quote it: "{node.text}"'
@@ -268,5 +304,3 @@ def _wants_text(wanted: Any) -> bool:
 
 def _is_scalar(node: Node) -> bool:
     return not isinstance(node.value, dict | list) and node.value is not None
-
-

@@ -35,6 +35,8 @@ class Plugin:
         Names of all fields its config class has.
     targets : bool
         Whether it is one of our target strategies.
+    safety : bool
+        Whether it is our safety engine, by whatever path it was named.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Plugin:
     bars: tuple[str, ...] = ()
     fields: frozenset[str] = frozenset()
     targets: bool = False
+    safety: bool = False
 
     @property
     def component_id(self) -> str:
@@ -63,7 +66,7 @@ class Plugin:
 
     @property
     def order_id_tag(self) -> str:
-        """Tag in the ids of its orders: as configured, else the last part of its key (``momentum-btc``: btc)."""
+        """Tag in the ids of its orders, the last part of its key (``momentum-btc``: btc) unless configured."""
         return str(self.config.get("order_id_tag") or self.name.rpartition("-")[2])
 
 

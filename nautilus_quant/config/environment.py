@@ -56,7 +56,9 @@ def join(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
 
 
-def _lookup(match: re.Match[str], node: Node, env: Mapping[str, str], problems: list[Problem], path: str) -> str:
+def _lookup(
+    match: re.Match[str], node: Node, env: Mapping[str, str], problems: list[Problem], path: str
+) -> str:
     name, default = match["name"], match["default"]
     if name is None:
         rule = "a variable is written ${NAME} or ${NAME:-default}"
@@ -66,7 +68,9 @@ def _lookup(match: re.Match[str], node: Node, env: Mapping[str, str], problems: 
     value = env.get(name) or default or ""
     if name not in env and default is None:
         rule = f"environment variable {name} is not set"
-        problems.append(Problem(file=node.file, line=node.line, path=path, rule=rule, hint=f"export {name}=..."))
+        problems.append(
+            Problem(file=node.file, line=node.line, path=path, rule=rule, hint=f"export {name}=...")
+        )
     return value
 
 
@@ -74,6 +78,8 @@ def _scalar(node: Node, env: Mapping[str, str], problems: list[Problem], path: s
     text, used = expand(node, env, problems, path)
     value = typed(text) if node.plain else text
     if not is_finite(value):
-        problems.append(Problem(file=node.file, line=node.line, path=path, rule="need a finite number", value=text))
+        problems.append(
+            Problem(file=node.file, line=node.line, path=path, rule="need a finite number", value=text)
+        )
         value = 0.0
     return replace(node, value=value, text=text, from_env=used)

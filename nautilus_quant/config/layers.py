@@ -46,7 +46,11 @@ def merge(below: Node, above: Node) -> Node:
 
 
 def _layered(
-    path: Path, chain: tuple[Path, ...], env: Mapping[str, str], problems: list[Problem], asked_by: Node | None
+    path: Path,
+    chain: tuple[Path, ...],
+    env: Mapping[str, str],
+    problems: list[Problem],
+    asked_by: Node | None,
 ) -> Node:
     here = path.resolve()
     if here in chain:
@@ -55,7 +59,9 @@ def _layered(
         return Node({}, str(path), 1)
     tree = _tree(path, problems, asked_by)
     if not isinstance(tree.value, dict):
-        problems.append(Problem(file=tree.file, line=tree.line, path="", rule="a configuration is a mapping of keys"))
+        problems.append(
+            Problem(file=tree.file, line=tree.line, path="", rule="a configuration is a mapping of keys")
+        )
         return Node({}, str(path), 1)
     merged = Node({}, str(path), 1)
     for base, node in _bases(tree, path, env, problems):
@@ -64,7 +70,9 @@ def _layered(
     return merge(merged, replace(tree, value=own))
 
 
-def _bases(tree: Node, path: Path, env: Mapping[str, str], problems: list[Problem]) -> list[tuple[Path, Node]]:
+def _bases(
+    tree: Node, path: Path, env: Mapping[str, str], problems: list[Problem]
+) -> list[tuple[Path, Node]]:
     node = tree.child(EXTENDS)
     if node is None or node.is_null:
         return []
@@ -85,7 +93,9 @@ def _tree(path: Path, problems: list[Problem], asked_by: Node | None) -> Node:
         raw = path.read_bytes()
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        problems.append(Problem(file=str(path), line=0, path="", rule="a file is UTF-8 text", value=str(error.reason)))
+        problems.append(
+            Problem(file=str(path), line=0, path="", rule="a file is UTF-8 text", value=str(error.reason))
+        )
         return empty
     except (OSError, ValueError) as error:
         said = getattr(error, "strerror", None) or str(error)

@@ -82,9 +82,13 @@ def _reserved(adapter: Adapter) -> frozenset[str]:
     return RESERVED - {"account_type"} if adapter.venue is not None else RESERVED
 
 
-def _venue(name: str, block: Node, path: str, mode: Mode | None, checker: Checker, *, deep: bool) -> Venue | None:
+def _venue(
+    name: str, block: Node, path: str, mode: Mode | None, checker: Checker, *, deep: bool
+) -> Venue | None:
     if not isinstance(block.value, dict):
-        checker.report(block, path, "must be a mapping with an `adapter` key", hint="write {adapter: simulated, ...}")
+        checker.report(
+            block, path, "must be a mapping with an `adapter` key", hint="write {adapter: simulated, ...}"
+        )
         return None
     before = len(checker.problems)
     own = {key: item for key, item in block.value.items() if key in _OWN}
@@ -100,7 +104,9 @@ def _venue(name: str, block: Node, path: str, mode: Mode | None, checker: Checke
     return _built(name, plain, options, balances, paper=paper) if len(checker.problems) == before else None
 
 
-def _built(name: str, plain: Mapping[str, Any], options: Mapping[str, Any], balances: list[str], *, paper: bool) -> Venue:
+def _built(
+    name: str, plain: Mapping[str, Any], options: Mapping[str, Any], balances: list[str], *, paper: bool
+) -> Venue:
     spec = msgspec.convert(dict(plain), VenueSpec)
     return Venue(
         name=name,
@@ -120,14 +126,25 @@ def _adapter(block: Node, path: str, checker: Checker) -> Adapter | None:
     if node is None or not isinstance(node.value, str):
         return None
     if node.value not in ADAPTERS:
-        checker.report(node, join(path, "adapter"), "no such adapter", hint=nearest(node.value, ADAPTERS, what="adapters"))
+        checker.report(
+            node,
+            join(path, "adapter"),
+            "no such adapter",
+            hint=nearest(node.value, ADAPTERS, what="adapters"),
+        )
     return ADAPTERS.get(node.value)
 
 
 def _check_name(name: str, block: Node, adapter: Adapter, path: str, checker: Checker) -> None:
     if adapter.venue is not None and name != adapter.venue:
         rule = f"the venue of adapter {adapter.name} is called {adapter.venue}"
-        checker.report(block, path, rule, shown=repr(name), hint=f"instruments are then called BTCUSDT.{adapter.venue}, ...")
+        checker.report(
+            block,
+            path,
+            rule,
+            shown=repr(name),
+            hint=f"instruments are then called BTCUSDT.{adapter.venue}, ...",
+        )
     elif not _NAME.fullmatch(name):
         checker.report(block, path, "a venue is called in capitals, digits and underscores", shown=repr(name))
 
@@ -136,12 +153,23 @@ def _balances(block: Node, path: str, checker: Checker, *, required: bool) -> li
     node = block.child("balances")
     items = node.value if node is not None and isinstance(node.value, list) else []
     if required and not items:
-        checker.report(block, path, "`balances` is required where fills are simulated", hint="balances: [100_000 USDT]", shown="")
+        checker.report(
+            block,
+            path,
+            "`balances` is required where fills are simulated",
+            hint="balances: [100_000 USDT]",
+            shown="",
+        )
     found: list[str] = []
     for at, item in enumerate(items):
         match = _BALANCE.fullmatch(str(item.value)) if isinstance(item.value, str) else None
         if match is None or float(match[1].replace("_", "")) <= 0.0:
-            checker.report(item, f"{path}.balances[{at}]", "must be a positive amount and a currency", hint="100_000 USDT")
+            checker.report(
+                item,
+                f"{path}.balances[{at}]",
+                "must be a positive amount and a currency",
+                hint="100_000 USDT",
+            )
             continue
         found.append(f"{match[1].replace('_', '')} {match[2].upper()}")
     return found

@@ -24,7 +24,9 @@ _LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOLS: Final = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _INT: Final = re.compile(r"[-+]?(0|[1-9](_?\d)*)")
-_FLOAT: Final = re.compile(r"[-+]?(\d(_?\d)*\.?(\d(_?\d)*)?|\.\d(_?\d)*)([eE][-+]?\d+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_FLOAT: Final = re.compile(
+    r"[-+]?(\d(_?\d)*\.?(\d(_?\d)*)?|\.\d(_?\d)*)([eE][-+]?\d+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
+)
 _LARGEST_INT: Final = 2**63 - 1
 
 type Content = dict[str, Node] | list[Node] | str | int | float | bool | None
@@ -88,7 +90,9 @@ def parse(text: str, file: str) -> tuple[Node | None, list[Problem]]:
     try:
         return reader.document(), reader.problems
     except Unreadable as error:
-        failure = Problem(file=file, line=error.line, path="", rule=error.rule, value=error.value, hint=error.hint)
+        failure = Problem(
+            file=file, line=error.line, path="", rule=error.rule, value=error.value, hint=error.hint
+        )
     except yaml.YAMLError as error:
         failure = _syntax(error, file)
     return None, [*reader.problems, failure]
@@ -111,7 +115,9 @@ def typed(text: str) -> str | int | float | bool | None:
         number = int(text.replace("_", ""))
         return number if abs(number) <= _LARGEST_INT else float(number)
     if len(text) <= 40 and _FLOAT.fullmatch(text):
-        return float(text.replace("_", "").replace(".inf", "inf").replace(".Inf", "inf").lower().replace(".nan", "nan"))
+        return float(
+            text.replace("_", "").replace(".inf", "inf").replace(".Inf", "inf").lower().replace(".nan", "nan")
+        )
     return text
 
 
@@ -186,7 +192,9 @@ class _Reader:
         if event.anchor not in self._anchors:
             raise Unreadable(_line(event), "an alias names an anchor above it", f"*{event.anchor}")
         node, size = self._anchors[event.anchor]
-        self._spend(size, event)  # aliases of aliases grow exponentially when walked: count what they stand for
+        self._spend(
+            size, event
+        )  # aliases of aliases grow exponentially when walked: count what they stand for
         return node
 
     def _spend(self, nodes: int, event: Any) -> None:
@@ -196,7 +204,9 @@ class _Reader:
 
     def _refuse_tag(self, event: Any) -> None:
         if event.tag not in (None, "!"):
-            raise Unreadable(_line(event), "tags are not used here", event.tag, "write the value without its tag")
+            raise Unreadable(
+                _line(event), "tags are not used here", event.tag, "write the value without its tag"
+            )
 
     def _duplicate(self, event: Any, first: int) -> None:
         rule = f"a key stands once in a mapping, first on line {first}"
@@ -211,4 +221,6 @@ def _syntax(error: yaml.YAMLError, file: str) -> Problem:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     said = getattr(error, "problem", None) or getattr(error, "reason", None) or "unreadable"
     line = int(mark.line) + 1 if mark is not None else 0
-    return Problem(file=file, line=line, path="", rule=f"not valid YAML: {said}", hint="check indentation and quotes")
+    return Problem(
+        file=file, line=line, path="", rule=f"not valid YAML: {said}", hint="check indentation and quotes"
+    )

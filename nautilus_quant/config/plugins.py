@@ -31,6 +31,7 @@ _BASES: Final[Mapping[Kind, tuple[str, str]]] = {
         "nautilus_trader.config:ExecAlgorithmConfig",
     ),
 }
+_OURS: Final = "nautilus_quant.actors"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,35}")
 
 
@@ -93,7 +94,13 @@ def _entry(kind: Kind, block: Node, path: str, checker: Checker) -> tuple[Entry 
     use, config = block.child("use"), block.child("config")
     short = REGISTRY[kind]
     if use is None:
-        checker.report(block, path, "`use` is required", hint=f"one of {', '.join(sorted(short))}, or package.module:Class", shown="")
+        checker.report(
+            block,
+            path,
+            "`use` is required",
+            hint=f"one of {', '.join(sorted(short))}, or package.module:Class",
+            shown="",
+        )
         return None, ""
     for node, key in ((use, "use"), (config, "config")):
         if node is not None and not isinstance(node.value, str):
@@ -101,7 +108,12 @@ def _entry(kind: Kind, block: Node, path: str, checker: Checker) -> tuple[Entry 
             return None, ""
     entry = lookup(kind, str(use.value), None if config is None else str(config.value))
     if entry is None:
-        checker.report(use, join(path, "use"), "must be a short name or package.module:Class", hint=nearest(str(use.value), short, what="short names"))
+        checker.report(
+            use,
+            join(path, "use"),
+            "must be a short name or package.module:Class",
+            hint=nearest(str(use.value), short, what="short names"),
+        )
     return entry, str(use.value)
 
 
@@ -115,13 +127,34 @@ def _checked(plugin: Plugin, rest: Node, block: Node, path: str, checker: Checke
     base, config_base = (resolve_path(item) for item in _BASES[plugin.kind])
     use, config = block.child("use"), block.child("config") or block.child("use")
     cls = _import(plugin.path, base, use or block, join(path, "use"), checker)
+    if cls is None:
+        return plugin
     config_cls = _import(plugin.config_path, config_base, config or block, join(path, "config"), checker)
-    if cls is None or config_cls is None:
+    if config_cls is None:
         return plugin
     plain = checker.struct(config_cls, rest, path)
     names = frozenset(item.encode_name for item in msgspec.structs.fields(config_cls))
     whole = _decoded(config_cls, plain, checker)
-    return replace(plugin, config=plain, fields=names, targets=_is_target(config_cls), **_market_data(whole))
+    instruments, bars = _market_data(whole)
+    if whole is not None:
+        _construct(cls, whole, block, path, checker)
+    return replace(
+        plugin,
+        config=plain,
+        fields=names,
+        instruments=instruments,
+        bars=bars,
+        targets=_is_target(config_cls),
+        safety=_is_safety(cls),
+    )
+
+
+def _construct(cls: Any, config: Any, block: Node, path: str, checker: Checker) -> None:
+    """Build it once: many classes, NautilusTrader's examples among them, judge their config when constructed."""
+    try:
+        cls(config)
+    except Exception as error:  # noqa: BLE001 - classes of others run here
+        checker.report(block, path, f"{cls.__name__} refuses this config: {error}", shown="")
 
 
 def resolve_path(path: str) -> Any:
@@ -139,8 +172,12 @@ def _import(path: str, base: type, node: Node, place: str, checker: Checker) -> 
         checker.report(node, place, f"{module} has no {name}", hint=nearest(name, names) if names else "")
         return None
     except Exception as error:  # noqa: BLE001 - modules of others run here
-        said = f"{type(error).__name__}: {error}" if not isinstance(error, ModuleNotFoundError) else str(error)
-        checker.report(node, place, f"cannot import {path} ({said})", hint="is it installed, or on PYTHONPATH?")
+        said = (
+            f"{type(error).__name__}: {error}" if not isinstance(error, ModuleNotFoundError) else str(error)
+        )
+        checker.report(
+            node, place, f"cannot import {path} ({said})", hint="is it installed, or on PYTHONPATH?"
+        )
         return None
     if not (isinstance(found, type) and issubclass(found, base)):
         checker.report(node, place, f"must be a subclass of NautilusTrader's {base.__name__}")
@@ -156,13 +193,23 @@ def _decoded(config_cls: Any, plain: Mapping[str, Any], checker: Checker) -> Any
 
 
 def _is_target(config_cls: type) -> bool:
-    return any(f"{base.__module__}:{base.__name__}" == "nautilus_quant.host.target:TargetStrategyConfig" for base in config_cls.__mro__)
+    return any(
+        _full_name(base) == "nautilus_quant.host.target:TargetStrategyConfig" for base in config_cls.__mro__
+    )
 
 
-def _market_data(config: Any) -> dict[str, tuple[str, ...]]:
+def _is_safety(cls: type) -> bool:
+    return any(base.__name__ == "SafetyEngine" and _full_name(base).startswith(_OURS) for base in cls.__mro__)
+
+
+def _full_name(cls: type) -> str:
+    return f"{cls.__module__}:{cls.__qualname__}"
+
+
+def _market_data(config: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the instruments and bar types a config names, wherever in its fields."""
     if config is None:
-        return {}
+        return (), ()
     from nautilus_trader.model.data import BarType
     from nautilus_trader.model.identifiers import InstrumentId
 
@@ -174,10 +221,7 @@ def _market_data(config: Any) -> dict[str, tuple[str, ...]]:
         bars.append(bar_type_of(config.instrument, config.bar))
     named = [leaf for leaf in leaves if isinstance(leaf, InstrumentId)]
     named += [bar.instrument_id for bar in bars]
-    return {
-        "instruments": tuple(dict.fromkeys(str(item) for item in named)),
-        "bars": tuple(dict.fromkeys(str(item) for item in bars)),
-    }
+    return tuple(dict.fromkeys(map(str, named))), tuple(dict.fromkeys(map(str, bars)))
 
 
 def _leaves(value: Any) -> Any:

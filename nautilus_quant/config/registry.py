@@ -21,7 +21,9 @@ def _ours(room: str, *names: str) -> dict[str, Entry]:
 
 
 def _snake(name: str) -> str:
-    return "".join(f"_{letter.lower()}" if letter.isupper() and at else letter.lower() for at, letter in enumerate(name))
+    return "".join(
+        f"_{letter.lower()}" if letter.isupper() and at else letter.lower() for at, letter in enumerate(name)
+    )
 
 
 _ALGORITHMS: Final = "nautilus_trader.examples.algorithms"

@@ -10,7 +10,8 @@ MASK: Final = "***"
 
 # Whole words between separators: `api_key`, `webhook_url`, `bot_token`; not `key_type` or `monkey`.
 _SECRET_FIELD = re.compile(
-    r"(^|_|-)(keys?|secrets?|passphrase|password|passwd|tokens?|credentials?|webhook(_url)?|dsn)$", re.IGNORECASE
+    r"(^|_|-)(keys?|secrets?|passphrase|password|passwd|tokens?|credentials?|webhook(_url)?|dsn)$",
+    re.IGNORECASE,
 )
 _URL_PASSWORD = re.compile(r"(?P<head>[A-Za-z][\w+.-]*://[^\s:/@]*):(?P<password>[^\s/]*)@")
 

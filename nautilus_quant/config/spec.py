@@ -7,12 +7,12 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from nautilus_quant.config.units import Fraction, Seconds
+from nautilus_quant.config.units import SECONDS, Fraction
 
 LogLevel = Literal["OFF", "DEBUG", "INFO", "WARNING", "ERROR"]
 DataKind = Literal["bars", "quotes", "trades", "depth", "marks", "indices", "funding"]
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
-Positive = Annotated[Seconds, Meta(gt=0.0)]
+Positive = Annotated[float, Meta(gt=0.0, extra={"unit": SECONDS}, extra_json_schema={"x-unit": SECONDS})]
 
 
 class Mode(StrEnum):

@@ -37,10 +37,7 @@ Fraction = Annotated[
         ge=0.0,
         le=1.0,
         extra={"unit": FRACTION},
-        extra_json_schema={
-            "type": ["number", "string"],
-            "pattern": r"^\s*[0-9._eE+-]+\s*(%|bps)?\s*$",
-        },
+        extra_json_schema={"x-unit": FRACTION},
     ),
 ]
 """A share of a whole in [0, 1]; YAML also takes ``0.5%`` and ``5bps``."""
@@ -50,10 +47,7 @@ Seconds = Annotated[
     Meta(
         ge=0.0,
         extra={"unit": SECONDS},
-        extra_json_schema={
-            "type": ["number", "string"],
-            "pattern": r"^\s*([0-9][0-9_]*(\.[0-9]+)?\s*(us|ms|min|s|m|h|d|w)?\s*)+$",
-        },
+        extra_json_schema={"x-unit": SECONDS},
     ),
 ]
 """A non-negative length of time [s]; YAML also takes ``250ms``, ``30s``, ``6h``, ``1d12h``."""
@@ -116,7 +110,9 @@ def parse_seconds(value: str | float) -> float:
         return _finite(float(text), value)
     parts = _DURATION_PART.findall(text)
     if not parts or _DURATION_PART.sub("", text):
-        raise ValueError(f"a duration is seconds, or numbers with units such as 250ms, 30s, 6h, 1d12h, was {value!r}")
+        raise ValueError(
+            f"a duration is seconds, or numbers with units such as 250ms, 30s, 6h, 1d12h, was {value!r}"
+        )
     return _finite(math.fsum(float(number) * _SECONDS[unit] for number, unit in parts), value)
 
 
