@@ -18,10 +18,11 @@ from nautilus_trader.execution.messages import ModifyOrder, SubmitOrder, SubmitO
 
 from nautilus_quant.gating.intent import ALLOW, DENY, SIZED_DOWN, Decision, Gate, Intent, Verdict
 from nautilus_quant.host.board import find_on_bus
+from nautilus_quant.host.decisions import decision_body, decision_message, denial_text
 from nautilus_quant.host.denial import deny_modify, deny_order, single
 from nautilus_quant.host.exposure import Exposure, WorkingOrders
 from nautilus_quant.host.kernel import find_kernel
-from nautilus_quant.host.messages import GateDecision, publish
+from nautilus_quant.host.messages import publish
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from nautilus_trader.execution.messages import TradingCommand
     from nautilus_trader.model.orders import Order
     from nautilus_trader.system.kernel import NautilusKernel
+
+    from nautilus_quant.host.state import StateStore
 
 _RISK = "RiskEngine.execute"
 _EXEC = "ExecEngine.execute"
@@ -64,6 +67,7 @@ class OrderGateway:
         self._stopped: set[str] = set()
         self._faulty: set[str] = set()
         self._handlers: list[DecisionHandler] = []
+        self._journal: StateStore | None = None
         # Commands between the two addresses; in a live node a queue lies in between.
         self._in_flight: dict[UUID4, None] = {}
         cache = kernel.cache
@@ -110,6 +114,11 @@ class OrderGateway:
         if handler not in self._handlers:
             self._handlers.append(handler)
 
+    def journal_to(self, store: StateStore | None) -> None:
+        """Record every decision on new risk in a journal: the first one offered; ``None`` lets go of it."""
+        if store is None or self._journal is None:
+            self._journal = store
+
     def preview(self, intent: Intent) -> Decision:
         """Say what would be decided on an intent now, without counting or recording it."""
         if not intent.opening:
@@ -131,6 +140,8 @@ class OrderGateway:
         for verdict in decision.verdicts:
             bound = DENY if not verdict.allowed > 0 else SIZED_DOWN
             self.counts[verdict.gate][ALLOW if verdict.allowed >= intent.opening else bound] += 1
+        if self._journal is not None:
+            self._journal.append("order_decision", decision_body(decision), ts=intent.ts)
         for handler in self._handlers:
             handler(decision)
         if decision.outcome != ALLOW:
@@ -270,30 +281,3 @@ class OrderGateway:
 def find_gateway(msgbus: MessageBus) -> OrderGateway | None:
     """Return the gateway of this system, or ``None`` when no gate runs."""
     return find_on_bus(msgbus, _PLACE, OrderGateway)
-
-
-def denial_text(decision: Decision) -> str:
-    """Return the reason put on a denied order: gate, rule, and the largest size that would pass."""
-    binding = decision.binding
-    if binding is None:
-        return ""
-    passes = decision.passes
-    rest = f"; {passes.normalize():f} would pass" if passes else ""
-    return f"{binding.gate} {binding.code}: {binding.reason}{rest}"
-
-
-def decision_message(decision: Decision) -> GateDecision:
-    """Return the bus message of a decision that cut or denied."""
-    intent, binding = decision.intent, decision.binding
-    return GateDecision(
-        key=intent.order or f"{intent.strategy}|{intent.instrument}",
-        ts=intent.ts,
-        strategy=intent.strategy,
-        instrument=intent.instrument,
-        outcome=decision.outcome,
-        asked=str(intent.quantity),
-        allowed=str(decision.passes),
-        gate="" if binding is None else binding.gate,
-        code="" if binding is None else binding.code,
-        reason="" if binding is None else binding.reason,
-    )

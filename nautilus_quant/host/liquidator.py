@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from nautilus_trader.model.position import Position
     from nautilus_trader.system.kernel import NautilusKernel
 
+    from nautilus_quant.host.exposure import Exposure
+
 TAG = "KILL_SWITCH"
 
 
@@ -49,24 +51,28 @@ class Liquidator:
         """Return all open positions of the node."""
         return list(self._cache.positions_open())
 
-    def cancel_all(self, *, opening_only: bool = False) -> int:
+    def cancel_all(self, *, closes: bool = False) -> int:
         """
-        Cancel working orders, except those of the kill switch itself.
+        Cancel every working order, and say how many.
 
         Parameters
         ----------
-        opening_only
-            Leave orders which can only reduce (reduce-only ones: stops and targets).
-
-        Returns
-        -------
-        int
-            How many cancels were sent.
+        closes
+            Those of the kill switch as well.
 
         """
-        chosen = [o for o in self.working() if TAG not in (o.tags or ())]
-        if opening_only:
-            chosen = [o for o in chosen if not o.is_reduce_only]
+        chosen = [o for o in self.working() if closes or TAG not in (o.tags or ())]
+        for order in chosen:
+            self._cancel(order)
+        return len(chosen)
+
+    def cancel_opening(self, exposure: Exposure) -> int:
+        """Cancel working orders that would open risk, keep stops and targets, and say how many went."""
+        chosen = []
+        for order in self.working():
+            intent = exposure.submit(order, self._cache.position_id(order.client_order_id))
+            if intent.opening and order.parent_order_id is None:
+                chosen.append(order)
         for order in chosen:
             self._cancel(order)
         return len(chosen)

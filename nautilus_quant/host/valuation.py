@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nautilus_trader.model.identifiers import InstrumentId
+
 from nautilus_quant.account.equity import Account, AccountKind, OpenPosition, Valuation, value
 from nautilus_quant.account.marks import PAR, UNKNOWN, Mark, MarkBook, Price
 from nautilus_quant.host.board import share_on_bus
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
     from nautilus_trader.common.component import MessageBus
     from nautilus_trader.model.data import Bar, BarType, MarkPriceUpdate, QuoteTick, TradeTick
     from nautilus_trader.model.events import AccountState, PositionEvent
-    from nautilus_trader.model.identifiers import InstrumentId
     from nautilus_trader.model.instruments import Instrument
     from nautilus_trader.model.position import Position
     from nautilus_trader.system.kernel import NautilusKernel
@@ -95,7 +96,24 @@ class Valuer:
 
     def price(self, instrument: str, now: int) -> Price:
         """Return what an instrument is worth at `now` [ns], and what is wrong with that, if anything."""
-        return self.book.price(instrument, now)
+        price = self.book.price(instrument, now)
+        if price.problem and self._look_at_book(instrument):
+            return self.book.price(instrument, now)
+        return price
+
+    def rate(self, code: str, now: int) -> float:
+        """Return the price of a currency in the reporting currency; NaN when it cannot be trusted."""
+        self._now = now
+        price = self._rate(code)
+        return float("nan") if price.problem else price.value
+
+    def _look_at_book(self, instrument: str) -> bool:
+        """Take the middle of a maintained order book, for those who subscribe nothing but books."""
+        book = self._cache.order_book(InstrumentId.from_str(instrument))
+        mid = None if book is None else book.midpoint()
+        if mid is None:
+            return False
+        return self.book.put(instrument, Mark(float(mid), book.ts_last, "mid"))
 
     # -- what comes in -----------------------------------------------------------------------------
 
@@ -144,7 +162,7 @@ class Valuer:
     # -- what goes out -----------------------------------------------------------------------------
 
     def _price(self, instrument: str) -> Price:
-        return self.book.price(instrument, self._now)
+        return self.price(instrument, self._now)
 
     def _rate(self, code: str) -> Price:
         if is_par(code, self.currency):

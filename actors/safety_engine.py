@@ -1,0 +1,349 @@
+"""SafetyEngine: loss limits, kill switch and flatten for any node, whatever strategies run in it."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from nautilus_trader.common.actor import Actor
+from nautilus_trader.config import ActorConfig, PositiveFloat
+from nautilus_trader.model.enums import TradingState
+from nautilus_trader.model.identifiers import InstrumentId
+
+from nautilus_quant.account.flows import FlowDetector
+from nautilus_quant.config.units import Fraction, Seconds
+from nautilus_quant.gating.intent import Decision
+from nautilus_quant.host import messages
+from nautilus_quant.host.cash import CashWatch
+from nautilus_quant.host.gateway import OrderGateway
+from nautilus_quant.host.kernel import find_kernel, is_backtest
+from nautilus_quant.host.liquidator import Liquidator
+from nautilus_quant.host.state import StateError, shared_store
+from nautilus_quant.host.valuation import Valuer
+from nautilus_quant.host.venue_watch import VenueWatch
+from nautilus_quant.safety.guard import STALE_MARK, SafetyGuard
+from nautilus_quant.safety.kill_switch import KillState
+from nautilus_quant.safety.limits import SafetyLimits
+from nautilus_quant.safety.venue import Action, Alarm, CancelAll, Close, Halt, Unhalt
+
+if TYPE_CHECKING:
+    from nautilus_trader.core.data import Data
+    from nautilus_trader.model.events import PositionEvent
+
+_SECOND = 1_000_000_000
+_NAMESPACE = "safety"
+_MARKET = ("data.quotes.*", "data.trades.*", "data.mark_prices.*", "data.bars.*")
+_POLL, _STEP = "SAFETY_POLL", "SAFETY_STEP"
+_AFTER_VALUER = 12
+"""Later than the valuer (which books the price), earlier than strategies (which would trade on it)."""
+
+
+class SafetyEngineConfig(ActorConfig, kw_only=True, frozen=True):
+    """
+    What may be lost, and who may pull the switch.
+
+    Parameters
+    ----------
+    max_hourly_loss
+        Loss within one hour beyond which nothing new is opened for `hourly_halt` [fraction of the
+        highest equity of the hour]. Smaller halts sooner.
+    max_daily_loss
+        The same for 24 hours and `daily_halt`.
+    max_drawdown
+        Fall from the all-time peak beyond which the kill switch trips [fraction].
+    hourly_halt, daily_halt
+        How long nothing new is opened [s].
+    kill_file
+        The kill switch trips when this file appears; looked for every second in a live node. Its
+        directory must exist.
+    max_mark_age
+        Oldest price that counts [s]; a bar's price counts for its interval longer.
+    max_jump
+        Largest believable move between two prices [fraction].
+    valuation_interval
+        Least time between two valuations [s]; they follow market data, and the clock in a live node.
+    flow_settle
+        How long a balance change may wait for its fill before it counts as a deposit or withdrawal [s].
+    max_impact_bps
+        How far one closing order of the kill switch may walk a visible book [bps].
+    reporting_currency
+        Currency of the equity; ``None`` takes the account's.
+    state
+        URL of the state store. ``None``: in memory in a backtest, ``sqlite:///var/<trader>.db`` in a
+        live node, since a latch that a restart forgets protects nobody.
+
+    """
+
+    max_hourly_loss: Fraction = 0.005
+    max_daily_loss: Fraction = 0.02
+    max_drawdown: Fraction = 0.10
+    hourly_halt: Seconds = 3_600.0
+    daily_halt: Seconds = 86_400.0
+    kill_file: str = "/tmp/quant_kill_switch"  # noqa: S108 (an agreed place anybody on the machine can reach)
+    max_mark_age: Seconds = 30.0
+    max_jump: Fraction = 0.5
+    valuation_interval: Seconds = 1.0
+    flow_settle: Seconds = 2.0
+    max_impact_bps: PositiveFloat = 25.0
+    reporting_currency: str | None = None
+    state: str | None = None
+
+
+class SafetyEngine(Actor):  # type: ignore[misc]
+    """
+    Stand before every order of the node, and stop risk-taking when too much is lost.
+
+    Parameters
+    ----------
+    config
+        Limits; the defaults are the ceilings for real money.
+
+    """
+
+    def __init__(self, config: SafetyEngineConfig | None = None) -> None:
+        config = config or SafetyEngineConfig()
+        super().__init__(config)
+        self._limits = SafetyLimits(
+            max_hourly_loss=config.max_hourly_loss,
+            max_daily_loss=config.max_daily_loss,
+            max_drawdown=config.max_drawdown,
+            hourly_halt=config.hourly_halt,
+            daily_halt=config.daily_halt,
+        )
+        self._interval = round(config.valuation_interval * _SECOND)
+        self._next = 0
+        self._published: tuple[object, ...] = ()
+        self._quoted: set[str] = set()
+
+    # -- life --------------------------------------------------------------------------------------
+
+    def on_start(self) -> None:
+        """Restore the latch and the loss windows, stand before the orders, watch."""
+        kernel = self._kernel = find_kernel(self.msgbus)
+        self._live = not is_backtest(kernel)
+        self._valuer = Valuer.on(self.msgbus, self.config.reporting_currency)
+        self._valuer.book.max_age = round(self.config.max_mark_age * _SECOND)
+        self._valuer.book.max_jump = self.config.max_jump
+        self._guard = SafetyGuard(self._limits, self._valuer.price)
+        self._liquidator = Liquidator(kernel)
+        self._watch = VenueWatch(kernel, self._liquidator, self.config.max_impact_bps)
+        self._store = shared_store(self._state_url())
+        self._check_kill_file()
+        self._restore()
+        self._gateway = OrderGateway.join(self.msgbus, self._guard)
+        self._gateway.journal_to(self._store)
+        self._gateway.listen(self._on_decision)
+        for topic in _MARKET:
+            self.msgbus.subscribe(topic, self._on_market, priority=_AFTER_VALUER)
+        self.msgbus.subscribe("events.position.*", self._on_position)
+        if self._live:
+            self._every(_POLL, 1.0, self._on_poll)
+            kernel.loop.add_signal_handler(signal.SIGUSR1, self._on_signal)
+        if not self._guard.kill.is_armed:
+            self._begin()
+        self._publish()
+
+    def on_stop(self) -> None:
+        """Write everything down and leave; the gateway stays closed while strategies still run."""
+        self._save()
+        self._gateway.leave(self._guard)
+        self._gateway.journal_to(None)
+        self._cash.stop()
+        for topic in _MARKET:
+            self.msgbus.unsubscribe(topic, self._on_market)
+        self.msgbus.unsubscribe("events.position.*", self._on_position)
+        if self._live:
+            self._kernel.loop.remove_signal_handler(signal.SIGUSR1)
+        self._store.close()
+
+    def on_reset(self) -> None:
+        """Start again from the beginning."""
+        self._next = 0
+        self._published = ()
+        self._quoted.clear()
+        Valuer.on(self.msgbus).reset()
+
+    def _state_url(self) -> str | None:
+        if self.config.state is not None or not self._live:
+            return self.config.state
+        url = f"sqlite:///var/{self.trader_id}.db"
+        self.log.warning(f"no state configured, latches and loss windows are kept in {url}")
+        return url
+
+    def _check_kill_file(self) -> None:
+        folder = Path(self.config.kill_file).parent
+        if self._live and not folder.is_dir():
+            raise ValueError(f"kill_file must lie in a directory that exists, was {self.config.kill_file!r}")
+
+    def _restore(self) -> None:
+        now = self.clock.timestamp_ns()
+        get = self._store.get
+        flows = get(_NAMESPACE, "flows")
+        rearmed = self._guard.restore(get(_NAMESPACE, "latch"), get(_NAMESPACE, "limits"), get(_NAMESPACE, "rearm"), now)
+        settle = self.config.flow_settle
+        detector = FlowDetector(settle) if flows is None else FlowDetector.from_dict(flows["detector"], settle)
+        self._cash = CashWatch(self._kernel, self._valuer, detector)
+        self._cash.start(now, None if flows is None else flows["held"])
+        if rearmed is not None:
+            self._store.put_now(_NAMESPACE, "latch", self._guard.kill.to_dict(), ts=now)
+            self._store.append_now("rearm", {"reason": rearmed, "effective": True}, ts=now)
+            self.log.warning(f"kill switch re-armed: {rearmed}")
+
+    def _save(self) -> None:
+        now = self.clock.timestamp_ns()
+        self._store.put(_NAMESPACE, "limits", self._guard.monitor.to_dict(), ts=now)
+        flows = {"detector": self._cash.detector.to_dict(), "held": self._cash.held()}
+        self._store.put(_NAMESPACE, "flows", flows, ts=now)
+
+    # -- watching ----------------------------------------------------------------------------------
+
+    def _on_market(self, _data: Data) -> None:
+        now = self.clock.timestamp_ns()
+        if now >= self._next:
+            self._value(now)
+
+    def _value(self, now: int) -> None:
+        # Aligned to the interval, so that a live node and a backtest judge at the same moments.
+        self._next = now - now % self._interval + self._interval if self._interval else now
+        flow, settled, flows = self._cash.poll(now)
+        if flows:
+            self._journal("cash_flow", {"flows": flows, "amount": flow, "currency": self._valuer.currency})
+        judgement = self._guard.judge(self._valuer.value(now), flow, settled=settled)
+        if judgement.halted:
+            self._halt_entries(judgement.halted)
+        if judgement.killed:
+            self._begin()
+        if judgement.halted or judgement.killed or self._guard.monitor.status.pending:
+            self._publish()
+
+    def _halt_entries(self, limits: tuple[str, ...]) -> None:
+        self._save()
+        self._journal("loss_limit", {"limits": list(limits), **self._numbers()})
+        cancelled = self._liquidator.cancel_opening(self._gateway.exposure)
+        self.log.error(f"{' and '.join(limits)} exceeded: no new risk, {cancelled} opening orders cancelled")
+
+    def _on_position(self, event: PositionEvent) -> None:
+        self._want_quotes(event.instrument_id.value)
+        if not self._guard.kill.is_armed:
+            self._watch_steps()
+
+    def _on_decision(self, decision: Decision) -> None:
+        if any(verdict.code == STALE_MARK for verdict in decision.verdicts):
+            self._want_quotes(decision.intent.instrument)
+
+    def _want_quotes(self, instrument: str) -> None:
+        if instrument not in self._quoted:
+            self._quoted.add(instrument)
+            self.subscribe_quote_ticks(InstrumentId.from_str(instrument))
+
+    # -- the outside world, in a live node ---------------------------------------------------------
+
+    def _on_poll(self, _event: object) -> None:
+        now = self.clock.timestamp_ns()
+        if self._guard.kill.is_armed:
+            if Path(self.config.kill_file).exists():
+                self._trip("file", f"{self.config.kill_file} appeared")
+            request = self._store.get(_NAMESPACE, "kill_request")
+            if request is not None:
+                self._store.delete(_NAMESPACE, "kill_request")
+                self._trip("command", str(request.get("reason", "nq kill")))
+        self._value(now)
+        self._save()
+        self._publish()
+
+    def _on_signal(self) -> None:
+        self._trip("signal", "SIGUSR1")
+
+    # -- kill switch -------------------------------------------------------------------------------
+
+    def _trip(self, trigger: str, reason: str) -> None:
+        if self._guard.kill.trip(self.clock.timestamp_ns(), trigger, reason, self._numbers()):
+            self._begin()
+
+    def _begin(self) -> None:
+        """Write the latch, then act on it until the node is flat and halted."""
+        self._latch()
+        self._guard.kill.latched()
+        self._watch_steps()
+        self._on_step(None)
+
+    def _watch_steps(self) -> None:
+        if _STEP not in self.clock.timer_names:
+            self._every(_STEP, 0.5, self._on_step)
+
+    def _latch(self) -> None:
+        kill, now = self._guard.kill, self.clock.timestamp_ns()
+        document = kill.to_dict()
+        self.log.error(f"kill switch {kill.state}: {document['tripped']}")
+        try:
+            self._store.put_now(_NAMESPACE, "latch", document, ts=now)
+            self._store.append_now("kill_switch", document, ts=now)
+        except StateError as error:
+            # Losing the latch is bad, staying exposed because of it would be worse.
+            self.log.error(f"ALARM the latch could not be written, closing all the same: {error}")
+
+    def _on_step(self, _event: object) -> None:
+        before = self._guard.kill.state
+        actions = self._guard.kill.step(self.clock.timestamp_ns(), self._watch.look())
+        if self._guard.kill.state is not before:
+            self._latch()
+        for action in actions:
+            self._carry_out(action)
+        if self._guard.kill.state is KillState.HALTED and not self._live:
+            self.clock.cancel_timer(_STEP)  # nothing happens unseen in a backtest: a position wakes it
+        self._publish()
+
+    def _carry_out(self, action: Action) -> None:
+        match action:
+            case CancelAll(closes=closes):
+                self._liquidator.cancel_all(closes=closes)
+            case Close(position=position, quantity=quantity):
+                self._liquidator.close(position, quantity)
+            case Halt():
+                self._set_trading(TradingState.HALTED)
+            case Unhalt():
+                self._set_trading(TradingState.ACTIVE)
+            case Alarm(code=code, message=message, count=count):
+                self.log.error(f"ALARM {code} ({count}): {message}{self._watch.problem and ' ' + self._watch.problem}")
+                self._journal("alarm", {"code": code, "message": message, "count": count})
+
+    def _set_trading(self, state: TradingState) -> None:
+        if self._kernel.risk_engine.trading_state != state:
+            self._kernel.risk_engine.set_trading_state(state)
+
+    # -- telling -----------------------------------------------------------------------------------
+
+    def _numbers(self) -> dict[str, Any]:
+        status = self._guard.monitor.status
+        return {
+            "equity": status.equity,
+            "hourly_loss": status.hourly_loss,
+            "daily_loss": status.daily_loss,
+            "drawdown": status.drawdown,
+        }
+
+    def _journal(self, kind: str, body: dict[str, Any]) -> None:
+        self._store.append(kind, body, ts=self.clock.timestamp_ns())
+
+    def _publish(self) -> None:
+        now = self.clock.timestamp_ns()
+        block = self._guard.blocked(now)
+        state = self._guard.kill.state
+        if not self._live and self._published == (state, block and block[0]):
+            return
+        self._published = (state, block and block[0])
+        status = messages.SafetyStatus(
+            ts=now,
+            state=str(state),
+            currency=self._valuer.currency or "",
+            entries=block is None,
+            reasons=() if block is None else (f"{block[0]}: {block[1]}",),
+            **self._numbers(),
+        )
+        messages.publish(self.msgbus, status)
+
+    def _every(self, name: str, seconds: float, callback: Any) -> None:
+        self.clock.set_timer(name, pd.Timedelta(seconds=seconds), callback=callback)
+

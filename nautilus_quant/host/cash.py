@@ -1,0 +1,191 @@
+"""Tell deposits and withdrawals from trading: feeds `FlowDetector` with balances and their explanations."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from nautilus_trader.model.enums import OrderSide
+from nautilus_trader.model.events import PositionOpened
+
+from nautilus_quant.account.flows import FlowDetector, spot_effects
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from nautilus_trader.model.data import FundingRateUpdate
+    from nautilus_trader.model.events import AccountState, OrderFilled, PositionEvent
+    from nautilus_trader.model.identifiers import PositionId
+    from nautilus_trader.system.kernel import NautilusKernel
+
+    from nautilus_quant.host.valuation import Valuer
+
+_SECOND = 1_000_000_000
+FUNDING_WINDOW = 120 * _SECOND
+"""How long after its time a funding payment may reach the balance."""
+
+
+class CashWatch:
+    """
+    Watch balances, fills and funding of a node.
+
+    Parameters
+    ----------
+    kernel
+        The node.
+    valuer
+        Rates into the reporting currency.
+    detector
+        The rule; a restored one goes on where it was.
+
+    """
+
+    def __init__(self, kernel: NautilusKernel, valuer: Valuer, detector: FlowDetector | None = None) -> None:
+        self._kernel = kernel
+        self._cache = kernel.cache
+        self._valuer = valuer
+        self.detector = detector or FlowDetector()
+        self._totals: dict[str, float] = {}
+        self._realized: dict[PositionId, float] = {}
+        self._funding: dict[str, FundingRateUpdate] = {}
+        self._due: dict[str, tuple[int, float]] = {}
+
+    def start(self, now: int, held_before: Mapping[str, Any] | None) -> None:
+        """
+        Begin with what the accounts hold now.
+
+        Parameters
+        ----------
+        now
+            Time [ns].
+        held_before
+            Positions when the state was stored; equal ones mean that a difference came from outside.
+
+        """
+        self._totals = self._read_totals()
+        for position in self._cache.positions_open():
+            self._realized[position.id] = _amount(position.realized_pnl)
+        if self._totals:
+            attributable = held_before is not None and dict(held_before) == self.held()
+            self.detector.start(now, self._totals, attributable=attributable)
+        msgbus = self._kernel.msgbus
+        msgbus.subscribe("events.account.*", self._on_account)
+        msgbus.subscribe("events.position.*", self._on_position)
+        msgbus.subscribe("events.fills.*", self._on_fill)
+        msgbus.subscribe("data.funding_rates.*", self._on_funding)
+
+    def stop(self) -> None:
+        """Listen no more."""
+        msgbus = self._kernel.msgbus
+        msgbus.unsubscribe("events.account.*", self._on_account)
+        msgbus.unsubscribe("events.position.*", self._on_position)
+        msgbus.unsubscribe("events.fills.*", self._on_fill)
+        msgbus.unsubscribe("data.funding_rates.*", self._on_funding)
+
+    def held(self) -> dict[str, str]:
+        """Return net signed quantities by instrument, as text."""
+        net: dict[str, Any] = {}
+        for position in self._cache.positions_open():
+            key = position.instrument_id.value
+            net[key] = net.get(key, 0) + position.signed_decimal_qty()
+        return {key: f"{quantity.normalize():f}" for key, quantity in net.items() if quantity}
+
+    def poll(self, now: int) -> tuple[float, bool, dict[str, float]]:
+        """
+        Ask what came from outside.
+
+        Returns
+        -------
+        tuple
+            The flow in the reporting currency, whether every balance change is explained, and the
+            flows by currency.
+
+        """
+        if not self.detector.unsettled:
+            return 0.0, True, {}
+        rates = {code: self._valuer.rate(code, now) for code in self._totals}
+        known = {code for code, rate in rates.items() if math.isfinite(rate)}
+        flows = self.detector.poll(now, known)
+        return sum(amount * rates[code] for code, amount in flows.items()), not self.detector.unsettled, flows
+
+    def _read_totals(self) -> dict[str, float]:
+        totals: dict[str, float] = {}
+        for account in self._cache.accounts():
+            for currency, money in account.balances_total().items():
+                totals[currency.code] = totals.get(currency.code, 0.0) + money.as_double()
+        return totals
+
+    def _on_account(self, event: AccountState) -> None:
+        totals = self._read_totals()
+        for code, total in totals.items():
+            change = total - self._totals.get(code, 0.0)
+            if change:
+                self._explain_funding(code, change, event.ts_init)
+                self.detector.observe_balance(event.ts_init, code, total)
+        self._totals = totals
+
+    def _on_position(self, event: PositionEvent) -> None:
+        account = self._cache.account(event.account_id)
+        if account is None or not account.is_margin_account:
+            return
+        realized = _amount(event.realized_pnl)
+        before = 0.0 if isinstance(event, PositionOpened) else self._realized.get(event.position_id, 0.0)
+        self._realized[event.position_id] = realized
+        if realized != before:
+            self.detector.explain(event.ts_init, event.realized_pnl.currency.code, realized - before)
+
+    def _on_fill(self, fill: OrderFilled) -> None:
+        instrument = self._cache.instrument(fill.instrument_id)
+        account = self._cache.account(fill.account_id)
+        if instrument is None or account is None:
+            return
+        fee = fill.commission
+        if account.is_margin_account:
+            # Fees in the settlement currency are part of the position's realised P&L.
+            if fee is not None and fee.currency != instrument.get_settlement_currency():
+                self.detector.explain(fill.ts_init, fee.currency.code, -fee.as_double())
+            return
+        side = 1 if fill.order_side == OrderSide.BUY else -1
+        size, price = float(fill.last_qty) * float(instrument.multiplier), float(fill.last_px)
+        base = instrument.base_currency
+        if base is None:
+            return
+        for code, amount in spot_effects(side, size, price, base.code, instrument.quote_currency.code).items():
+            self.detector.explain(fill.ts_init, code, amount)
+        if fee is not None:
+            self.detector.explain(fill.ts_init, fee.currency.code, -fee.as_double())
+
+    # -- funding: paid by the venue without an event of its own ------------------------------------
+
+    def _on_funding(self, update: FundingRateUpdate) -> None:
+        self._note_due(update.instrument_id.value, update.ts_init)
+        self._funding[update.instrument_id.value] = update
+
+    def _note_due(self, instrument: str, now: int) -> None:
+        update = self._funding.get(instrument)
+        if update is None or update.next_funding_ns is None or update.next_funding_ns > now:
+            return
+        for position in self._cache.positions_open(instrument_id=update.instrument_id):
+            price = self._valuer.price(instrument, now).value
+            size = float(position.signed_qty) * float(position.multiplier)
+            worth = size / price if position.is_inverse else size * price
+            code = position.settlement_currency.code
+            due = self._due.get(code, (0, 0.0))[1] - worth * float(update.rate)
+            self._due[code] = (update.next_funding_ns, due)
+        del self._funding[instrument]
+
+    def _explain_funding(self, code: str, change: float, now: int) -> None:
+        for instrument in list(self._funding):
+            self._note_due(instrument, now)
+        at, due = self._due.get(code, (0, 0.0))
+        if not due or now - at > FUNDING_WINDOW:
+            self._due.pop(code, None)
+            return
+        if 0.5 <= change / due <= 2.0:
+            self.detector.explain(now, code, change)
+            del self._due[code]
+
+
+def _amount(money: Any) -> float:
+    return 0.0 if money is None else float(money.as_double())

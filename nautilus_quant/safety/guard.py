@@ -1,0 +1,161 @@
+"""Loss limits and kill switch together: every valuation goes in, the verdict on new risk comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from nautilus_quant.account.equity import Valuation
+from nautilus_quant.account.marks import Price
+from nautilus_quant.gating.intent import UNLIMITED, Intent, Verdict
+from nautilus_quant.safety.kill_switch import KillParams, KillState, KillSwitch
+from nautilus_quant.safety.limits import DRAWDOWN, Block, LimitStatus, LossMonitor, SafetyLimits
+
+NAME = "safety"
+STALE_MARK = "STALE_MARK"
+
+
+class Judgement(NamedTuple):
+    """
+    What one valuation led to.
+
+    Parameters
+    ----------
+    status
+        Where the limits stand.
+    halted
+        Window limits that tripped just now: orders which would open risk are to be cancelled.
+    killed
+        Whether the kill switch tripped just now.
+
+    """
+
+    status: LimitStatus
+    halted: tuple[str, ...]
+    killed: bool
+
+
+class SafetyGuard:
+    """
+    A gate which knows what may still be lost.
+
+    Parameters
+    ----------
+    limits
+        What may be lost before risk-taking stops.
+    prices
+        Price of an instrument at a time [ns], and what is wrong with it: ``Valuer.price``.
+    params
+        Patience of the kill switch.
+
+    """
+
+    def __init__(
+        self,
+        limits: SafetyLimits,
+        prices: Callable[[str, int], Price],
+        params: KillParams | None = None,
+    ) -> None:
+        self.prices = prices
+        self.limits = limits
+        self.params = params or KillParams()
+        self.monitor = LossMonitor(limits)
+        self.kill = KillSwitch(self.params)
+
+    @property
+    def name(self) -> str:
+        """Name in the chain of gates."""
+        return NAME
+
+    def judge(self, valuation: Valuation, flow: float = 0.0, *, settled: bool = True) -> Judgement:
+        """
+        Take in a valuation.
+
+        Parameters
+        ----------
+        valuation
+            The whole account.
+        flow
+            Money that came from (positive) or went (negative) outside since the last one
+            [reporting currency].
+        settled
+            False while a balance change waits for its explanation: the valuation then counts as
+            not fresh.
+
+        """
+        fresh = valuation.fresh and settled
+        status = self.monitor.update(valuation.ts, valuation.equity, fresh, flow, valuation.valid_until)
+        killed = False
+        if DRAWDOWN in status.trips:
+            numbers: dict[str, float | str] = {
+                "drawdown": status.drawdown,
+                "limit": self.limits.max_drawdown,
+                "peak": status.peak,
+                "equity": status.equity,
+            }
+            reason = f"drawdown of {status.drawdown:.3%} exceeded {self.limits.max_drawdown:.3%}"
+            killed = self.kill.trip(valuation.ts, "drawdown", reason, numbers)
+        return Judgement(status, tuple(name for name in status.trips if name != DRAWDOWN), killed)
+
+    def blocked(self, ts: int) -> Block | None:
+        """Why nothing new may be opened at `ts` [ns]: (code, reason, numbers), or None when it may."""
+        return self.kill.blocked() or self.monitor.blocked(ts)
+
+    def check(self, intent: Intent) -> Verdict:
+        """Allow or deny new risk; never more than that."""
+        block = self.blocked(intent.ts) or self._doubtful_price(intent)
+        if block is None:
+            return Verdict(NAME, UNLIMITED)
+        code, reason, numbers = block
+        return Verdict.deny(NAME, code, reason, **numbers)
+
+    def _doubtful_price(self, intent: Intent) -> Block | None:
+        problem = self.prices(intent.instrument, intent.ts).problem
+        if not problem:
+            return None
+        return (STALE_MARK, f"price of {intent.instrument}: {problem}", {})
+
+    def restore(
+        self,
+        latch: Mapping[str, Any] | None,
+        limits: Mapping[str, Any] | None,
+        rearm: Mapping[str, Any] | None,
+        ts: int,
+    ) -> str | None:
+        """
+        Go on from what was stored.
+
+        Parameters
+        ----------
+        latch, limits
+            What `KillSwitch.to_dict` and `LossMonitor.to_dict` gave, or ``None`` for a first start.
+        rearm
+            A person's wish to re-arm: ``{"ts": ..., "reason": ...}``. It counts when it is younger than
+            the trip and the switch is flat or halted.
+        ts
+            Time now [ns].
+
+        Returns
+        -------
+        str or None
+            The reason of a re-arming that took effect.
+
+        Raises
+        ------
+        ValueError
+            When a document is damaged: protection whose memory cannot be read must not start.
+
+        """
+        if limits is not None:
+            self.monitor = LossMonitor.from_dict(limits, self.limits)
+        if latch is not None:
+            self.kill = KillSwitch.from_dict(latch, self.params)
+        trip = self.kill.tripped
+        if rearm is None or trip is None or int(rearm["ts"]) < trip.ts:
+            return None
+        if self.kill.state not in (KillState.FLAT, KillState.HALTED):
+            return None
+        reason = str(rearm["reason"])
+        self.kill.rearm(reason)
+        self.monitor.rearm(ts, float("nan"))
+        return reason
