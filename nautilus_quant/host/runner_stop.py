@@ -1,0 +1,110 @@
+"""Bring a live node to rest before it is stopped: no new risk, no working orders, flat if wanted."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from nautilus_quant.gating.intent import Verdict
+from nautilus_quant.host.gateway import OrderGateway
+from nautilus_quant.host.liquidator import Liquidator
+from nautilus_quant.host.messages import SafetyStatus, latest
+
+if TYPE_CHECKING:
+    from nautilus_trader.system.kernel import NautilusKernel
+
+    from nautilus_quant.gating.intent import Intent
+
+_BUSY = frozenset({"TRIPPED", "CANCELLING", "FLATTENING"})
+_STEP = 0.2
+_RETRY = 2.0
+
+
+class ShutdownGate:
+    """
+    Denies all new risk once the node is on its way down.
+
+    A node stops its actors before its strategies, so without this gate a strategy could open a
+    position while the other gates are gone.
+    """
+
+    name = "shutdown"
+
+    def check(self, intent: Intent) -> Verdict:
+        """Deny; what reduces is never asked about."""
+        reason = f"the node is stopping, {intent.strategy} may not add risk"
+        return Verdict.deny(self.name, "SHUTDOWN", reason)
+
+
+class Shutdown:
+    """
+    What a node does between the wish to stop and the stop itself.
+
+    Parameters
+    ----------
+    kernel
+        The node.
+    flatten
+        Close open positions, by reduce-only orders at market.
+    patience
+        How long the venue gets to confirm [s]; typically 10 to 60. More delays the stop when a
+        venue does not answer.
+
+    """
+
+    def __init__(self, kernel: NautilusKernel, *, flatten: bool, patience: float = 30.0) -> None:
+        self._kernel = kernel
+        self._flatten = flatten
+        self._patience = patience
+        self._liquidator = Liquidator(kernel)
+        self._gate = ShutdownGate()
+        self._gateway: OrderGateway | None = None
+
+    def begin(self) -> None:
+        """Close the gateway for new risk and cancel what works, at once."""
+        if self._gateway is None:
+            self._gateway = OrderGateway.join(self._kernel.msgbus, self._gate)
+            self._liquidator.cancel_all()
+
+    async def run(self) -> str:
+        """Begin, then wait until the venue has confirmed; return what is left, or an empty text."""
+        self.begin()
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._patience
+        again = loop.time()
+        while (left := self._left()) and loop.time() < deadline and self._kernel.is_running():
+            if loop.time() >= again and not self._kill_switch_works():
+                self._push()
+                again = loop.time() + _RETRY
+            await asyncio.sleep(_STEP)
+        return f"stopped after {self._patience:g} s of waiting with {left}" if left else ""
+
+    def end(self) -> None:
+        """Leave the gateway; when no strategy runs any more it goes as well."""
+        if self._gateway is not None:
+            self._gateway.leave(self._gate)
+
+    def _kill_switch_works(self) -> bool:
+        """Tell whether the safety engine is closing everything already: it must not be done twice."""
+        status = latest(self._kernel.msgbus, SafetyStatus, "safety")
+        return status is not None and status.state in _BUSY
+
+    def _push(self) -> None:
+        self._liquidator.cancel_all()
+        if not self._flatten:
+            return
+        under_way = self._liquidator.working_closes()
+        for position in self._liquidator.positions():
+            name = position.id.value
+            missing = abs(position.signed_decimal_qty()) - under_way.get(name, 0)
+            if missing > 0:
+                self._liquidator.close(name, missing)
+
+    def _left(self) -> str:
+        """Say what still has to go, in words; empty when nothing has."""
+        orders = len(self._liquidator.working())
+        closing = self._flatten or self._kill_switch_works()
+        positions = self._liquidator.positions() if closing else []
+        parts = [f"{orders} working orders"] if orders else []
+        parts += [f"{p.signed_qty:g} {p.instrument_id} of {p.strategy_id} open" for p in positions]
+        return ", ".join(parts)

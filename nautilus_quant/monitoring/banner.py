@@ -1,0 +1,81 @@
+"""What somebody has to know before the first order: how much is at stake, where, behind which limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nautilus_quant.config.deployment import Deployment, Venue
+
+NO_SAFETY = "none: no loss limits, no kill switch"
+
+_LIMITS = (
+    ("max_hourly_loss", "loss in an hour"),
+    ("max_daily_loss", "in a day"),
+    ("max_drawdown", "drawdown"),
+)
+
+
+def banner(
+    deployment: Deployment,
+    *,
+    safety: Mapping[str, Any] | None,
+    accounts: Mapping[str, str],
+    latch: str,
+) -> list[tuple[str, str]]:
+    """
+    Return the lines of the banner as pairs of label and text.
+
+    Parameters
+    ----------
+    deployment
+        What is about to run.
+    safety
+        Fields of the safety engine as it really runs, ``None`` when there is none.
+    accounts
+        Balance in words by account.
+    latch
+        State of the kill switch found in the state, and why; empty when it is armed.
+
+    """
+    rows = [
+        ("mode", f"{deployment.mode} ({'REAL ORDERS' if deployment.real else 'simulated fills'})"),
+        *[("venue", _venue(venue)) for venue in deployment.venues.values()],
+        *[("account", f"{name}: {text}") for name, text in accounts.items()],
+        ("allocation", f"{deployment.allocation:.4g} of the equity = {deployment.allocation:.2%}"),
+        ("strategies", ", ".join(deployment.strategies) or "none"),
+        ("actors", ", ".join(deployment.actors) or "none"),
+        ("limits", limits(safety)),
+        ("kill file", str((safety or {}).get("kill_file") or "none")),
+        ("on stop", _on_stop(deployment.on_stop)),
+        ("state", deployment.state or "in memory"),
+        ("status", deployment.status_file or "none"),
+        ("log", deployment.log_file or "none"),
+    ]
+    if latch:
+        rows.append(("KILL SWITCH", latch))
+    return rows + [("note", note) for note in deployment.notes]
+
+
+def limits(safety: Mapping[str, Any] | None) -> str:
+    """Return the loss limits in words, as fractions of the equity they are measured from."""
+    if safety is None:
+        return NO_SAFETY
+    said = [f"{words} {safety[key]:.4%}" for key, words in _LIMITS if safety.get(key) is not None]
+    return ", ".join(_trim(text) for text in said)
+
+
+def _trim(text: str) -> str:
+    head, _, number = text.rpartition(" ")
+    return f"{head} {number.rstrip('%').rstrip('0').rstrip('.')}%"
+
+
+def _venue(venue: Venue) -> str:
+    fills = "paper fills" if venue.paper else "REAL ORDERS"
+    return f"{venue.name}: {venue.adapter}, {venue.account_type.lower()} account, {fills}"
+
+
+def _on_stop(policy: str) -> str:
+    positions = "are closed" if policy == "flatten" else "stay open"
+    return f"orders are cancelled, positions {positions}"
