@@ -1,0 +1,103 @@
+"""Bars in order: what to do about repeated, missing and impossible ones."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+YEAR = 365.25 * 86_400e9
+"""Length of a year [ns]; crypto markets do not close."""
+
+
+class Target(NamedTuple):
+    """
+    What a signal rule wants.
+
+    Parameters
+    ----------
+    exposure
+        Share of a full position [-1, 1].
+    reason
+        Why, in a few words.
+
+    """
+
+    exposure: float
+    reason: str
+
+
+def periods_per_year(interval: int) -> float:
+    """
+    Return how many bars of `interval` [ns] a year has.
+
+    Raises
+    ------
+    ValueError
+        If the bars do not come by the clock: volatility per year is then unknown.
+
+    """
+    if interval <= 0:
+        raise ValueError(f"interval must be positive [ns], was {interval}; use bars that come by the clock")
+    return YEAR / interval
+
+
+def require(holds: bool, rule: str, was: object) -> None:
+    """Raise `ValueError` naming the rule and the value unless it holds; NaN never does."""
+    if not holds:
+        raise ValueError(f"need {rule}, was {was}")
+
+
+class BarSequence:
+    """
+    Counts how far each bar lies behind the last good one.
+
+    Parameters
+    ----------
+    interval
+        Length of a bar [ns].
+    memory
+        Missing bars after which nothing known before is worth anything [bars].
+
+    """
+
+    __slots__ = ("_interval", "_memory", "_ts", "close")
+
+    def __init__(self, interval: int, memory: int) -> None:
+        self._interval = interval
+        self._memory = memory
+        self._ts = 0
+        self.close = 0.0
+        """The last good close; 0 before the first."""
+
+    def advance(self, ts: int, close: float) -> int:
+        """
+        Take a bar's close, UNIX time [ns] and price; give how many bars it lies behind the last.
+
+        Returns
+        -------
+        int
+            0 for a bar to ignore: repeated, late, or without a usable price. -1 when everything must start
+            over with this bar: the first one, or one too far from the last in either direction.
+
+        """
+        if not 0.0 < close < math.inf:
+            return 0
+        bars = round((ts - self._ts) / self._interval)
+        if ts <= self._ts and bars > -self._memory:
+            return 0
+        first = not self.close or abs(bars) > self._memory
+        self._ts, self.close = ts, close
+        return -1 if first else max(1, bars)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give all that `restore` needs."""
+        return {"ts": self._ts, "close": self.close}
+
+    def restore(self, state: Mapping[str, Any]) -> Self:
+        """Go on from what `to_dict` gave."""
+        self._ts = int(state["ts"])
+        self.close = float(state["close"])
+        return self

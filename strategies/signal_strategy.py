@@ -1,0 +1,123 @@
+"""What the strategies with one signal rule on one instrument's bars share."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from nautilus_trader.model.data import Bar
+
+from nautilus_quant.host.state import StateStore, shared_store
+from nautilus_quant.host.target import TargetStrategy, TargetStrategyConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from nautilus_quant.signals.sequence import Target
+
+_NAMESPACE = "signal"
+_SAVE_EVERY = 10_000_000_000  # [ns]
+_SPARE = 2  # a history of twice the warm-up survives the odd missing bar
+
+
+class SignalRule(Protocol):
+    """From closes to an exposure."""
+
+    @property
+    def warm_up(self) -> int:
+        """Closes needed before there is a signal [bars]."""
+
+    def update(self, ts: int, close: float) -> Target | None:
+        """Take a close; give what is wanted, or ``None`` when nothing should change."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give all that `restore` needs."""
+
+    def restore(self, state: Mapping[str, Any]) -> Self:
+        """Go on from what `to_dict` gave."""
+
+
+class SignalStrategyConfig(TargetStrategyConfig, kw_only=True, frozen=True):
+    """
+    What such a strategy can be told besides its rule's parameters.
+
+    Parameters
+    ----------
+    history
+        Whether to ask the data client for past bars at the start, to warm up at once.
+
+    """
+
+    history: bool = True
+
+
+class SignalStrategy(TargetStrategy):
+    """
+    Feed closed bars to a rule, want what it says, and go on where the last run ended.
+
+    Parameters
+    ----------
+    config
+        A `SignalStrategyConfig` or a subclass of it.
+
+    """
+
+    def __init__(self, config: SignalStrategyConfig) -> None:
+        super().__init__(config)
+        self._rule = self._new_rule(int(self.bar_type.spec.get_interval_ns()))
+        self._store: StateStore | None = None
+        self._saved = 0
+
+    def _new_rule(self, interval: int) -> SignalRule:
+        """Return a fresh rule for bars of `interval` [ns]. Override me."""
+        raise NotImplementedError
+
+    def on_target_start(self) -> None:
+        """Go on from the saved state, and ask for the bars since."""
+        self._store = shared_store(self.config.state)
+        saved = self._store.get(_NAMESPACE, self._key)
+        if saved is not None:
+            self._rule.restore(saved)
+        if self.config.history:
+            span = _SPARE * self._rule.warm_up * self.bar_type.spec.timedelta
+            self.request_bars(
+                self.bar_type, start=self.clock.utc_now() - timedelta(seconds=span.total_seconds())
+            )
+
+    def on_stop(self) -> None:
+        """Save the rule after what the base does."""
+        super().on_stop()
+        if self._store is not None:
+            self._save(self.clock.timestamp_ns())
+            self._store.close()
+            self._store = None
+
+    def on_reset(self) -> None:
+        """Forget all bars, too."""
+        super().on_reset()
+        self._rule = self._new_rule(int(self.bar_type.spec.get_interval_ns()))
+        self._saved = 0
+
+    def on_historical_data(self, data: Any) -> None:
+        """Warm up; the past is not traded on."""
+        if isinstance(data, Bar) and data.bar_type == self.bar_type:
+            self._rule.update(data.ts_event, float(data.close))
+
+    def on_bar(self, bar: Bar) -> None:
+        """Want what the rule says."""
+        if bar.bar_type != self.bar_type:
+            return
+        target = self._rule.update(bar.ts_event, float(bar.close))
+        if bar.ts_init - self._saved >= _SAVE_EVERY:
+            self._save(bar.ts_init)
+        if target is not None:
+            self.set_target(self.config.instrument, target.exposure, ts=bar.ts_event, reason=target.reason)
+
+    @property
+    def _key(self) -> str:
+        return f"{self.id.value}|{self.bar_type}"
+
+    def _save(self, ts: int) -> None:
+        if self._store is not None and self.config.state is not None:
+            self._saved = ts
+            self._store.put(_NAMESPACE, self._key, self._rule.to_dict(), ts=ts)
