@@ -1,0 +1,129 @@
+"""The simulated market as a data client of a live node."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from nautilus_trader.cache.cache import Cache
+from nautilus_trader.common.component import LiveClock, MessageBus
+from nautilus_trader.common.enums import LogColor
+from nautilus_trader.common.providers import InstrumentProvider
+from nautilus_trader.core.data import Data
+from nautilus_trader.live.data_client import LiveMarketDataClient
+from nautilus_trader.model.identifiers import ClientId, Venue
+
+from nautilus_quant.venues.simulated.answers import Answers
+from nautilus_quant.venues.simulated.config import SimulatedDataClientConfig
+from nautilus_quant.venues.simulated.feed import Feed, Wanted
+from nautilus_quant.venues.simulated.instruments import instrument
+from nautilus_quant.venues.simulated.market import SECOND
+from nautilus_quant.venues.simulated.place import Place
+from nautilus_quant.venues.simulated.player import Player
+
+_BURST: Final = 20
+"""Steps published at most before others get a turn on the loop."""
+
+_LATE: Final = 10 * SECOND
+"""A loop that was away for longer [ns] has missed what happened, as with a real venue."""
+
+
+class SimulatedDataClient(Answers, LiveMarketDataClient):
+    """
+    Publishes the market as time goes by.
+
+    Events carry the exact time of their step as both ``ts_event`` and ``ts_init`` and come no earlier than
+    that. Quotes are published for every instrument of which anything is subscribed, since simulated fills
+    need them.
+
+    Parameters
+    ----------
+    loop, name, config, msgbus, cache, clock
+        As NautilusTrader's node builder hands them over.
+
+    """
+
+    def __init__(  # noqa: PLR0917 - the node builder calls by position
+        self,
+        loop: asyncio.AbstractEventLoop,
+        name: str,
+        config: SimulatedDataClientConfig,
+        msgbus: MessageBus,
+        cache: Cache,
+        clock: LiveClock,
+    ) -> None:
+        super().__init__(
+            loop=loop,
+            client_id=ClientId(name),
+            venue=Venue(config.venue),
+            msgbus=msgbus,
+            cache=cache,
+            clock=clock,
+            instrument_provider=InstrumentProvider(),
+            config=config,
+        )
+        self._market = config
+        self._feed = Feed(config.market, config.listings, config.venue)
+        self._wanted = Wanted()
+        self._place = Place(config)
+        self._player: Player | None = None
+        self._pace: asyncio.Task[None] | None = None
+
+    async def _connect(self) -> None:
+        if self._player is None:
+            self._player, how = self._place.find(self._clock.timestamp_ns())
+            self._log.info(how, LogColor.BLUE)
+        await self._play_up_to_now(self._player)
+        self._place.keep(self._player, self._clock.timestamp_ns(), at_once=True)
+        for listing in self._market.listings:
+            item = instrument(listing, self._market.venue)
+            # The execution client looks for instruments when it connects, before the data engine's queue
+            # has had a turn.
+            self._cache.add_instrument(item)
+            self._handle_data(item)
+        self._publish(list(self._feed.snapshot(self._player.step)))
+        self._pace = self.create_task(self._run(self._player))
+
+    async def _disconnect(self) -> None:
+        if self._pace is not None:
+            self._pace.cancel()
+            self._pace = None
+        if self._player is not None:
+            self._place.keep(self._player, self._clock.timestamp_ns(), at_once=True)
+        self._place.close()
+
+    async def _play_up_to_now(self, player: Player) -> None:
+        """Go to the last step there is by now, publishing nothing, a few blocks at a time."""
+        while True:
+            if not player.skip_block(self._clock.timestamp_ns()):
+                break
+            await asyncio.sleep(0)
+        if player.step < 0:  # between the beginning of a block and its first step
+            await asyncio.sleep(max(player.next_ts - self._clock.timestamp_ns(), 0) / SECOND)
+            player.advance()
+        self._feed.turn_to(player.block)
+
+    async def _run(self, player: Player) -> None:
+        while True:
+            await asyncio.sleep(max(player.next_ts - self._clock.timestamp_ns(), 0) / SECOND)
+            await self._publish_due(player)
+
+    async def _publish_due(self, player: Player) -> None:
+        """Publish what has come due; a slow loop is made up for in bursts."""
+        late = self._clock.timestamp_ns() - player.next_ts
+        if late > _LATE:
+            self._log.warning(f"The loop was away for {late / SECOND:.1f} s; its market data is lost")
+            await self._play_up_to_now(player)
+            self._publish(list(self._feed.snapshot(player.step)))
+        for _ in range(_BURST):
+            if player.next_ts > self._clock.timestamp_ns():
+                return
+            if player.advance():
+                self._feed.turn_to(player.block)
+                self._place.keep(player, player.now)
+            self._publish(list(self._feed.events(player.step, self._wanted, player.history)))
+        await asyncio.sleep(0)
+
+    def _publish(self, events: list[Data]) -> None:
+        for event in events:
+            self._handle_data(event)
