@@ -143,7 +143,9 @@ def _check_row(last: Head, row: Row) -> list[str]:
     if row.seq != last.seq + 1:
         return [f"entries {last.seq + 1} to {row.seq - 1} are missing before entry {row.seq}"]
     if link(last.hash, row.seq, row.ts, row.kind, row.text) != row.hash:
-        return [f"entry {row.seq} ({row.kind}, ts {row.ts}) does not match its hash: it, or its predecessor, was changed"]
+        return [
+            f"entry {row.seq} ({row.kind}, ts {row.ts}) does not match its hash: it, or its predecessor, was changed"
+        ]
     body = decode(row.text)
     if (row.order, row.strategy) != (index_text(body, "order"), index_text(body, "strategy")):
         return [f"entry {row.seq} ({row.kind}) is filed under another order or strategy than it names"]

@@ -163,6 +163,10 @@ class StateStore(ABC):
     def verify(self) -> list[str]:
         """Check the journal's hash chain; one text per problem, empty when it is whole."""
 
+    def check(self) -> list[str]:
+        """Check the store itself, where that can be done, and the chain; one text per problem."""
+        return self.verify()
+
     @property
     @abstractmethod
     def problems(self) -> tuple[str, ...]:
@@ -194,7 +198,9 @@ class StateStore(ABC):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
         self.close()
 
 

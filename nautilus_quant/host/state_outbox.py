@@ -35,22 +35,21 @@ class Batch:
     documents: dict[Key, Write] = field(default_factory=dict)
     drafts: list[Draft] = field(default_factory=list)
 
-    def __bool__(self) -> bool:
-        return bool(self.documents or self.drafts)
+    def __len__(self) -> int:
+        return len(self.documents) + len(self.drafts)
 
 
 class Outbox:
     """A queue between any number of threads which fill it and one at a time which empties it."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
         self._waiting = Batch()
         self._flying = Batch()
 
     def __len__(self) -> int:
-        """Entries and documents not known to be committed."""
-        with self._lock:
-            return sum(len(batch.documents) + len(batch.drafts) for batch in (self._waiting, self._flying))
+        """Count entries and documents not known to be committed."""
+        return len(self._waiting) + len(self._flying)
 
     @property
     def drafts(self) -> int:
@@ -59,49 +58,54 @@ class Outbox:
 
     def put(self, key: Key, write: Write) -> None:
         """Queue a document; an older one under the same key is forgotten."""
-        with self._lock:
+        with self._changed:
             self._waiting.documents[key] = write
 
     def append(self, draft: Draft) -> None:
         """Queue an entry, or raise `StateError` when `QUEUE_LIMIT` wait."""
-        with self._lock:
-            waiting = self._waiting.drafts
-            if len(waiting) >= QUEUE_LIMIT:
+        with self._changed:
+            if self.drafts >= QUEUE_LIMIT:
                 raise StateError(
-                    f"the journal's queue is full: {QUEUE_LIMIT} entries wait for a database that takes none; "
-                    "this entry was not accepted. Free the disk, or the lock, and it goes on by itself",
+                    f"the journal's queue is full: {QUEUE_LIMIT} entries wait for a database that takes none, "
+                    "so this one was not accepted; free the disk or the lock, and writing goes on by itself",
                 )
-            waiting.append(draft)
+            self._waiting.drafts.append(draft)
 
     def find(self, key: Key) -> Write | None:
         """Read a queued document."""
-        with self._lock:
+        with self._changed:
             return self._waiting.documents.get(key) or self._flying.documents.get(key)
 
     def documents(self, namespace: str) -> dict[str, Write]:
         """Read all queued documents of a namespace."""
-        with self._lock:
+        with self._changed:
             queued = {**self._flying.documents, **self._waiting.documents}
         return {key: write for (name, key), write in queued.items() if name == namespace}
 
     def take(self) -> Batch:
         """Hand out the next batch, empty when there is none; follow with `done` or `give_back`."""
-        with self._lock:
+        with self._changed:
             waiting = self._waiting
             self._flying = Batch(waiting.documents, waiting.drafts[:BATCH])
             self._waiting = Batch({}, waiting.drafts[BATCH:])
             return self._flying
 
     def done(self) -> None:
-        """The batch taken last is committed."""
-        with self._lock:
+        """Forget the batch taken last: it is committed."""
+        with self._changed:
             self._flying = Batch()
+            self._changed.notify_all()
 
     def give_back(self) -> None:
-        """The batch taken last is not committed: put it back in front; newer documents win."""
-        with self._lock:
+        """Put the batch taken last back in front, as it is not committed; newer documents win."""
+        with self._changed:
             self._waiting = Batch(
                 {**self._flying.documents, **self._waiting.documents},
                 self._flying.drafts + self._waiting.drafts,
             )
             self._flying = Batch()
+
+    def wait_empty(self, timeout: float) -> bool:
+        """Wait at most `timeout` [s] until all is committed; say whether it is."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not len(self), timeout)

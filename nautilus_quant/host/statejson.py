@@ -111,7 +111,9 @@ def _plain_object(value: object) -> object:
         return value.isoformat()
     if isinstance(value, PurePath):
         return str(value)
-    if hasattr(value, "dtype") and hasattr(value, "tolist"):  # a numpy scalar or array, without importing numpy
+    if hasattr(value, "dtype") and hasattr(
+        value, "tolist"
+    ):  # a numpy scalar or array, without importing numpy
         return value.tolist()
     raise StateError(f"a state document must be JSON-able, was given {type(value).__name__}: {value!r:.80}")
 

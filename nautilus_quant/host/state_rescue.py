@@ -1,0 +1,57 @@
+"""A last resort: what could not be written when a node ended goes to a file, and from there into the next state."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from sqlalchemy.engine import URL
+
+from nautilus_quant.host.journal import Draft
+from nautilus_quant.host.state_database import sqlite_path
+from nautilus_quant.host.state_outbox import Batch, Write
+from nautilus_quant.host.statejson import StateError, decode, encode
+
+
+def rescue(url: URL, batch: Batch) -> Path:
+    """Write a batch to a file near the state, and say where it is; `StateError` with all of it when that fails."""
+    path = _stem(url).with_name(f"{_stem(url).name}.unsaved-{os.getpid()}.json")
+    text = encode(
+        {
+            "documents": [[*key, write.text, write.ts] for key, write in batch.documents.items()],
+            "entries": [list(draft) for draft in batch.drafts],
+        }
+    )
+    try:
+        path.write_text(text, encoding="ascii")
+    except OSError as error:
+        raise StateError(f"nothing can be written, not even {path} ({error}); not written: {text}") from error
+    return path
+
+
+def rescued(url: URL) -> Iterator[Batch]:
+    """Read what `rescue` wrote and nobody has read yet; a file is renamed once its batch is done with."""
+    stem = _stem(url)
+    for path in sorted(stem.parent.glob(f"{stem.name}.unsaved-*.json")):
+        claimed = path.with_suffix(".reading")
+        with suppress(FileNotFoundError):  # another process was quicker
+            path.rename(claimed)
+            yield _read(claimed)
+            claimed.rename(path.with_suffix(".done"))
+
+
+def _read(path: Path) -> Batch:
+    content = decode(path.read_text(encoding="ascii"))
+    documents = {(namespace, key): Write(text, ts) for namespace, key, text, ts in content["documents"]}
+    return Batch(documents, [Draft(*fields) for fields in content["entries"]])
+
+
+def _stem(url: URL) -> Path:
+    path = sqlite_path(url)
+    if path is not None:
+        return path
+    name = hashlib.sha256(url.render_as_string(hide_password=True).encode()).hexdigest()[:8]
+    return Path.cwd() / f"state-{name}"

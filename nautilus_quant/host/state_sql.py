@@ -1,0 +1,324 @@
+"""State in SQLite or PostgreSQL."""
+
+from __future__ import annotations
+
+import atexit
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Select, delete, select, update
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from nautilus_quant.host.journal import Draft, Entry, Head, Row, chain, check_chain, index_text
+from nautilus_quant.host.state import StateStore
+from nautilus_quant.host.state_database import (
+    DOCUMENTS,
+    JOURNAL,
+    META,
+    explain,
+    insert_into,
+    make_engine,
+    parse_url,
+    prepare,
+    sqlite_path,
+)
+from nautilus_quant.host.state_outbox import Batch, Key, Outbox, Write
+from nautilus_quant.host.state_rescue import rescue, rescued
+from nautilus_quant.host.state_writer import Writer
+from nautilus_quant.host.statejson import StateError, decode, encode
+
+DURABLE = frozenset({"safety"})
+"""Namespaces whose `put_now` survives a power cut too, at the price of a disk sync."""
+
+_INT64 = 1 << 63
+
+
+class SqlStore(StateStore):
+    """
+    A store in a database, which several processes may use at once.
+
+    Parameters
+    ----------
+    url
+        SQLAlchemy URL.
+    read_only
+        Change and create nothing.
+
+    """
+
+    def __init__(self, url: str, *, read_only: bool = False) -> None:
+        super().__init__()
+        self._parsed = parse_url(url)
+        self.url = self._parsed.render_as_string(hide_password=True)
+        self.read_only = read_only
+        self._engine = make_engine(self._parsed, read_only=read_only)
+        self._durable: Engine | None = None
+        self._outbox = Outbox()
+        self._attempted = Head()
+        try:
+            with self._explained():
+                prepare(self._engine, self._parsed, read_only=read_only)
+        except StateError:
+            self._engine.dispose()
+            raise
+        self._writer = None if read_only else Writer(self._outbox, self._commit)
+        self._take_rescued()
+        atexit.register(self._close)
+
+    # --- documents
+
+    @property
+    def mode(self) -> str | None:
+        with self._reading() as connection:
+            return connection.execute(select(META.c.value).where(META.c.key == "mode")).scalar()
+
+    def claim(self, mode: str) -> None:
+        if not self.read_only:
+            self._claim_if_free(mode)
+        found = self.mode
+        if found != mode:
+            raise StateError(
+                f"state {self.url} belongs to mode {found!r}, was asked for by {mode!r}: "
+                "modes never share state, name another file",
+            )
+
+    def get(self, namespace: str, key: str) -> dict[str, Any] | None:
+        queued = self._outbox.find((namespace, key))
+        if queued is not None:
+            return None if queued.text is None else decode(queued.text)
+        query = select(DOCUMENTS.c.body).where(DOCUMENTS.c.namespace == namespace, DOCUMENTS.c.key == key)
+        with self._reading() as connection:
+            text = connection.execute(query).scalar()
+        return None if text is None else decode(text)
+
+    def documents(self, namespace: str) -> dict[str, dict[str, Any]]:
+        queued = self._outbox.documents(namespace)
+        query = select(DOCUMENTS.c.key, DOCUMENTS.c.body).where(DOCUMENTS.c.namespace == namespace)
+        with self._reading() as connection:
+            texts: dict[str, str | None] = {key: body for key, body in connection.execute(query)}
+        texts |= {key: write.text for key, write in queued.items()}
+        return {key: decode(text) for key, text in sorted(texts.items()) if text is not None}
+
+    def put(self, namespace: str, key: str, document: Mapping[str, Any], *, ts: int) -> None:
+        self._queue((namespace, key), Write(encode(dict(document)), _time(ts)))
+
+    def put_now(self, namespace: str, key: str, document: Mapping[str, Any], *, ts: int) -> None:
+        self.put(namespace, key, document, ts=ts)
+        self._open_writer().drain(durable=namespace in DURABLE)
+
+    def delete(self, namespace: str, key: str) -> None:
+        self._queue((namespace, key), Write(None, 0))
+
+    # --- journal
+
+    def append(self, kind: str, body: Mapping[str, Any], *, ts: int) -> None:
+        writer = self._open_writer()
+        self._outbox.append(_draft(kind, body, ts))
+        writer.wake()
+
+    def append_now(self, kind: str, body: Mapping[str, Any], *, ts: int) -> None:
+        self.append(kind, body, ts=ts)
+        self._open_writer().drain()
+
+    def entries(
+        self,
+        *,
+        kind: str | None = None,
+        order: str | None = None,
+        strategy: str | None = None,
+        since: int | None = None,
+        limit: int | None = None,
+        newest_first: bool = False,
+    ) -> list[Entry]:
+        query = select(JOURNAL).order_by(JOURNAL.c.seq.desc() if newest_first else JOURNAL.c.seq).limit(limit)
+        for column, wanted in (
+            (JOURNAL.c.kind, kind),
+            (JOURNAL.c.order_id, order),
+            (JOURNAL.c.strategy, strategy),
+        ):
+            if wanted is not None:
+                query = query.where(column == wanted)
+        if since is not None:
+            query = query.where(JOURNAL.c.ts >= since)
+        return [row.entry() for row in self._rows(query)]
+
+    def verify(self) -> list[str]:
+        self._settle()
+        with self._reading() as connection:
+            rows = connection.execution_options(yield_per=1000).execute(
+                select(JOURNAL).order_by(JOURNAL.c.seq)
+            )
+            return check_chain((Row(*row) for row in rows), _head(connection))
+
+    def check(self) -> list[str]:
+        problems = [] if sqlite_path(self._parsed) is None else self._check_pages()
+        return problems + self.verify()
+
+    # --- writing
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        return () if self._writer is None else self._writer.problems
+
+    def flush(self, timeout: float = 5.0) -> bool:
+        if self._writer is not None:
+            self._writer.wake()
+        return self._outbox.wait_empty(timeout)
+
+    def _close(self) -> None:
+        atexit.unregister(self._close)
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            self._stop(writer)
+        for engine in (self._engine, self._durable):
+            if engine is not None:
+                engine.dispose()
+
+    def _stop(self, writer: Writer) -> None:
+        try:
+            writer.drain()
+        except StateError as error:
+            path = rescue(self._parsed, self._outbox.take())
+            raise StateError(f"{error}. What was left is in {path} and is read at the next start") from error
+        finally:
+            writer.stop()
+
+    def _take_rescued(self) -> None:
+        if self._writer is None:
+            return
+        for batch in rescued(self._parsed):
+            for draft in batch.drafts:
+                self._outbox.append(draft)
+            for key, write in batch.documents.items():
+                self._outbox.put(key, write)
+            self._writer.drain(durable=True)
+
+    def _open_writer(self) -> Writer:
+        if self._writer is None:
+            raise StateError(f"state {self.url} is {'open for reading only' if self.read_only else 'closed'}")
+        return self._writer
+
+    def _queue(self, key: Key, write: Write) -> None:
+        writer = self._open_writer()
+        self._outbox.put(_checked(key), write)
+        writer.wake()
+
+    def _settle(self) -> None:
+        """Write what is queued, so that a reader sees it; when that fails, `problems` says so."""
+        if self._writer is not None:
+            self._writer.drain()
+
+    def _commit(self, batch: Batch, durable: bool) -> None:
+        with self._writing(durable=durable) as connection:
+            head = _head(connection)  # takes the lock of the chain, and so puts all writers in a row
+            rows = chain(head, self._not_yet_written(connection, batch.drafts))
+            _write_documents(connection, batch)
+            if rows:
+                self._attempted = Head(len(batch.drafts), rows[-1].hash)
+                connection.execute(JOURNAL.insert(), [_columns(row) for row in rows])
+                _set_head(connection, Head(rows[-1].seq, rows[-1].hash))
+        self._attempted = Head()
+
+    def _not_yet_written(self, connection: Connection, drafts: list[Draft]) -> list[Draft]:
+        """Skip what a transaction whose answer was lost has written after all."""
+        count, last = self._attempted
+        if (
+            count
+            and connection.execute(select(JOURNAL.c.seq).where(JOURNAL.c.hash == last)).scalar() is not None
+        ):
+            return drafts[count:]
+        return drafts
+
+    def _claim_if_free(self, mode: str) -> None:
+        with self._writing(durable=True) as connection:
+            insert = insert_into(connection, META).on_conflict_do_nothing()
+            connection.execute(insert, {"key": "mode", "value": mode})
+
+    # --- connections
+
+    def _rows(self, query: Select[Any]) -> list[Row]:
+        self._settle()
+        with self._reading() as connection:
+            return [Row(*row) for row in connection.execute(query)]
+
+    def _check_pages(self) -> list[str]:
+        with self._reading() as connection:
+            found = connection.exec_driver_sql("PRAGMA quick_check(5)").scalars().all()
+        return [f"damaged file: {text}" for text in found if text != "ok"]
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except SQLAlchemyError as error:
+            raise explain(error, self._parsed) from error
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with self._explained(), self._engine.connect() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execution_options(isolation_level="REPEATABLE READ")
+            yield connection
+
+    @contextmanager
+    def _writing(self, *, durable: bool) -> Iterator[Connection]:
+        if durable and self._durable is None:
+            self._durable = make_engine(self._parsed, read_only=False, durable=True)
+        engine = self._durable if durable and self._durable is not None else self._engine
+        with self._explained(), engine.execution_options(nq_write=True).begin() as connection:
+            yield connection
+
+
+def _draft(kind: str, body: Mapping[str, Any], ts: int) -> Draft:
+    plain = dict(body)
+    return Draft(_time(ts), kind, encode(plain), index_text(plain, "order"), index_text(plain, "strategy"))
+
+
+def _time(ts: int) -> int:
+    if not -_INT64 <= ts < _INT64:
+        raise StateError(f"a time must fit 64 bits [ns], was {ts}")
+    return int(ts)
+
+
+def _checked(key: Key) -> Key:
+    for name in key:
+        if not 0 < len(name) <= 200 or not name.isprintable():  # noqa: PLR2004 (the width of the columns)
+            raise StateError(
+                f"names of state documents are 1 to 200 printable characters, one was {name!r:.80}"
+            )
+    return key
+
+
+def _head(connection: Connection) -> Head:
+    text = connection.execute(select(META.c.value).where(META.c.key == "head").with_for_update()).scalar_one()
+    if not text:
+        return Head()
+    seq, _, last = text.partition(" ")
+    return Head(int(seq), last)
+
+
+def _set_head(connection: Connection, head: Head) -> None:
+    connection.execute(update(META).where(META.c.key == "head").values(value=f"{head.seq} {head.hash}"))
+
+
+def _columns(row: Row) -> dict[str, Any]:
+    return dict(zip(JOURNAL.columns.keys(), row, strict=True))
+
+
+def _write_documents(connection: Connection, batch: Batch) -> None:
+    rows = []
+    for (namespace, key), write in batch.documents.items():
+        if write.text is None:
+            name = (DOCUMENTS.c.namespace == namespace, DOCUMENTS.c.key == key)
+            connection.execute(delete(DOCUMENTS).where(*name))
+        else:
+            rows.append({"namespace": namespace, "key": key, "ts": write.ts, "body": write.text})
+    if rows:
+        insert = insert_into(connection, DOCUMENTS)
+        upsert = insert.on_conflict_do_update(
+            index_elements=["namespace", "key"],
+            set_={"ts": insert.excluded.ts, "body": insert.excluded.body},
+        )
+        connection.execute(upsert, rows)
