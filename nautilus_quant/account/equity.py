@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from nautilus_quant.account.marks import FOREVER, MAX_AGE, PAR, UNKNOWN, Mark, MarkBook, Price, freshest
 
@@ -80,8 +81,7 @@ class Account:
     funding: Mapping[str, float] = field(default_factory=lambda: _NOTHING)
 
 
-@dataclass(frozen=True, slots=True)
-class Valuation:
+class Valuation(NamedTuple):
     """
     What everything is worth.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 SECOND = 1_000_000_000
@@ -17,8 +16,7 @@ SOURCES = ("mark", "mid", "last", "bar")
 _RANK = {source: rank for rank, source in enumerate(SOURCES)}
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(NamedTuple):
     """
     One observed price.
 
@@ -40,11 +38,6 @@ class Mark:
     ts: int
     source: str
     valid_for: int = 0
-
-    def __post_init__(self) -> None:
-        """Refuse a source without a rank."""
-        if self.source not in _RANK:
-            raise ValueError(f"source of a mark must be one of {', '.join(SOURCES)}, was {self.source!r}")
 
     @property
     def is_sane(self) -> bool:
@@ -78,9 +71,25 @@ UNKNOWN = Price(math.nan, "no price yet", 0)
 
 
 def freshest(marks: Iterable[Mark], now: int, max_age: int = MAX_AGE) -> Mark | None:
-    """Return the mark of the best source among those sane and fresh at `now` [ns], or None."""
-    usable = [mark for mark in marks if mark.is_sane and mark.is_fresh(now, max_age)]
-    return min(usable, key=lambda mark: (_RANK[mark.source], -mark.ts), default=None)
+    """Return the mark of the best source among those sane and fresh at `now` [ns], the latest if several."""
+    best: Mark | None = None
+    rank = len(_RANK)
+    for mark in marks:
+        better = _RANK[mark.source]
+        if better > rank or (best is not None and better == rank and mark.ts <= best.ts):
+            continue
+        if mark.is_sane and mark.is_fresh(now, max_age):
+            best, rank = mark, better
+    return best
+
+
+def freshest_doubt(doubts: Iterable[Mark], best: Mark | None, now: int, max_age: int) -> Mark | None:
+    """Return an absurd mark that is fresh at `now` [ns], if no better source has a good one."""
+    limit = len(_RANK) if best is None else _RANK[best.source]
+    for doubt in sorted(doubts, key=lambda mark: _RANK[mark.source]):
+        if _RANK[doubt.source] <= limit and doubt.is_fresh(now, max_age):
+            return doubt
+    return None
 
 
 class MarkBook:
@@ -125,12 +134,19 @@ class MarkBook:
 
     def put(self, instrument: str, mark: Mark) -> bool:
         """Take in a mark of `instrument`; False when it is absurd and held back."""
-        marks = self._marks.setdefault(instrument, {})
-        doubts = self._doubts.setdefault(instrument, {})
-        if not mark.is_sane or self._jumped(mark, marks.get(mark.source), doubts.get(mark.source)):
+        marks = self._marks.get(instrument)
+        if marks is None:
+            marks = self._marks[instrument] = {}
+            self._doubts[instrument] = {}
+        doubts = self._doubts[instrument]
+        accepted = marks.get(mark.source)
+        if accepted is None and mark.source not in _RANK:
+            raise ValueError(f"source of a mark must be one of {', '.join(SOURCES)}, was {mark.source!r}")
+        if not mark.is_sane or self._jumped(mark, accepted, doubts.get(mark.source)):
             doubts[mark.source] = mark
             return False
-        doubts.pop(mark.source, None)
+        if doubts:
+            doubts.pop(mark.source, None)
         marks[mark.source] = mark
         return True
 
@@ -147,14 +163,11 @@ class MarkBook:
         marks = self._marks.get(instrument)
         if marks is None:
             return UNKNOWN
-        doubts = self._doubts[instrument]
         best = freshest(marks.values(), now, self.max_age)
-        for source in SOURCES if doubts else ():
-            if best is not None and _RANK[best.source] < _RANK[source]:
-                break
-            doubt = doubts.get(source)
-            if doubt is not None and doubt.is_fresh(now, self.max_age):
-                return self._untrusted(marks, f"absurd {source} price {doubt.price:g}")
+        doubts = self._doubts[instrument]
+        doubt = freshest_doubt(doubts.values(), best, now, self.max_age) if doubts else None
+        if doubt is not None:
+            return self._untrusted(marks, f"absurd {doubt.source} price {doubt.price:g}")
         if best is None:
             return self._untrusted(marks, "stale")
         return Price(best.price, "", best.expires(self.max_age))
