@@ -192,5 +192,5 @@ def test_config_survives_json():
     [{"reject_probability": 1.5}, {"prob_slippage": -0.1}, {"outages": ((2.0, 1.0),)}],
 )
 def test_impossible_config_is_refused(options):
-    with pytest.raises(ValueError, match="must be a probability|an outage needs"):
+    with pytest.raises(ValueError, match=r"must be a probability|an outage needs"):
         PaperExecClientConfig(venue="SIM", starting_balances=["1 USDT"], **options)
