@@ -291,7 +291,8 @@ class SafetyEngine(Actor):  # type: ignore[misc]
             self._latch()
         for action in actions:
             self._carry_out(action)
-        if self._guard.kill.state is KillState.HALTED and not self._live:
+        halted = self._guard.kill.state is KillState.HALTED
+        if halted and not self._live and _STEP in self.clock.timer_names:
             self.clock.cancel_timer(_STEP)  # nothing happens unseen in a backtest: a position wakes it
         self._publish()
 
