@@ -11,9 +11,9 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 import msgspec
 
 from nautilus_quant.config.environment import join
-from nautilus_quant.config.nodes import Node
+from nautilus_quant.config.nodes import Node, typed
 from nautilus_quant.config.problems import Problem, nearest
-from nautilus_quant.config.secrets import MASK, is_secret, masked_text
+from nautilus_quant.config.secrets import MASK, discreet, is_secret, masked_text
 from nautilus_quant.config.units import FRACTION, SECONDS, parse_fraction, parse_seconds
 
 type Decode = Callable[[type, Any], Any]
@@ -185,8 +185,10 @@ class Checker:
 
     def _leaf(self, wanted: Any, node: Node, path: str, unit: str | None) -> Any:
         plain = to_plain(node)
-        if _wants_text(wanted) and node.from_env and not isinstance(plain, str | None):
-            plain = node.text  # a key made of digits is still a key
+        if node.from_env:
+            # Quotes around ${NAME} are needed inside { }, so the wanted type decides, not the quotes: a port
+            # is a number, and a key made of digits is still a key.
+            plain = node.text if _wants_text(wanted) and plain is not None else typed(node.text)
         if unit is not None and isinstance(plain, str):
             try:
                 plain = _PARSERS[unit](plain)
@@ -199,7 +201,7 @@ class Checker:
         said = problem_of(wanted, plain, self.decode)
         if said is None:
             return plain
-        rule = _discreet(_sentence(said), {path.rpartition(".")[2]: plain})
+        rule = discreet(_sentence(said), {path.rpartition(".")[2]: plain})
         self.report(node, path, rule, hint=_hint(wanted, plain, node, unit))
         return None
 
@@ -207,7 +209,7 @@ class Checker:
         """Let the class judge its fields together (``__post_init__``)."""
         said = problem_of(cls, dict(plain), self.decode)
         if said is not None:
-            self.report(node, path, _discreet(_sentence(said), plain), shown="")
+            self.report(node, path, discreet(_sentence(said), plain), shown="")
 
 
 def problem_of(wanted: Any, plain: Any, decode: Decode | None) -> str | None:
@@ -262,16 +264,6 @@ def _sentence(said: str) -> str:
     for name, word in _WORDS.items():
         text = text.replace(f"`{name}", f"`{word}")
     return text.replace("`", "").replace("Expected ", "must be ").replace(", got ", ", not ")
-
-
-def _discreet(said: str, plain: Mapping[str, Any]) -> str:
-    """Mask secrets which a class has put into its message."""
-    for name, item in plain.items():
-        if isinstance(item, Mapping):
-            said = _discreet(said, item)
-        elif is_secret(name) and item not in (None, ""):
-            said = said.replace(str(item), MASK)
-    return masked_text(said)
 
 
 def _hint(wanted: Any, plain: Any, node: Node, unit: str | None) -> str:

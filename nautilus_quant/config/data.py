@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import msgspec
-
-from nautilus_quant.config.adapters import ADAPTERS
+from nautilus_quant.config.catalogs import catalog_path, market_config, native_kinds, period
 from nautilus_quant.config.deployment import Deployment, Venue
-from nautilus_quant.config.native_backtest import catalog_path, market_fields, period
-from nautilus_quant.config.plugins import resolve_path
 
-type Progress = Callable[[str], None]
+type Progress = Callable[[str, float], None]
 
 
 def prepare_data(deployment: Deployment, progress: Progress | None = None) -> list[Path]:
@@ -25,7 +20,7 @@ def prepare_data(deployment: Deployment, progress: Progress | None = None) -> li
     deployment : Deployment
         A checked deployment.
     progress : callable, optional
-        Told in a few words what is being written.
+        Told the name of the venue and the share done, from 0 to 1.
 
     Returns
     -------
@@ -44,37 +39,36 @@ def _prepare(deployment: Deployment, venue: Venue, progress: Progress) -> Path:
     path = Path(catalog_path(deployment, venue))
     if venue.name in deployment.backtest.catalogs or not venue.embedded:
         return _existing(venue, path, given=venue.name in deployment.backtest.catalogs)
-    config = market_config(deployment, venue)
-    progress(f"{venue.name}: {venue.adapter} market into {path}")
+    progress(venue.name, 0.0)
     if venue.adapter == "simulated":
-        _write_simulated(deployment, config, path)
+        _write_simulated(deployment, venue, path, progress)
     else:
-        _write_recorded(config, path)
+        _write_recorded(deployment, venue, path, progress)
+    progress(venue.name, 1.0)
     return path
 
 
-def market_config(deployment: Deployment, venue: Venue) -> Any:
-    """Return the config of a venue's data client, as an object, without what only matters to a live node."""
-    from nautilus_trader.config import msgspec_decoding_hook
-
-    cls = resolve_path(ADAPTERS[venue.adapter].data.path)
-    return msgspec.convert(market_fields(deployment, venue), cls, dec_hook=msgspec_decoding_hook)
-
-
-def _write_simulated(deployment: Deployment, config: Any, path: Path) -> None:
+def _write_simulated(deployment: Deployment, venue: Venue, path: Path, progress: Progress) -> None:
     from nautilus_quant.venues.simulated import catalog
 
     start, end = period(deployment)
     assert start is not None
     assert end is not None
-    catalog.write(config, start, end, path)
+    catalog.write(
+        market_config(deployment, venue),
+        start,
+        end,
+        path,
+        kinds=native_kinds(deployment, venue),
+        progress=lambda share: progress(venue.name, share),
+    )
 
 
-def _write_recorded(config: Any, path: Path) -> None:
+def _write_recorded(deployment: Deployment, venue: Venue, path: Path, progress: Progress) -> None:
     from nautilus_quant.venues.recorded import catalog
 
-    for source in config.sources:
-        catalog.write(source, path)
+    sources = list(market_config(deployment, venue).sources)
+    catalog.write(sources, path, lambda done, total: progress(venue.name, done / max(total, 1)))
 
 
 def _existing(venue: Venue, path: Path, *, given: bool) -> Path:
@@ -88,5 +82,5 @@ def _existing(venue: Venue, path: Path, *, given: bool) -> Path:
     return path
 
 
-def _quiet(_: str) -> None:
+def _quiet(_: str, __: float) -> None:
     pass

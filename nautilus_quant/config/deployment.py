@@ -66,7 +66,7 @@ class Plugin:
 
     @property
     def order_id_tag(self) -> str:
-        """Tag in the ids of its orders, the last part of its key (``momentum-btc``: btc) unless configured."""
+        """Tag in the ids of its orders: the last part of its key (of ``momentum-btc``: btc), if not given."""
         return str(self.config.get("order_id_tag") or self.name.rpartition("-")[2])
 
 

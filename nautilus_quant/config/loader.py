@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -17,7 +17,7 @@ from nautilus_quant.config.nodes import Node
 from nautilus_quant.config.plugins import read_plugins
 from nautilus_quant.config.problems import ConfigError, Problem
 from nautilus_quant.config.rules import Rules, environment, notes
-from nautilus_quant.config.spec import FileSpec, Mode
+from nautilus_quant.config.spec import FileSpec, Mode, TimeoutSpec
 
 
 def load(path: str | Path, *, env: Mapping[str, str] | None = None, plugins: bool = True) -> Deployment:
@@ -40,6 +40,20 @@ def load(path: str | Path, *, env: Mapping[str, str] | None = None, plugins: boo
         With every problem of the file and of the files it extends.
     """
     return _Loading(Path(path), environment() if env is None else env, deep=plugins).deployment()
+
+
+_OWNED: Final = {
+    "environment": "mode",
+    "trader_id": "trader_id",
+    "actors": "actors",
+    "strategies": "strategies",
+    "exec_algorithms": "exec_algorithms",
+    "data_clients": "venues",
+    "exec_clients": "venues",
+    "logging": "log",
+    **dict.fromkeys((f"timeout_{name}" for name in TimeoutSpec.__struct_fields__), "timeouts"),
+}
+"""Fields of NautilusTrader's node config that follow from keys of ours."""
 
 
 class _Loading:
@@ -68,6 +82,7 @@ class _Loading:
 
             self._checker.decode = msgspec_decoding_hook
         deep, checker = self._deep, self._checker
+        _check_settings(tree, checker, deep=deep)
         venues = read_venues(tree, mode, checker, deep=deep)
         actors = read_plugins("actor", tree, checker, deep=deep)
         strategies = read_plugins("strategy", tree, checker, deep=deep)
@@ -114,6 +129,23 @@ class _Loading:
             for key in path.split("."):
                 node = node.child(key) or node
             self._checker.report(node, path, said, shown="")
+
+
+def _check_settings(tree: Node, checker: Checker, *, deep: bool) -> None:
+    """Check the settings that pass through to NautilusTrader."""
+    node = tree.child("nautilus")
+    if not deep or node is None or not isinstance(node.value, dict):
+        return
+    from nautilus_trader.config import TradingNodeConfig
+
+    kinds = {item.name: item.type for item in msgspec.structs.fields(TradingNodeConfig)}
+    for key, item in node.value.items():
+        if key in _OWNED:
+            checker.report(item, f"nautilus.{key}", f"has its own key here: {_OWNED[key]}", shown="")
+        elif key not in kinds:
+            checker.unknown(node, key, "nautilus", kinds.keys() - _OWNED.keys())
+        else:
+            checker.value(kinds[key], item, f"nautilus.{key}")
 
 
 def _mode(plain: Mapping[str, Any]) -> Mode | None:

@@ -67,7 +67,7 @@ def read_venues(tree: Node, mode: Mode | None, checker: Checker, *, deep: bool) 
 
 
 def option_fields(adapter: Adapter, paper: bool) -> dict[str, tuple[Any, ...]]:
-    """Return the types of the adapter's own keys; more than one where data and execution client share a key."""
+    """Return the types of the adapter's own keys; two where both of its clients have a key."""
     known: dict[str, tuple[Any, ...]] = {}
     execution = PAPER if paper else adapter.execution
     for entry in (adapter.data, execution):

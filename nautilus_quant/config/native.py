@@ -22,7 +22,7 @@ _PURGE: Final = {
     "purge_account_events_interval_mins": 10,
     "purge_account_events_lookback_mins": 60,
 }
-# What was missed while the connection was down is looked up at the start, and the venue asked again and again.
+# What was missed while the connection was down is looked up at the start, and checked for ever after.
 _REAL_RECONCILIATION: Final = {
     "reconciliation_lookback_mins": 2 * 24 * 60,
     "open_check_interval_secs": 10.0,
@@ -62,7 +62,7 @@ def native_live(deployment: Deployment, *, secrets: bool = False) -> dict[str, A
 
 
 def node_config(deployment: Deployment) -> TradingNodeConfig:
-    """Return NautilusTrader's typed config of the live node, with trader id and secrets, for our own runner."""
+    """Return NautilusTrader's typed config of the live node, with trader id and secrets."""
     import msgspec
     from nautilus_trader.config import TradingNodeConfig, msgspec_decoding_hook
 

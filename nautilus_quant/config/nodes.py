@@ -24,8 +24,10 @@ _LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOLS: Final = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _INT: Final = re.compile(r"[-+]?(0|[1-9](_?\d)*)")
+_DIGITS: Final = r"\d(?:_?\d)*"
 _FLOAT: Final = re.compile(
-    r"[-+]?(\d(_?\d)*\.?(\d(_?\d)*)?|\.\d(_?\d)*)([eE][-+]?\d+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
+    rf"[-+]?(?:(?:{_DIGITS})?\.{_DIGITS}(?:[eE][-+]?\d+)?|{_DIGITS}\.|{_DIGITS}\.?[eE][-+]?\d+)"
+    r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
 )
 _LARGEST_INT: Final = 2**63 - 1
 
@@ -94,7 +96,7 @@ def parse(text: str, file: str) -> tuple[Node | None, list[Problem]]:
             file=file, line=error.line, path="", rule=error.rule, value=error.value, hint=error.hint
         )
     except yaml.YAMLError as error:
-        failure = _syntax(error, file)
+        failure = _syntax(error, file, text)
     return None, [*reader.problems, failure]
 
 
@@ -217,10 +219,12 @@ def _line(event: Any) -> int:
     return int(event.start_mark.line) + 1
 
 
-def _syntax(error: yaml.YAMLError, file: str) -> Problem:
+def _syntax(error: yaml.YAMLError, file: str, text: str) -> Problem:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     said = getattr(error, "problem", None) or getattr(error, "reason", None) or "unreadable"
     line = int(mark.line) + 1 if mark is not None else 0
-    return Problem(
-        file=file, line=line, path="", rule=f"not valid YAML: {said}", hint="check indentation and quotes"
-    )
+    lines = text.splitlines()
+    hint = "check indentation and quotes"
+    if 0 < line <= len(lines) and "${" in lines[line - 1]:
+        hint = 'inside { } and [ ] write "${NAME}" in quotes'
+    return Problem(file=file, line=line, path="", rule=f"not valid YAML: {said}", hint=hint)

@@ -16,6 +16,7 @@ from nautilus_quant.config.environment import join
 from nautilus_quant.config.nodes import Node
 from nautilus_quant.config.problems import nearest
 from nautilus_quant.config.registry import REGISTRY, Entry, lookup
+from nautilus_quant.config.secrets import discreet
 
 OWN_KEYS: Final = frozenset({"use", "config", "enabled"})
 SECTIONS: Final[Mapping[Kind, str]] = {
@@ -137,7 +138,7 @@ def _checked(plugin: Plugin, rest: Node, block: Node, path: str, checker: Checke
     whole = _decoded(config_cls, plain, checker)
     instruments, bars = _market_data(whole)
     if whole is not None:
-        _construct(cls, whole, block, path, checker)
+        _construct(cls, whole, plain, block, path, checker)
     return replace(
         plugin,
         config=plain,
@@ -149,12 +150,15 @@ def _checked(plugin: Plugin, rest: Node, block: Node, path: str, checker: Checke
     )
 
 
-def _construct(cls: Any, config: Any, block: Node, path: str, checker: Checker) -> None:
-    """Build it once: many classes, NautilusTrader's examples among them, judge their config when constructed."""
+def _construct(
+    cls: Any, config: Any, plain: dict[str, Any], block: Node, path: str, checker: Checker
+) -> None:
+    """Build it once: many classes, NautilusTrader's examples too, judge their config when constructed."""
     try:
         cls(config)
     except Exception as error:  # noqa: BLE001 - classes of others run here
-        checker.report(block, path, f"{cls.__name__} refuses this config: {error}", shown="")
+        said = discreet(str(error) or type(error).__name__, plain)
+        checker.report(block, path, f"{cls.__name__} refuses this config: {said}", shown="")
 
 
 def resolve_path(path: str) -> Any:

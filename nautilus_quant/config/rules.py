@@ -78,8 +78,8 @@ class Rules:
             rule = f"{deployment.mode} needs a state that survives a restart"
             self.checker.report(node, "state", rule, hint="sqlite:///var/<name>/state.db")
         # The file and its folder; folders further up are somebody's home.
-        words = PurePath(deployment.state.partition("://")[2]).with_suffix("").parts[-2:]
-        kinds = {_MODE_KINDS[word]: word for word in words if word in _MODE_KINDS}
+        file = PurePath(deployment.state.partition("://")[2])
+        kinds = {_MODE_KINDS[word]: word for word in (file.parent.name, file.stem) if word in _MODE_KINDS}
         kinds.pop(_MODE_KINDS[deployment.mode], None)
         for other in kinds.values():
             rule = f"paper, shadow and live never share a state: mode {deployment.mode}, a state of {other}"
@@ -125,8 +125,9 @@ class Rules:
             return
         for venue in self.deployment.venues.values():
             for name, variable in ADAPTERS[venue.adapter].variables(venue.options).items():
-                if not venue.options.get(name) and not self.env.get(variable):
-                    path = f"venues.{venue.name}"
+                path = f"venues.{venue.name}"
+                asked = any(problem.path == f"{path}.{name}" for problem in self.checker.problems)
+                if not asked and not venue.options.get(name) and not self.env.get(variable):
                     rule = f"{venue.adapter} needs {name}: environment variable {variable} is not set"
                     self.checker.report(self._at(path), path, rule, hint=f"export {variable}=...", shown="")
 

@@ -44,3 +44,13 @@ def masked(value: Any, field: str = "") -> Any:
     if is_secret(field) and value not in (None, ""):
         return MASK
     return masked_text(value) if isinstance(value, str) else value
+
+
+def discreet(said: str, plain: Mapping[str, Any]) -> str:
+    """Mask the secrets among `plain` fields in a message which somebody made of them."""
+    for name, item in plain.items():
+        if isinstance(item, Mapping):
+            said = discreet(said, item)
+        elif is_secret(name) and item not in (None, ""):
+            said = said.replace(str(item), MASK)
+    return masked_text(said)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from nautilus_quant.config.catalogs import check_backtest
 from nautilus_quant.config.check import Decode, problem_of
 from nautilus_quant.config.clients import data_client, exec_client
 from nautilus_quant.config.deployment import Deployment
 from nautilus_quant.config.native import native_live
-from nautilus_quant.config.native_backtest import check_time
 from nautilus_quant.config.plugins import resolve_path
 
 
@@ -17,7 +17,7 @@ def problems_of(deployment: Deployment, decode: Decode | None) -> Iterator[tuple
     """Yield the path of a key and what NautilusTrader says against it."""
     yield from _clients(deployment, decode)
     yield from _node(deployment)
-    yield from check_time(deployment)
+    yield from check_backtest(deployment)
 
 
 def _clients(deployment: Deployment, decode: Decode | None) -> Iterator[tuple[str, str]]:
