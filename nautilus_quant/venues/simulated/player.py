@@ -18,7 +18,7 @@ _VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Where a player begins: a block, and what the one before it left (``None``: nothing, it is the first)."""
+    """Where a player begins: a block, and what the one before it left (``None`` for the first)."""
 
     timeline: Timeline
     block: int = 0
@@ -84,12 +84,16 @@ class Player:
     def skip_block(self, ts: int) -> bool:
         """Go on by one block, or to the last step up to `ts`; tells whether that is not reached yet."""
         if int(self.block.ts[-1]) < ts:
-            self._load()
-            self.step = -1
+            self.next_block()
             return True
         behind = (ts - self.timeline.block_start(self.block.index)) // self.timeline.config.step_ns
         self.step = max(self.step, int(behind) - 1)
         return False
+
+    def next_block(self) -> None:
+        """Go on to the beginning of the next block."""
+        self._load()
+        self.step = -1
 
     def checkpoint(self) -> dict[str, Any]:
         """Write what lets another player go on from here with as much history as there is now."""
