@@ -106,19 +106,22 @@ class LiveRun:
         self._reason = ""
         self._failed = False
         self._stops_itself = False
-        self._began = 0.0
+        self._began = self._ended = 0.0
         self._announced = False
 
     def request_stop(self, reason: str) -> None:
         """Begin to stop; the first reason given is the one reported."""
         if not self._stop.is_set():
             self._reason = reason
+            self._ended = time.monotonic()
             self._stop.set()
 
     def fail(self, reason: str) -> None:
-        """Begin to stop because something broke."""
-        self._failed = True
+        """Begin to stop because something broke; if that is under way, what broke is the reason reported."""
         self._monitor.alert(reason)
+        if self._stop.is_set() and not self._failed:
+            self._reason = f"{reason} (after {self._reason})"
+        self._failed = True
         self.request_stop(reason)
 
     async def run(self) -> Outcome:
@@ -140,7 +143,7 @@ class LiveRun:
             looking.cancel()
             stopping.cancel()
             await asyncio.gather(looking, stopping, return_exceptions=True)
-        lasted = time.monotonic() - self._began if self._began else 0.0
+        lasted = self._ended - self._began if self._began else 0.0
         return Outcome(not self._failed, self._reason, lasted)
 
     # -- beginning ---------------------------------------------------------------------------------

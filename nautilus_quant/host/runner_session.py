@@ -18,7 +18,7 @@ from nautilus_quant.host.runner_live import LiveRun, Observer, Outcome, build_no
 from nautilus_quant.host.runner_lock import state_lock
 from nautilus_quant.host.runner_monitor import Monitor
 from nautilus_quant.host.state import shared_store
-from nautilus_quant.monitoring.snapshot import ARMED
+from nautilus_quant.safety.kill_state import KillState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,8 +125,17 @@ def quiet(config: TradingNodeConfig) -> TradingNodeConfig:
     """Return the config with the log in its file only: the terminal belongs to the table."""
     logging = config.logging
     if logging.log_directory:
-        Path(logging.log_directory).mkdir(parents=True, exist_ok=True)
+        folder = Path(logging.log_directory)
+        folder.mkdir(parents=True, exist_ok=True)
+        _prune(folder, logging.log_file_name, keep=logging.log_file_max_backup_count)
     return msgspec.structs.replace(config, logging=msgspec.structs.replace(logging, log_level="OFF"))
+
+
+def _prune(folder: Path, name: str, *, keep: int) -> None:
+    """Remove the oldest logs: NautilusTrader rotates within a run, but each run begins a new file."""
+    logs = sorted(folder.glob(f"{name}_*.log"), key=lambda log: log.stat().st_mtime)
+    for log in logs[: len(logs) - keep] if len(logs) > keep else []:
+        log.unlink(missing_ok=True)
 
 
 def safety_fields(deployment: Deployment) -> dict[str, Any] | None:
@@ -141,10 +150,11 @@ def safety_fields(deployment: Deployment) -> dict[str, Any] | None:
 def latch_text(store: StateStore) -> str:
     """Say in words that the kill switch is latched; empty when it is armed."""
     latch = store.get("safety", "latch") or {}
-    state = str(latch.get("state", ARMED))
-    if state == ARMED:
+    state = str(latch.get("state", KillState.ARMED))
+    if state == KillState.ARMED:
         return ""
-    return f"{state}: {latch.get('trigger', '')} {latch.get('reason', '')} (re-arm: nq rearm CONFIG --reason TEXT)"
+    why = f"{latch.get('trigger', '')} {latch.get('reason', '')}"
+    return f"{state}: {why} (re-arm: nq rearm CONFIG --reason TEXT)"
 
 
 def _note(store: StateStore, node: TradingNode, event: str, **facts: Any) -> None:

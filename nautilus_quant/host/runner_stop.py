@@ -9,13 +9,14 @@ from nautilus_quant.gating.intent import Verdict
 from nautilus_quant.host.gateway import OrderGateway
 from nautilus_quant.host.liquidator import Liquidator
 from nautilus_quant.host.messages import SafetyStatus, latest
+from nautilus_quant.safety.kill_state import KillState
 
 if TYPE_CHECKING:
     from nautilus_trader.system.kernel import NautilusKernel
 
     from nautilus_quant.gating.intent import Intent
 
-_BUSY = frozenset({"TRIPPED", "CANCELLING", "FLATTENING"})
+_BUSY = frozenset({KillState.TRIPPED, KillState.CANCELLING, KillState.FLATTENING})
 _STEP = 0.2
 _RETRY = 2.0
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from nautilus_quant.config.secrets import masked_text
+
 if TYPE_CHECKING:
     from nautilus_quant.config.deployment import Deployment, Venue
 
@@ -43,13 +45,13 @@ def banner(
         ("mode", f"{deployment.mode} ({'REAL ORDERS' if deployment.real else 'simulated fills'})"),
         *[("venue", _venue(venue)) for venue in deployment.venues.values()],
         *[("account", f"{name}: {text}") for name, text in accounts.items()],
-        ("allocation", f"{deployment.allocation:.4g} of the equity = {deployment.allocation:.2%}"),
+        ("allocation", f"{100.0 * deployment.allocation:.4g} % of the equity"),
         ("strategies", ", ".join(deployment.strategies) or "none"),
         ("actors", ", ".join(deployment.actors) or "none"),
         ("limits", limits(safety)),
         ("kill file", str((safety or {}).get("kill_file") or "none")),
         ("on stop", _on_stop(deployment.on_stop)),
-        ("state", deployment.state or "in memory"),
+        ("state", masked_text(deployment.state) or "in memory"),
         ("status", deployment.status_file or "none"),
         ("log", deployment.log_file or "none"),
     ]
@@ -62,13 +64,7 @@ def limits(safety: Mapping[str, Any] | None) -> str:
     """Return the loss limits in words, as fractions of the equity they are measured from."""
     if safety is None:
         return NO_SAFETY
-    said = [f"{words} {safety[key]:.4%}" for key, words in _LIMITS if safety.get(key) is not None]
-    return ", ".join(_trim(text) for text in said)
-
-
-def _trim(text: str) -> str:
-    head, _, number = text.rpartition(" ")
-    return f"{head} {number.rstrip('%').rstrip('0').rstrip('.')}%"
+    return ", ".join(f"{words} {100.0 * safety[key]:.4g} %" for key, words in _LIMITS if key in safety)
 
 
 def _venue(venue: Venue) -> str:

@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-NO_ENGINE = "NONE"
-"""State of the latch when no safety engine is configured."""
+from nautilus_quant.safety.kill_state import KillState
 
-ARMED = "ARMED"
-"""State of a kill switch which has not tripped."""
+NO_ENGINE = "none"
+"""State of the latch when no safety engine is configured, or it has not reported yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +115,7 @@ class Snapshot:
     @property
     def kill_switch(self) -> bool:
         """Whether the kill switch has tripped."""
-        return self.latch not in {NO_ENGINE, ARMED}
+        return self.latch not in {NO_ENGINE, KillState.ARMED}
 
     @property
     def last_data_age(self) -> float:

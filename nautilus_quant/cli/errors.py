@@ -1,0 +1,50 @@
+"""How commands end: a message for people, and an exit code for programs, never a traceback for a mistake."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+OK = 0
+FAILED = 1
+REFUSED = 2
+LOCKED = 3
+
+
+@contextmanager
+def user_errors() -> Iterator[None]:
+    """Turn what a user can mend into a message and an exit code."""
+    try:
+        yield
+    except (KeyboardInterrupt, BrokenPipeError):
+        raise typer.Exit(130) from None
+    except (OSError, ValueError, RuntimeError) as error:
+        code = _code(error)
+        if code is None:
+            raise
+        stop(str(error), code)
+
+
+def stop(message: str, code: int = FAILED) -> NoReturn:
+    """Say why on stderr, and end with `code`."""
+    print(message, file=sys.stderr)
+    raise typer.Exit(code)
+
+
+def _code(error: Exception) -> int | None:
+    """Return the exit code of an error a user can mend; ``None`` for one of ours."""
+    from nautilus_quant.config.problems import ConfigError
+    from nautilus_quant.host.runner_lock import AlreadyRunningError
+    from nautilus_quant.host.statejson import StateError
+
+    if isinstance(error, ConfigError):
+        return REFUSED
+    if isinstance(error, AlreadyRunningError):
+        return LOCKED
+    return FAILED if isinstance(error, StateError | OSError) else None
