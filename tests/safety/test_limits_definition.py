@@ -35,7 +35,7 @@ class NaiveWindow:
 
 @dataclass
 class NaiveMonitor:
-    """Remembers every fresh valuation since the last trip of each window, and moves them all with every flow."""
+    """Remembers all fresh valuations since the last trip of each window, and moves them with every flow."""
 
     hour: NaiveWindow
     day: NaiveWindow

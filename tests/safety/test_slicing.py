@@ -90,15 +90,15 @@ def test_without_depth_everything_goes_at_once(depth):
 
 
 @given(
-    st.decimals("0.001", "1000000", places=3),
-    books | st.just([]),
-    st.sampled_from([D("0.001"), D("0.1"), D(1)]),
-    st.sampled_from([None, D("0.01"), D(7)]),
-    st.floats(0.0, 500.0),
-    st.floats(1e-6, 1.0),
+    remaining=st.decimals("0.001", "1000000", places=3),
+    depth=books | st.just([]),
+    lot=st.sampled_from([D("0.001"), D("0.1"), D(1)]),
+    smallest=st.sampled_from([None, D("0.01"), D(7)]),
+    bound=st.floats(0.0, 500.0),
+    share=st.floats(1e-6, 1.0),
 )
 def test_slice_is_positive_never_more_than_remains_and_leaves_nothing_unclosable(
-    remaining, depth, lot, smallest, bound, share
+    *, remaining, depth, lot, smallest, bound, share
 ):
     quantity = max_slice(
         remaining, depth, lot=lot, smallest=smallest, max_impact_bps=bound, participation=share
