@@ -20,6 +20,9 @@ class SandboxLiveExecClientFactory(LiveExecClientFactory):
     NautilusTrader's node hands the portfolio only to a factory of this very name.
     """
 
+    # A node built from JSON makes an instance of its factory and asks that for its name.
+    __name__ = "SandboxLiveExecClientFactory"
+
     @staticmethod
     def create(  # type: ignore[override]  # noqa: PLR0917 the portfolio comes between, as in NautilusTrader
         loop: asyncio.AbstractEventLoop,
