@@ -29,7 +29,7 @@ class Entry:
     ts
         When it happened, UNIX time [ns].
     kind
-        E.g. ``order_decision``, ``kill_switch``, ``loss_limit``, ``cash_flow``, ``regime``, ``rearm``, ``lifecycle``.
+        ``order_decision``, ``kill_switch``, ``loss_limit``, ``cash_flow``, ``rearm``, ``lifecycle``…
     body
         What happened.
     hash
@@ -55,7 +55,7 @@ class Entry:
 
 
 class Draft(NamedTuple):
-    """An entry that has no place in the chain yet: `ts` [ns], kind, body as canonical JSON, and what is indexed."""
+    """An entry without a place in the chain yet: `ts` [ns], kind, body as canonical JSON, what is indexed."""
 
     ts: int
     kind: str
@@ -76,8 +76,12 @@ class Row(NamedTuple):
     hash: str
 
     def entry(self) -> Entry:
-        """Decode the body."""
-        return Entry(self.seq, self.ts, self.kind, decode(self.text), self.hash)
+        """Decode the body; what somebody broke is shown as it is."""
+        try:
+            body = decode(self.text)
+        except (ValueError, ArithmeticError, TypeError):
+            body = {"unreadable": self.text}
+        return Entry(self.seq, self.ts, self.kind, body, self.hash)
 
 
 class Head(NamedTuple):
@@ -144,10 +148,10 @@ def _check_row(last: Head, row: Row) -> list[str]:
         return [f"entries {last.seq + 1} to {row.seq - 1} are missing before entry {row.seq}"]
     if link(last.hash, row.seq, row.ts, row.kind, row.text) != row.hash:
         return [
-            f"entry {row.seq} ({row.kind}, ts {row.ts}) does not match its hash: it, or its predecessor, was changed"
+            f"entry {row.seq} ({row.kind}, ts {row.ts}) does not match its hash: it was changed, or moved"
         ]
-    body = decode(row.text)
-    if (row.order, row.strategy) != (index_text(body, "order"), index_text(body, "strategy")):
+    entry = row.entry()
+    if (row.order, row.strategy) != (entry.order, entry.strategy):
         return [f"entry {row.seq} ({row.kind}) is filed under another order or strategy than it names"]
     return []
 

@@ -12,9 +12,10 @@ from typing import Any, Self
 from nautilus_quant.host.journal import Entry
 from nautilus_quant.host.statejson import StateError
 
-__all__ = ["Entry", "StateError", "StateStore", "shared_store"]
+__all__ = ["MEMORY", "Entry", "StateError", "StateStore", "document_key", "shared_store", "timestamp"]
 
 MEMORY = "memory://"
+_SQLITE = "sqlite:///"
 
 
 class StateStore(ABC):
@@ -27,18 +28,16 @@ class StateStore(ABC):
 
     Notes
     -----
-    Entries queue in order and are never dropped. When the database cannot be written, the queue grows to
-    `QUEUE_ALARM` entries, from where `problems` says so, and at `QUEUE_LIMIT` `append` raises, so that nothing
-    is accepted that would be lost. Documents coalesce: only the newest of each key is kept and written.
+    Entries queue in order and are never dropped. While the database cannot be written, `problems` says so and
+    the queue grows; at `QUEUE_LIMIT` entries `append` raises, so that nothing is accepted that would be lost.
+    Documents coalesce: only the newest of each key is kept and written.
+
+    Several processes may use one database; the newest write of a document wins, and the journal never forks.
 
     """
 
     url: str
     read_only: bool = False
-
-    def __init__(self) -> None:
-        self._references = 1
-        self._shared_as: str | None = None
 
     @classmethod
     def open(cls, url: str | Path | None, *, read_only: bool = False) -> StateStore:
@@ -49,7 +48,7 @@ class StateStore(ABC):
         ----------
         url
             ``sqlite:///relative``, ``sqlite:////absolute``, a path of a SQLite file,
-            ``postgresql+psycopg://…``; ``None`` or ``memory://`` for a new one in memory that leaves no trace.
+            ``postgresql+psycopg://…``; ``None`` or ``memory://`` for a new one in memory.
         read_only
             Change nothing and create nothing; what is not there is an error.
 
@@ -60,13 +59,13 @@ class StateStore(ABC):
 
         """
         if url is None or str(url).startswith(MEMORY):
-            from nautilus_quant.host.state_memory import MemoryStore  # noqa: PLC0415
+            from nautilus_quant.host.state_memory import MemoryStore
 
             return MemoryStore()
-        from nautilus_quant.host.state_sql import SqlStore  # noqa: PLC0415 (SQLAlchemy is slow to import)
+        from nautilus_quant.host.state_sql import SqlStore  # SQLAlchemy is slow to import
 
         text = str(url)
-        return SqlStore(text if "://" in text else f"sqlite:///{text}", read_only=read_only)
+        return SqlStore(text if "://" in text else _SQLITE + text, read_only=read_only)
 
     @property
     @abstractmethod
@@ -183,12 +182,14 @@ class StateStore(ABC):
 
     def close(self) -> None:
         """Write what is queued and let go; a shared store closes with its last user."""
-        with _registry_lock:
-            self._references -= 1
-            if self._references > 0:
+        with _sharing:
+            users = _users.get(self, 1) - 1
+            if users:
+                _users[self] = users
                 return
-            if self._shared_as is not None:
-                _registry.pop(self._shared_as, None)
+            _users.pop(self, None)
+            for name in [name for name, store in _shared.items() if store is self]:
+                del _shared[name]
         self._close()
 
     @abstractmethod
@@ -204,8 +205,9 @@ class StateStore(ABC):
         self.close()
 
 
-_registry: dict[str, StateStore] = {}
-_registry_lock = threading.Lock()
+_shared: dict[str, StateStore] = {}
+_users: dict[StateStore, int] = {}
+_sharing = threading.Lock()
 
 
 def shared_store(url: str | Path | None) -> StateStore:
@@ -215,14 +217,34 @@ def shared_store(url: str | Path | None) -> StateStore:
     ``None`` and ``memory://`` give each caller a new, empty one, so that no backtest finds another's latches;
     ``memory://name`` is shared under that name while somebody holds it.
     """
-    name = None if url is None or str(url) == MEMORY else str(url)
-    if name is None:
+    if url is None or str(url) == MEMORY:
         return StateStore.open(None)
-    with _registry_lock:
-        store = _registry.get(name)
-        if store is not None:
-            store._references += 1
-            return store
-        store = _registry[name] = StateStore.open(name)
-        store._shared_as = name
+    name = _full_name(str(url))
+    with _sharing:
+        store = _shared.get(name)
+        if store is None:
+            store = _shared[name] = StateStore.open(url)
+        _users[store] = _users.get(store, 0) + 1
         return store
+
+
+def _full_name(url: str) -> str:
+    """Give one name to all ways of writing a file's URL."""
+    if "://" in url and not url.startswith(_SQLITE):
+        return url
+    return _SQLITE + str(Path(url.removeprefix(_SQLITE)).expanduser().absolute())
+
+
+def document_key(namespace: str, key: str) -> tuple[str, str]:
+    """Check the name of a document: twice 1 to 200 printable characters."""
+    for name in (namespace, key):
+        if not 0 < len(name) <= 200 or not name.isprintable():
+            raise StateError(f"names of state documents are 1 to 200 printable characters, was {name!r:.80}")
+    return namespace, key
+
+
+def timestamp(ts: int) -> int:
+    """Check a time, UNIX time [ns], for the 64 bits a database has."""
+    if not -(1 << 63) <= ts < 1 << 63:
+        raise StateError(f"a time must fit 64 bits [ns], was {ts}")
+    return int(ts)

@@ -87,8 +87,8 @@ def make_engine(url: URL, *, read_only: bool, durable: bool = False) -> Engine:
     read_only
         Write nothing, create nothing.
     durable
-        Sync each commit to the disk. Otherwise a commit survives the end of the process, however sudden, and a
-        power cut may take the last ones.
+        Sync each commit to the disk. Otherwise a commit survives the end of the process, however sudden, but
+        a power cut may take the last ones.
 
     """
     path = sqlite_path(url)
@@ -106,9 +106,8 @@ def _make_server_engine(url: URL) -> Engine:
     try:
         return create_engine(url, pool_pre_ping=True, connect_args=arguments)
     except ModuleNotFoundError as error:
-        raise StateError(
-            f"state in PostgreSQL needs the driver {error.name}: pip install 'nt-quant[postgres]'"
-        ) from error
+        hint = "pip install 'nt-quant[postgres]', and write postgresql+psycopg://…"
+        raise StateError(f"state in PostgreSQL needs the driver {error.name}: {hint}") from error
 
 
 def _sqlite_creator(path: Path, *, read_only: bool, durable: bool) -> Callable[[], sqlite3.Connection]:
@@ -133,7 +132,7 @@ def _read_only_query(path: Path) -> str:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    """Take the write lock at the start of a writing transaction: two that read first and write later would fork."""
+    """Take the write lock when a writing transaction begins: two that read first would fork the chain."""
     writes = connection.get_execution_options().get("nq_write", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
@@ -144,9 +143,9 @@ def explain(error: Exception, url: URL) -> StateError:
     name = url.render_as_string(hide_password=True)
     if "malformed" in cause or "not a database" in cause:
         return StateError(
-            f"state {name} is damaged or not a SQLite file ({cause}); nothing was changed. Move it away, together "
-            "with its -wal and -shm files, and put a backup in its place. A new, empty state knows no kill switch, "
-            "no loss window and no drawdown peak: check the venue by hand before you trade on it",
+            f"state {name} is damaged or not a SQLite file ({cause}); nothing was changed. Move it away, "
+            "with its -wal and -shm files, and put a backup in its place. A new, empty state knows no kill "
+            "switch, no loss window and no drawdown peak: check the venue by hand before you trade on it",
         )
     return StateError(f"state {name} cannot be used: {cause}")
 
@@ -161,9 +160,8 @@ def prepare(engine: Engine, url: URL, *, read_only: bool) -> None:
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({APPLICATION_ID})")
             _create(connection)
     elif not inspect(engine).has_table(META.name):
-        raise StateError(
-            f"there is no state at {url.render_as_string(hide_password=True)} yet: no node has run on it"
-        )
+        name = url.render_as_string(hide_password=True)
+        raise StateError(f"there is no state at {name} yet: no node has run on it")
     _check_schema(engine)
 
 
@@ -229,6 +227,5 @@ def _check_schema(engine: Engine) -> None:
     with engine.connect() as connection:
         found = connection.execute(META.select().where(META.c.key == "schema")).one().value
     if int(found) > SCHEMA:
-        raise StateError(
-            f"state was written by a newer version (schema {found}, this one knows {SCHEMA}): upgrade"
-        )
+        hint = f"this version knows schema {SCHEMA}: upgrade it"
+        raise StateError(f"state was written by a newer version, was schema {found}; {hint}")

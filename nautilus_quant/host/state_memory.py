@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, override
 
 from nautilus_quant.host.journal import Draft, Entry, Head, Row, chain, check_chain, index_text
-from nautilus_quant.host.state import MEMORY, StateStore
+from nautilus_quant.host.state import MEMORY, StateStore, document_key, timestamp
 from nautilus_quant.host.statejson import StateError, decode, encode
 
 
@@ -16,44 +16,54 @@ class MemoryStore(StateStore):
     url = MEMORY
 
     def __init__(self) -> None:
-        super().__init__()
         self._mode: str | None = None
         self._documents: dict[tuple[str, str], str] = {}
         self._raw: list[tuple[int, str, Mapping[str, Any]]] = []
         self._rows: list[Row] = []
 
     @property
+    @override
     def mode(self) -> str | None:
         return self._mode
 
+    @override
     def claim(self, mode: str) -> None:
         if self._mode not in (None, mode):
             raise StateError(f"this state belongs to mode {self._mode!r}, was asked for by {mode!r}")
         self._mode = mode
 
+    @override
     def get(self, namespace: str, key: str) -> dict[str, Any] | None:
         text = self._documents.get((namespace, key))
         return None if text is None else decode(text)
 
+    @override
     def documents(self, namespace: str) -> dict[str, dict[str, Any]]:
         found = sorted(item for item in self._documents.items() if item[0][0] == namespace)
         return {key: decode(text) for (_, key), text in found}
 
+    @override
     def put(self, namespace: str, key: str, document: Mapping[str, Any], *, ts: int) -> None:
-        self._documents[namespace, key] = encode(dict(document))
+        timestamp(ts)
+        self._documents[document_key(namespace, key)] = encode(dict(document))
 
+    @override
     def put_now(self, namespace: str, key: str, document: Mapping[str, Any], *, ts: int) -> None:
         self.put(namespace, key, document, ts=ts)
 
+    @override
     def delete(self, namespace: str, key: str) -> None:
         self._documents.pop((namespace, key), None)
 
+    @override
     def append(self, kind: str, body: Mapping[str, Any], *, ts: int) -> None:
         self._raw.append((ts, kind, body))
 
+    @override
     def append_now(self, kind: str, body: Mapping[str, Any], *, ts: int) -> None:
         self._raw.append((ts, kind, body))
 
+    @override
     def entries(
         self,
         *,
@@ -73,18 +83,22 @@ class MemoryStore(StateStore):
                 found.append(row.entry())
         return found
 
+    @override
     def verify(self) -> list[str]:
         rows = self._chained()
         head = Head(rows[-1].seq, rows[-1].hash) if rows else Head()
         return check_chain(rows, head)
 
     @property
+    @override
     def problems(self) -> tuple[str, ...]:
         return ()
 
+    @override
     def flush(self, timeout: float = 5.0) -> bool:
         return True
 
+    @override
     def _close(self) -> None:
         """Nothing to let go: what was kept can still be read."""
 

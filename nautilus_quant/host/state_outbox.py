@@ -66,8 +66,8 @@ class Outbox:
         with self._changed:
             if self.drafts >= QUEUE_LIMIT:
                 raise StateError(
-                    f"the journal's queue is full: {QUEUE_LIMIT} entries wait for a database that takes none, "
-                    "so this one was not accepted; free the disk or the lock, and writing goes on by itself",
+                    f"the journal queue is full: {QUEUE_LIMIT} entries wait for a database that takes none; "
+                    "this one was refused. Free the disk or the lock, and writing goes on by itself",
                 )
             self._waiting.drafts.append(draft)
 
@@ -82,12 +82,12 @@ class Outbox:
             queued = {**self._flying.documents, **self._waiting.documents}
         return {key: write for (name, key), write in queued.items() if name == namespace}
 
-    def take(self) -> Batch:
-        """Hand out the next batch, empty when there is none; follow with `done` or `give_back`."""
+    def take(self, limit: int = BATCH) -> Batch:
+        """Hand out at most `limit` entries, and all documents; follow with `done` or `give_back`."""
         with self._changed:
             waiting = self._waiting
-            self._flying = Batch(waiting.documents, waiting.drafts[:BATCH])
-            self._waiting = Batch({}, waiting.drafts[BATCH:])
+            self._flying = Batch(waiting.documents, waiting.drafts[:limit])
+            self._waiting = Batch({}, waiting.drafts[limit:])
             return self._flying
 
     def done(self) -> None:

@@ -1,4 +1,4 @@
-"""A last resort: what could not be written when a node ended goes to a file, and from there into the next state."""
+"""A last resort: what could not be written at the end goes to a file, and is taken in at the next start."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nautilus_quant.host.statejson import StateError, decode, encode
 
 
 def rescue(url: URL, batch: Batch) -> Path:
-    """Write a batch to a file near the state, and say where it is; `StateError` with all of it when that fails."""
+    """Write a batch to a file near the state and say where; `StateError` with all of it when that fails."""
     path = _stem(url).with_name(f"{_stem(url).name}.unsaved-{os.getpid()}.json")
     text = encode(
         {

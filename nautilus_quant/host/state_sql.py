@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import atexit
+import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, override
 
 from sqlalchemy import Select, delete, select, update
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from nautilus_quant.host.journal import Draft, Entry, Head, Row, chain, check_chain, index_text
-from nautilus_quant.host.state import StateStore
+from nautilus_quant.host.state import StateStore, document_key, timestamp
 from nautilus_quant.host.state_database import (
     DOCUMENTS,
     JOURNAL,
@@ -24,15 +25,13 @@ from nautilus_quant.host.state_database import (
     prepare,
     sqlite_path,
 )
-from nautilus_quant.host.state_outbox import Batch, Key, Outbox, Write
+from nautilus_quant.host.state_outbox import QUEUE_LIMIT, Batch, Key, Outbox, Write
 from nautilus_quant.host.state_rescue import rescue, rescued
 from nautilus_quant.host.state_writer import Writer
 from nautilus_quant.host.statejson import StateError, decode, encode
 
 DURABLE = frozenset({"safety"})
 """Namespaces whose `put_now` survives a power cut too, at the price of a disk sync."""
-
-_INT64 = 1 << 63
 
 
 class SqlStore(StateStore):
@@ -49,7 +48,6 @@ class SqlStore(StateStore):
     """
 
     def __init__(self, url: str, *, read_only: bool = False) -> None:
-        super().__init__()
         self._parsed = parse_url(url)
         self.url = self._parsed.render_as_string(hide_password=True)
         self.read_only = read_only
@@ -70,10 +68,12 @@ class SqlStore(StateStore):
     # --- documents
 
     @property
+    @override
     def mode(self) -> str | None:
         with self._reading() as connection:
             return connection.execute(select(META.c.value).where(META.c.key == "mode")).scalar()
 
+    @override
     def claim(self, mode: str) -> None:
         if not self.read_only:
             self._claim_if_free(mode)
@@ -84,6 +84,7 @@ class SqlStore(StateStore):
                 "modes never share state, name another file",
             )
 
+    @override
     def get(self, namespace: str, key: str) -> dict[str, Any] | None:
         queued = self._outbox.find((namespace, key))
         if queued is not None:
@@ -91,37 +92,46 @@ class SqlStore(StateStore):
         query = select(DOCUMENTS.c.body).where(DOCUMENTS.c.namespace == namespace, DOCUMENTS.c.key == key)
         with self._reading() as connection:
             text = connection.execute(query).scalar()
-        return None if text is None else decode(text)
+        return None if text is None else _document(namespace, key, text)
 
+    @override
     def documents(self, namespace: str) -> dict[str, dict[str, Any]]:
         queued = self._outbox.documents(namespace)
         query = select(DOCUMENTS.c.key, DOCUMENTS.c.body).where(DOCUMENTS.c.namespace == namespace)
         with self._reading() as connection:
-            texts: dict[str, str | None] = {key: body for key, body in connection.execute(query)}
+            texts: dict[str, str | None] = {row.key: row.body for row in connection.execute(query)}
         texts |= {key: write.text for key, write in queued.items()}
-        return {key: decode(text) for key, text in sorted(texts.items()) if text is not None}
+        return {
+            key: _document(namespace, key, text) for key, text in sorted(texts.items()) if text is not None
+        }
 
+    @override
     def put(self, namespace: str, key: str, document: Mapping[str, Any], *, ts: int) -> None:
-        self._queue((namespace, key), Write(encode(dict(document)), _time(ts)))
+        self._queue((namespace, key), Write(encode(dict(document)), timestamp(ts)))
 
+    @override
     def put_now(self, namespace: str, key: str, document: Mapping[str, Any], *, ts: int) -> None:
         self.put(namespace, key, document, ts=ts)
         self._open_writer().drain(durable=namespace in DURABLE)
 
+    @override
     def delete(self, namespace: str, key: str) -> None:
         self._queue((namespace, key), Write(None, 0))
 
     # --- journal
 
+    @override
     def append(self, kind: str, body: Mapping[str, Any], *, ts: int) -> None:
         writer = self._open_writer()
         self._outbox.append(_draft(kind, body, ts))
         writer.wake()
 
+    @override
     def append_now(self, kind: str, body: Mapping[str, Any], *, ts: int) -> None:
         self.append(kind, body, ts=ts)
         self._open_writer().drain()
 
+    @override
     def entries(
         self,
         *,
@@ -144,6 +154,7 @@ class SqlStore(StateStore):
             query = query.where(JOURNAL.c.ts >= since)
         return [row.entry() for row in self._rows(query)]
 
+    @override
     def verify(self) -> list[str]:
         self._settle()
         with self._reading() as connection:
@@ -152,6 +163,7 @@ class SqlStore(StateStore):
             )
             return check_chain((Row(*row) for row in rows), _head(connection))
 
+    @override
     def check(self) -> list[str]:
         problems = [] if sqlite_path(self._parsed) is None else self._check_pages()
         return problems + self.verify()
@@ -159,14 +171,17 @@ class SqlStore(StateStore):
     # --- writing
 
     @property
+    @override
     def problems(self) -> tuple[str, ...]:
         return () if self._writer is None else self._writer.problems
 
+    @override
     def flush(self, timeout: float = 5.0) -> bool:
         if self._writer is not None:
             self._writer.wake()
         return self._outbox.wait_empty(timeout)
 
+    @override
     def _close(self) -> None:
         atexit.unregister(self._close)
         writer, self._writer = self._writer, None
@@ -177,13 +192,12 @@ class SqlStore(StateStore):
                 engine.dispose()
 
     def _stop(self, writer: Writer) -> None:
+        writer.stop()
         try:
             writer.drain()
         except StateError as error:
-            path = rescue(self._parsed, self._outbox.take())
+            path = rescue(self._parsed, self._outbox.take(QUEUE_LIMIT))
             raise StateError(f"{error}. What was left is in {path} and is read at the next start") from error
-        finally:
-            writer.stop()
 
     def _take_rescued(self) -> None:
         if self._writer is None:
@@ -192,8 +206,15 @@ class SqlStore(StateStore):
             for draft in batch.drafts:
                 self._outbox.append(draft)
             for key, write in batch.documents.items():
-                self._outbox.put(key, write)
+                if not self._is_newer(key, write.ts):
+                    self._outbox.put(key, write)
             self._writer.drain(durable=True)
+
+    def _is_newer(self, key: Key, ts: int) -> bool:
+        query = select(DOCUMENTS.c.ts).where(DOCUMENTS.c.namespace == key[0], DOCUMENTS.c.key == key[1])
+        with self._reading() as connection:
+            stored = connection.execute(query).scalar()
+        return stored is not None and stored > ts
 
     def _open_writer(self) -> Writer:
         if self._writer is None:
@@ -202,17 +223,17 @@ class SqlStore(StateStore):
 
     def _queue(self, key: Key, write: Write) -> None:
         writer = self._open_writer()
-        self._outbox.put(_checked(key), write)
+        self._outbox.put(document_key(*key), write)
         writer.wake()
 
     def _settle(self) -> None:
-        """Write what is queued, so that a reader sees it; when that fails, `problems` says so."""
+        """Write what is queued, so that a reader sees it."""
         if self._writer is not None:
             self._writer.drain()
 
     def _commit(self, batch: Batch, durable: bool) -> None:
         with self._writing(durable=durable) as connection:
-            head = _head(connection)  # takes the lock of the chain, and so puts all writers in a row
+            head = _head(connection, lock=True)  # all writers of all processes stand in a row here
             rows = chain(head, self._not_yet_written(connection, batch.drafts))
             _write_documents(connection, batch)
             if rows:
@@ -252,7 +273,7 @@ class SqlStore(StateStore):
     def _explained(self) -> Iterator[None]:
         try:
             yield
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, sqlite3.Error) as error:
             raise explain(error, self._parsed) from error
 
     @contextmanager
@@ -273,26 +294,26 @@ class SqlStore(StateStore):
 
 def _draft(kind: str, body: Mapping[str, Any], ts: int) -> Draft:
     plain = dict(body)
-    return Draft(_time(ts), kind, encode(plain), index_text(plain, "order"), index_text(plain, "strategy"))
+    return Draft(
+        timestamp(ts), kind, encode(plain), index_text(plain, "order"), index_text(plain, "strategy")
+    )
 
 
-def _time(ts: int) -> int:
-    if not -_INT64 <= ts < _INT64:
-        raise StateError(f"a time must fit 64 bits [ns], was {ts}")
-    return int(ts)
+def _document(namespace: str, key: str, text: str) -> dict[str, Any]:
+    try:
+        document = decode(text)
+    except (ValueError, ArithmeticError, TypeError) as error:
+        raise StateError(
+            f"state document {namespace}/{key} is damaged ({error}), was {text!r:.80}"
+        ) from error
+    if not isinstance(document, dict):
+        raise StateError(f"state document {namespace}/{key} must be a mapping, was {text!r:.80}")
+    return document
 
 
-def _checked(key: Key) -> Key:
-    for name in key:
-        if not 0 < len(name) <= 200 or not name.isprintable():  # noqa: PLR2004 (the width of the columns)
-            raise StateError(
-                f"names of state documents are 1 to 200 printable characters, one was {name!r:.80}"
-            )
-    return key
-
-
-def _head(connection: Connection) -> Head:
-    text = connection.execute(select(META.c.value).where(META.c.key == "head").with_for_update()).scalar_one()
+def _head(connection: Connection, *, lock: bool = False) -> Head:
+    query = select(META.c.value).where(META.c.key == "head")
+    text = connection.execute(query.with_for_update() if lock else query).scalar_one()
     if not text:
         return Head()
     seq, _, last = text.partition(" ")

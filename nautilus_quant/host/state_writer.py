@@ -9,7 +9,7 @@ from nautilus_quant.host.state_outbox import QUEUE_ALARM, Batch, Outbox
 from nautilus_quant.host.statejson import StateError
 
 LINGER = 0.02
-"""How long the thread lets entries gather before it writes them in one transaction [s]; what a kill -9 may take."""
+"""How long the thread lets entries gather for one transaction [s]: what a kill -9 may take."""
 
 RETRY = 0.5
 """Pause after a failed transaction [s]."""

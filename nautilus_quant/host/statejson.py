@@ -1,4 +1,4 @@
-"""JSON that gives back what it was given: decimals, NaN and infinities, bytes; numpy scalars become numbers."""
+"""JSON that gives back what it was given: decimals, NaN, infinities, bytes; numpy becomes plain numbers."""
 
 from __future__ import annotations
 
@@ -111,9 +111,7 @@ def _plain_object(value: object) -> object:
         return value.isoformat()
     if isinstance(value, PurePath):
         return str(value)
-    if hasattr(value, "dtype") and hasattr(
-        value, "tolist"
-    ):  # a numpy scalar or array, without importing numpy
+    if hasattr(value, "dtype") and hasattr(value, "tolist"):  # numpy, without importing it
         return value.tolist()
     raise StateError(f"a state document must be JSON-able, was given {type(value).__name__}: {value!r:.80}")
 
