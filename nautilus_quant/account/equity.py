@@ -142,17 +142,36 @@ Lookup = Callable[[str], Price]
 
 
 class _Tally:
-    """Collects converted amounts, the problems of their prices, and when the first of them becomes stale."""
+    """Converts amounts, collects what is wrong with their prices, and when the first becomes stale."""
 
-    __slots__ = ("problems", "valid_until")
+    __slots__ = ("currency", "prices", "problems", "rates", "valid_until")
 
-    def __init__(self) -> None:
-        self.problems: set[str] = set()
+    def __init__(self, prices: Lookup, rates: Lookup, currency: str) -> None:
+        self.prices = prices
+        self.rates = rates
+        self.currency = currency
+        self.problems: dict[str, str] = {}
         self.valid_until = FOREVER
 
-    def use(self, name: str, price: Price) -> float:
+    def worth(self, amount: float, code: str) -> float:
+        if amount == 0.0:
+            return 0.0
+        if not math.isfinite(amount):
+            self.problems[code] = "unknown amount"
+        return amount if code == self.currency else amount * self._use(code, self.rates(code))
+
+    def profit(self, held: OpenPosition) -> float:
+        if held.quantity == 0.0:
+            return 0.0
+        profit = unrealised(held, self._use(held.instrument, self.prices(held.instrument)))
+        if not math.isfinite(profit):
+            self.problems.setdefault(held.instrument, "unknown P&L")
+            return math.nan
+        return self.worth(profit, held.currency)
+
+    def _use(self, name: str, price: Price) -> float:
         if price.problem or not 0.0 < price.value < math.inf:
-            self.problems.add(f"{name}: {price.problem or f'absurd price {price.value:g}'}")
+            self.problems[name] = price.problem or f"absurd price {price.value:g}"
         elif price.valid_until < self.valid_until:
             self.valid_until = price.valid_until
         return price.value
@@ -183,33 +202,21 @@ def value(
         Reporting currency.
 
     """
-    tally = _Tally()
+    tally = _Tally(prices, rates, currency)
+    worth, profit = tally.worth, tally.profit
     balances: list[float] = []
     profits: list[float] = []
     funding: list[float] = []
-
-    def worth(amount: float, code: str) -> float:
-        if amount == 0.0:
-            return 0.0
-        if not math.isfinite(amount):
-            tally.problems.add(f"{code}: unknown amount")
-        return amount if code == currency else amount * tally.use(code, rates(code))
-
     for account in accounts:
         balances += [worth(amount, code) for code, amount in account.balances.items()]
         funding += [worth(amount, code) for code, amount in account.funding.items()]
         if account.kind is AccountKind.MARGIN:
-            profits += [
-                worth(unrealised(held, tally.use(held.instrument, prices(held.instrument))), held.currency)
-                for held in account.positions
-                if held.quantity != 0.0
-            ]
+            profits += [profit(held) for held in account.positions]
     parts = (_sum(balances), _sum(profits), _sum(funding))
     equity = _sum(parts)
     fresh = not tally.problems and math.isfinite(equity)
-    return Valuation(
-        ts, equity, *parts, fresh, tuple(sorted(tally.problems)), tally.valid_until if fresh else 0
-    )
+    problems = tuple(sorted(f"{name}: {problem}" for name, problem in tally.problems.items()))
+    return Valuation(ts, equity, *parts, fresh, problems, tally.valid_until if fresh else 0)
 
 
 def _sum(amounts: Iterable[float]) -> float:

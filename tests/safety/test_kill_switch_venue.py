@@ -1,4 +1,4 @@
-"""The kill switch against a venue that rejects, delays, half-fills, disconnects and fills what it cancelled."""
+"""The kill switch against a venue that rejects, delays, half-fills, disconnects and loses track."""
 
 from __future__ import annotations
 
