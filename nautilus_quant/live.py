@@ -43,13 +43,18 @@ def live(
         from nautilus_quant.host.runner_signals import StopSignals
 
         screens: list[Screen] = []
-        signals = StopSignals(on_force=lambda: [screen.close() for screen in screens])
+
+        def close_screens() -> None:
+            for screen in screens:
+                screen.close()
+
+        signals = StopSignals(on_force=close_screens)
         signals.install()
         from nautilus_quant.config import load, native_live
 
         deployment = load(config)
         if print_native:
-            print(json.dumps(native_live(deployment), indent=2))
+            typer.echo(json.dumps(native_live(deployment), indent=2))
         elif dry_build:
             _dry_build(deployment, json_output=json_output)
         else:
@@ -87,7 +92,7 @@ def _report(finished: Finished, screen: Screen, *, json_output: bool) -> None:
     outcome = finished.outcome
     document = summary(finished.snapshot, duration_s=outcome.duration_s, reason=outcome.reason)
     if json_output:
-        print(json.dumps(document, allow_nan=False))
+        typer.echo(json.dumps(document, allow_nan=False))
     else:
         screen.console.print(result_table("summary", document))
 
@@ -98,9 +103,9 @@ def _dry_build(deployment: Deployment, *, json_output: bool) -> None:
     with session.open_state(deployment):
         names = session.build_only(deployment)
     if json_output:
-        print(json.dumps({"mode": str(deployment.mode), "name": deployment.name, "components": names}))
+        typer.echo(json.dumps({"mode": str(deployment.mode), "name": deployment.name, "components": names}))
     else:
-        print(f"{deployment.name} ({deployment.mode}) builds: {', '.join(names)}")
+        typer.echo(f"{deployment.name} ({deployment.mode}) builds: {', '.join(names)}")
 
 
 def _seconds(duration: str | None) -> float | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
@@ -33,7 +32,7 @@ def user_errors() -> Iterator[None]:
 
 def stop(message: str, code: int = FAILED) -> NoReturn:
     """Say why on stderr, and end with `code`."""
-    print(message, file=sys.stderr)
+    typer.echo(message, err=True)
     raise typer.Exit(code)
 
 

@@ -111,15 +111,16 @@ class Monitor:
 
     def _on_order_event(self, event: OrderEvent) -> None:
         self._events[type(event)] += 1
+        # The gateway goes when its last gate leaves; its counts are still wanted in the summary.
+        self._gateway = self._gateway or find_gateway(self._kernel.msgbus)
 
     def _gates(self) -> Mapping[str, Mapping[str, int]]:
-        # The gateway goes when its last gate leaves; its counts are still wanted in the summary.
-        self._gateway = find_gateway(self._kernel.msgbus) or self._gateway
-        if self._gateway is None:
+        gateway = self._gateway = find_gateway(self._kernel.msgbus) or self._gateway
+        if gateway is None:
             return {}
         return {
             gate: {verdict.lower(): counts[verdict] for verdict in _VERDICTS}
-            for gate, counts in self._gateway.counts.items()
+            for gate, counts in gateway.counts.items()
         }
 
     def _position(self, position: Position) -> PositionLine:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from nautilus_trader.common.config import resolve_config_path
+from nautilus_trader.config import LoggingConfig
 
 from nautilus_quant import __version__
 from nautilus_quant.config.native import node_config
@@ -123,8 +124,8 @@ def build_only(deployment: Deployment) -> list[str]:
 
 def quiet(config: TradingNodeConfig) -> TradingNodeConfig:
     """Return the config with the log in its file only: the terminal belongs to the table."""
-    logging = config.logging
-    if logging.log_directory:
+    logging = config.logging or LoggingConfig()
+    if logging.log_directory and logging.log_file_name:
         folder = Path(logging.log_directory)
         folder.mkdir(parents=True, exist_ok=True)
         _prune(folder, logging.log_file_name, keep=logging.log_file_max_backup_count)
