@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from nautilus_quant.signals.ewma import Ewma, EwmaVolatility, decay_of_span
 from nautilus_quant.signals.momentum import volatility_scale
-from nautilus_quant.signals.sequence import BarSequence, Target, periods_per_year, require
+from nautilus_quant.signals.sequence import STANDSTILL, BarSequence, Target, periods_per_year, require
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -150,7 +150,7 @@ class MeanReversionRule:
         return self._decide(price, deviation, sigma, bars) if self.ready else None
 
     def _decide(self, price: float, deviation: float, sigma: float, bars: int) -> Target:
-        if not sigma > 0.0:
+        if not min(sigma, self._slow.value) > STANDSTILL:
             self._held = self.z = 0.0
             return Target(0.0, "the price does not move")
         self.z = deviation / sigma

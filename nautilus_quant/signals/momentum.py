@@ -13,7 +13,7 @@ from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from nautilus_quant.signals.ewma import Ewma, EwmaVolatility
-from nautilus_quant.signals.sequence import BarSequence, Target, periods_per_year, require
+from nautilus_quant.signals.sequence import STANDSTILL, BarSequence, Target, periods_per_year, require
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -156,7 +156,7 @@ class MomentumRule:
 
     def _decide(self, spread: float) -> Target:
         volatility = self._volatility.value
-        if not volatility > 0.0:
+        if not volatility > STANDSTILL:
             self._held = self.z = 0.0
             return Target(0.0, "the price does not move")
         p = self._params

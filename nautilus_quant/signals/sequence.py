@@ -12,6 +12,10 @@ YEAR = 365.25 * 86_400e9
 """Length of a year [ns]; crypto markets do not close."""
 
 
+STANDSTILL = 1e-9
+"""Volatility up to which a price does not move but for rounding [log price]."""
+
+
 class Target(NamedTuple):
     """
     What a signal rule wants.
