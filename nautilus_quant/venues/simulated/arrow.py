@@ -12,7 +12,7 @@ import pyarrow as pa
 from nautilus_trader.model.data import IndexPriceUpdate
 from nautilus_trader.model.identifiers import InstrumentId
 from nautilus_trader.model.objects import Price
-from nautilus_trader.serialization.arrow.serializer import register_arrow
+from nautilus_trader.serialization.arrow.serializer import get_schema, register_arrow
 
 __all__ = ["IndexPriceUpdate", "read_index_prices"]
 

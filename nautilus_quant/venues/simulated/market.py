@@ -102,28 +102,39 @@ class MarketConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 def _check(config: MarketConfig) -> None:
+    _check_steps(config)
     if not 0 <= config.seed < 2**63:
         raise ValueError(f"seed must be in [0, 2^63), was {config.seed}")
-    per_second = 1.0 / config.step if config.step > 0 else math.inf
-    whole = abs(per_second - round(per_second)) < 1e-9 and SECOND % max(round(min(per_second, 1e9)), 1) == 0
-    if not (1 <= per_second <= _MAX_STEPS_PER_SECOND and whole):
-        raise ValueError(
-            f"step must divide one second, from 0.01 to 1 [s], was {config.step}; try 0.25 or 0.1"
-        )
-    every = config.depth_interval / config.step
-    if every < 1 or abs(every - round(every)) > 1e-9 or config.steps % round(every):
-        raise ValueError(
-            f"depth_interval must be a multiple of step={config.step} that divides a minute [s], "
-            f"was {config.depth_interval}"
-        )
     if not 0.0 < config.volatility <= 20.0:
         raise ValueError(f"volatility must be in (0, 20] [times the usual], was {config.volatility}")
     if not SLOT_SECONDS <= config.pace < math.inf:
         raise ValueError(f"pace must be at least {SLOT_SECONDS} [s], was {config.pace}; typical 30–600")
-    if config.history < BLOCK_SECONDS or config.history > 30 * 86_400:
+    if not BLOCK_SECONDS <= config.history <= 30 * 86_400:
         raise ValueError(f"history must be from one minute to 30 days [s], was {config.history}")
-    if config.funding_interval < 60 or config.funding_interval % 60:
+    if not (60 <= config.funding_interval < math.inf and config.funding_interval % 60 == 0):
         raise ValueError(f"funding_interval must be whole minutes [s], was {config.funding_interval}")
+
+
+def _check_steps(config: MarketConfig) -> None:
+    if not 1.0 / _MAX_STEPS_PER_SECOND <= config.step <= 1.0 or not _divides(config.step, 1.0):
+        raise ValueError(
+            f"step must divide one second, from 0.01 to 1 [s], was {config.step}; try 0.25 or 0.1"
+        )
+    every = config.depth_interval
+    if (
+        not config.step <= every <= BLOCK_SECONDS
+        or not _divides(config.step, every)
+        or not _divides(every, 60.0)
+    ):
+        raise ValueError(
+            f"depth_interval must be a multiple of step={config.step} that divides a minute [s], was {every}"
+        )
+
+
+def _divides(part: float, whole: float) -> bool:
+    """Tell whether both are whole nanoseconds, the second a multiple of the first."""
+    exact = abs(part * SECOND - round(part * SECOND)) < 1e-3
+    return exact and round(whole * SECOND) % round(part * SECOND) == 0
 
 
 @dataclass(frozen=True, slots=True)
