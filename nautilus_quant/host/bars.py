@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nautilus_trader.model.data import BarSpecification, BarType
+from nautilus_trader.model.data import BarType
 from nautilus_trader.model.identifiers import InstrumentId
 
 
@@ -15,32 +15,31 @@ def bar_type_of(instrument_id: InstrumentId, text: str) -> BarType:
     Raises
     ------
     ValueError
-        When it is none of these, or a full type of another instrument.
+        When it is none of these, is not of time bars, or is a full type of another instrument.
 
     """
     try:
-        return _parse(instrument_id, text.strip().upper() if text.count(".") == 0 else text.strip())
+        bar_type = _parse(instrument_id, text.strip())
+        bar_type.spec.timedelta  # noqa: B018 (refuses what is not bars of time)
     except ValueError as error:
         raise ValueError(
             f"bar must be a specification such as '1-MINUTE' or a full bar type of {instrument_id}, "
             f"was {text!r} ({error})",
         ) from None
+    return bar_type
 
 
 def _parse(instrument_id: InstrumentId, text: str) -> BarType:
-    parts = text.split("-")
     if "." in text:
         bar_type = BarType.from_str(text)
         if bar_type.instrument_id != instrument_id:
             raise ValueError(f"it is of {bar_type.instrument_id}")
         return bar_type
-    if len(parts) == 2:
-        parts.append("LAST")
-    source = "EXTERNAL"
-    if len(parts) == 4:
-        source = parts.pop()
-    spec = BarSpecification.from_str("-".join(parts))
-    return BarType.from_str(f"{instrument_id}-{spec}-{source}")
+    # Completed to a full type, since NautilusTrader's parser of a specification alone aborts the
+    # whole process on a word it does not know.
+    parts = text.upper().split("-")
+    full = parts + ["LAST", "EXTERNAL"][len(parts) - 2 :] if 2 <= len(parts) <= 4 else parts
+    return BarType.from_str("-".join([instrument_id.value, *full]))
 
 
 def seconds_of(bar_type: BarType) -> float:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _ZERO = Decimal(0)
 _NANOS = 1_000_000_000
+_UNCUT = (ALLOW, "")
 
 
 class TargetStrategyConfig(StrategyConfig, kw_only=True, frozen=True):
@@ -165,11 +166,13 @@ class TargetStrategy(Strategy):  # type: ignore[misc]
         return _ZERO if position is None or position.is_closed else position.signed_decimal_qty()
 
     def on_order_event(self, event: OrderEvent) -> None:
-        """Go on towards the target when an order has filled; a refused one waits for the next target."""
-        if isinstance(event, OrderFilled) and event.instrument_id in self._exposures:
-            order = self.cache.order(event.client_order_id)
-            if order is not None and order.is_closed:
-                self._trade(event.instrument_id)
+        """Go on towards the target when an order has filled; after a refusal or a cut the next target does."""
+        instrument_id = event.instrument_id
+        if not isinstance(event, OrderFilled) or instrument_id not in self._exposures:
+            return
+        order = self.cache.order(event.client_order_id)
+        if order is not None and order.is_closed and self._last_cut.get(instrument_id, _UNCUT) == _UNCUT:
+            self._trade(instrument_id)
 
     def _on_allocation(self, update: AllocationUpdate) -> None:
         strategy, _, instrument = update.key.partition("|")
@@ -230,19 +233,23 @@ class TargetStrategy(Strategy):  # type: ignore[misc]
 
     def _allowed(self, instrument_id: InstrumentId, side: Side, quantity: Decimal) -> tuple[Decimal, bool]:
         """Return how much of a quantity may be sent now, and whether any of it opens risk."""
+        position = self.position_of(instrument_id)
+        closing = min(quantity, abs(position)) if position * side < 0 else _ZERO
+        if closing == quantity:
+            return quantity, False
+        if self._too_soon(instrument_id):
+            return closing, False
         gateway = find_gateway(self.msgbus)
         if gateway is None:
             return quantity, True
         decision = gateway.preview(gateway.exposure.preview(self.id, instrument_id, side, quantity))
-        intent = decision.intent
-        if intent.opening and self._too_soon(instrument_id, intent.ts):
-            return intent.reducing, False
         self._note(gateway, instrument_id, decision)
         return decision.passes, decision.allowed > 0
 
-    def _too_soon(self, instrument_id: InstrumentId, now: int) -> bool:
+    def _too_soon(self, instrument_id: InstrumentId) -> bool:
         last = self._last_open.get(instrument_id)
-        return last is not None and now - last < float(self.config.min_interval) * _NANOS
+        wait = float(self.config.min_interval) * _NANOS
+        return last is not None and self.clock.timestamp_ns() - last < wait
 
     def _note(self, gateway: OrderGateway, instrument_id: InstrumentId, decision: Decision) -> None:
         """Record a cut once, not again on every bar it lasts."""

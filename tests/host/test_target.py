@@ -1,0 +1,144 @@
+"""Targets become orders, behind the gates, in real engine runs."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from nautilus_trader.model.data import QuoteTick
+
+from nautilus_quant.host.bars import bar_type_of
+from nautilus_quant.host.messages import AllocationUpdate, TargetUpdate, publish, subscribe
+from nautilus_quant.host.target import TargetStrategy, TargetStrategyConfig
+from tests.host.engine import BTC, START, GateActor, Valve, engine, quotes
+
+
+class Wishes(TargetStrategy):
+    """Wants what it is told at the n-th quote."""
+
+    def __init__(self, wishes: dict[int, float], steps=None, **config) -> None:
+        super().__init__(TargetStrategyConfig(instrument=BTC.id, **config))
+        self.wishes = wishes
+        self.steps = steps or {}
+        self.seen = 0
+        self.targets: list[TargetUpdate] = []
+
+    def on_target_start(self) -> None:
+        subscribe(self.msgbus, TargetUpdate, self.targets.append)
+
+    def on_quote_tick(self, tick: QuoteTick) -> None:
+        if self.seen in self.steps:
+            self.steps[self.seen](self)
+        if self.seen in self.wishes:
+            self.set_target(BTC.id, self.wishes[self.seen], ts=tick.ts_event, reason="told")
+        self.seen += 1
+
+
+def run(strategy: Wishes, *gates: Valve, prices=None) -> Wishes:
+    made = engine(quotes(prices or [30_000.0] * 60), actors=[GateActor(g) for g in gates], strategies=[strategy])
+    made.run()
+    strategy.left = strategy.position_of(BTC.id)
+    # Fees and spread move the equity a little: sizes to the hundredth of a coin.
+    strategy.orders = [round(o.quantity.as_decimal(), 2) for o in made.cache.orders()]
+    strategy.reduce_only = [o.is_reduce_only for o in made.cache.orders()]
+    strategy.status = [o.status_string() for o in made.cache.orders()]
+    strategy.gateway_outcomes = next((dict(a.gateway.outcomes) for a in made.kernel.trader.actors()), {})
+    made.dispose()
+    return strategy
+
+
+def test_a_full_target_is_the_equity_times_leverage():
+    held = run(Wishes({5: 1.0}, leverage=2.0)).left
+    assert held == Decimal("66.666")  # 2 × 1 000 000 / 30 000, rounded down to the lot
+
+
+def test_targets_are_published_also_without_an_allocation():
+    strategy = run(Wishes({5: 0.5, 6: -0.5}, allocation=0.0))
+    assert [t.exposure for t in strategy.targets] == [0.5, -0.5]
+    assert [t.ts for t in strategy.targets] == [START + 5_000_000_000, START + 6_000_000_000]
+    assert strategy.orders == []
+
+
+def test_an_allocation_from_the_bus_sizes_and_zero_flattens():
+    def allocate(share):
+        return lambda s: publish(s.msgbus, AllocationUpdate(key=s.id.value, ts=0, allocation=share))
+
+    strategy = run(Wishes({5: 1.0}, {10: allocate(0.5), 20: allocate(0.0)}))
+    assert strategy.orders == [Decimal("33.33"), Decimal("16.67"), Decimal("16.66")]
+    assert strategy.left == 0
+
+
+def test_an_allocation_published_before_the_start_counts():
+    strategy = Wishes({5: 1.0})
+    made = engine(strategies=[strategy])
+    publish(made.kernel.msgbus, AllocationUpdate(key=strategy.id.value, ts=0, allocation=0.1))
+    made.run()
+    assert strategy.position_of(BTC.id) == Decimal("3.333")
+    made.dispose()
+
+
+def test_small_changes_do_not_churn_but_going_flat_is_always_done():
+    strategy = run(Wishes({5: 0.50, 6: 0.52, 7: 0.48, 8: 0.60, 9: 0.0}, rebalance_threshold=0.05))
+    assert strategy.orders == [Decimal("16.67"), Decimal("3.33"), Decimal("20.00")]
+    assert strategy.reduce_only == [False, False, True]
+
+
+def test_a_reversal_is_one_order():
+    strategy = run(Wishes({5: 0.5, 8: -0.5}))
+    assert strategy.orders == [Decimal("16.67"), Decimal("33.33")]
+    assert round(strategy.left, 2) == Decimal("-16.66")
+
+
+def test_a_closed_gate_lets_a_reversal_close_and_no_more():
+    gate = Valve()
+    strategy = run(Wishes({5: 0.5, 8: -0.5}, {7: lambda s: gate.close()}), gate)
+    assert strategy.left == 0
+    assert strategy.reduce_only == [False, True]
+    assert strategy.status == ["FILLED", "FILLED"]  # nothing was sent to be denied
+
+
+def test_a_gate_that_allows_less_is_met_with_a_smaller_order():
+    strategy = run(Wishes({5: 1.0}), Valve(Decimal("1.2345")))
+    assert strategy.left == Decimal("1.234")
+    assert strategy.gateway_outcomes == {"SIZED_DOWN": 1, "ALLOW": 1}
+
+
+def test_a_lasting_cut_is_recorded_once():
+    strategy = run(Wishes(dict.fromkeys(range(5, 30), 1.0)), Valve(Decimal(0)))
+    assert strategy.orders == []
+    assert strategy.gateway_outcomes == {"DENY": 1}
+
+
+@pytest.mark.parametrize("nonsense", [float("nan"), float("inf"), -float("inf")])
+def test_a_target_that_is_no_number_changes_nothing(nonsense):
+    strategy = run(Wishes({5: 0.5, 8: nonsense}))
+    assert strategy.left == Decimal("16.666")
+    assert len(strategy.targets) == 1
+
+
+def test_exposures_beyond_one_are_cut():
+    assert run(Wishes({5: 7.0})).left == Decimal("33.333")
+
+
+def test_openings_wait_for_their_interval_and_closings_do_not():
+    strategy = run(Wishes({5: 0.2, 6: 0.6, 7: 0.0, 20: 0.2}, min_interval=10.0))
+    assert strategy.orders == [Decimal("6.67"), Decimal("6.67"), Decimal("6.67")]
+
+
+@pytest.mark.parametrize(
+    ("text", "means"),
+    [
+        ("1-MINUTE", "BTCUSDT-PERP.BINANCE-1-MINUTE-LAST-EXTERNAL"),
+        ("5-second", "BTCUSDT-PERP.BINANCE-5-SECOND-LAST-EXTERNAL"),
+        ("1-MINUTE-MID-INTERNAL", "BTCUSDT-PERP.BINANCE-1-MINUTE-MID-INTERNAL"),
+        ("BTCUSDT-PERP.BINANCE-1-HOUR-BID-INTERNAL", "BTCUSDT-PERP.BINANCE-1-HOUR-BID-INTERNAL"),
+    ],
+)
+def test_bar_types_are_read_as_people_write_them(text, means):
+    assert str(bar_type_of(BTC.id, text)) == means
+
+
+@pytest.mark.parametrize("text", ["MINUTE", "1-FORTNIGHT", "ETHUSDT-PERP.BINANCE-1-HOUR-BID-INTERNAL", ""])
+def test_other_bar_types_are_refused_with_an_example(text):
+    with pytest.raises(ValueError, match="1-MINUTE"):
+        bar_type_of(BTC.id, text)
