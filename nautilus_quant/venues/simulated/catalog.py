@@ -23,7 +23,7 @@ from nautilus_trader.model.data import BarType
 from nautilus_trader.persistence.catalog import ParquetDataCatalog
 
 from nautilus_quant import __version__
-from nautilus_quant.venues.simulated import arrow
+from nautilus_quant.venues import arrow
 from nautilus_quant.venues.simulated.config import SimulatedDataClientConfig
 from nautilus_quant.venues.simulated.feed import PERP_ONLY, Feed, Kind, Wanted
 from nautilus_quant.venues.simulated.history import bar_seconds
@@ -42,7 +42,7 @@ _TYPES: Final = {
     Kind.TRADE: "nautilus_trader.model.data:TradeTick",
     Kind.MARK: "nautilus_trader.model.data:MarkPriceUpdate",
     Kind.INDEX: f"{arrow.__name__}:IndexPriceUpdate",
-    Kind.FUNDING: "nautilus_trader.model.data:FundingRateUpdate",
+    Kind.FUNDING: f"{arrow.__name__}:FundingRateUpdate",
     Kind.BAR: "nautilus_trader.model.data:Bar",
 }
 
@@ -173,7 +173,7 @@ def _fill(
         place.mkdir(parents=True, exist_ok=True)
         ParquetDataCatalog(place).write_data(described)
     player = Player(Start(timeline), config.longest_bar)
-    feed, wanted = Feed(market, config.listings, config.venue), _wanted(config, kinds)
+    feed, wanted = Feed(market, config.listings, config.venue), everything(config, kinds)
     first, last = timeline.block_of(span[0]), timeline.block_of(span[1])
     batch: list[Data] = []
     for index in range(player.block.index, last + 1):
@@ -186,7 +186,8 @@ def _fill(
         player.next_block()
 
 
-def _wanted(config: SimulatedDataClientConfig, kinds: list[Kind]) -> Wanted:
+def everything(config: SimulatedDataClientConfig, kinds: Collection[str] = EVERYTHING) -> Wanted:
+    """Listen to all instruments and bars a config offers."""
     ids = {instrument_id(listing, config.venue) for listing in config.listings}
     wanted = Wanted(ids={kind: ids if kind in kinds else set() for kind in Kind})
     if Kind.BAR in kinds:
