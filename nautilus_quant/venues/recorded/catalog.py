@@ -157,16 +157,18 @@ def _write_instrument(catalog: ParquetDataCatalog, instrument: Instrument) -> No
 
 def _whole_times(batches: Iterable[list[Data]]) -> Iterator[list[Data]]:
     """Move the end of a batch to the next one where a time lies on both sides: files must not touch."""
-    rest: list[Data] = []
+    held: list[Data] = []
     for batch in batches:
-        items = rest + batch
-        last = items[-1].ts_init
-        cut = next((i for i in range(len(items), 0, -1) if items[i - 1].ts_init != last), 0)
-        rest = items[cut:]
-        if cut:
-            yield items[:cut]
-    if rest:
-        yield rest
+        if held and held[-1].ts_init == batch[0].ts_init:
+            last = held[-1].ts_init
+            cut = next((i for i in range(len(held), 0, -1) if held[i - 1].ts_init != last), 0)
+            batch = held[cut:] + batch  # noqa: PLW2901
+            held = held[:cut]
+        if held:
+            yield held
+        held = batch
+    if held:
+        yield held
 
 
 def _no_overlap(streams: Iterable[Stream]) -> None:

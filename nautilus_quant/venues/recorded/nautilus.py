@@ -58,6 +58,14 @@ class CatalogStream:
     def __len__(self) -> int:
         return sum(len(batch) for batch in self.batches(100_000))
 
+    def window(self, start: int, end: int, limit: int) -> list[Data]:
+        """Return the objects with start <= time <= end [ns], the last `limit` of them if it is not 0."""
+        begin, stop = max(start, self.first), min(end, self.last)
+        if begin > stop:
+            return []
+        found: list[Data] = self.catalog.query(self.data_class, [self.identifier], begin, stop)
+        return found[-limit:]
+
     def batches(self, size: int) -> Iterator[list[Data]]:
         """Yield the objects in lists of at most `size`, hour by hour."""
         start = self.first

@@ -38,6 +38,9 @@ class Stream(Protocol):
 
     def __len__(self) -> int: ...
 
+    def window(self, start: int, end: int, limit: int) -> list[Data]:
+        """Return the objects with start <= time <= end [ns], the last `limit` of them if it is not 0."""
+
     def batches(self, size: int) -> Iterator[list[Data]]:
         """Yield the objects in lists of at most `size`, with ts_init = ts_event."""
 

@@ -54,6 +54,13 @@ class FrameStream:
     def __len__(self) -> int:
         return len(self.frame)
 
+    def window(self, start: int, end: int, limit: int) -> list[Data]:
+        """Return the objects with start <= time <= end [ns], the last `limit` of them if it is not 0."""
+        begin, stop = np.searchsorted(self.frame.ts, [start, end + 1])
+        if limit:
+            begin = max(begin, stop - limit)
+        return convert.objects(self.frame, self.instrument, int(begin), int(stop))
+
     def batches(self, size: int) -> Iterator[list[Data]]:
         """Yield the objects in lists of at most `size`."""
         for start in range(0, len(self.frame), size):
