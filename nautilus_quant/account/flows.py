@@ -21,9 +21,7 @@ class _Ledger:
         self.total = total
         self.expected = expected
         self.since = since
-        self.scale = max(
-            abs(total), abs(expected)
-        )  # rounding is relative to what the balance was before, too
+        self.scale = max(abs(total), abs(expected))  # a balance that falls to 0 was rounded at its old size
 
     def observe(self, total: float) -> None:
         """Take over what the venue reports."""
@@ -53,16 +51,20 @@ class FlowDetector:
 
     Definition
     ----------
-    For every currency, ``gap = total − (first total + all explained + all flows reported so far)``. An
-    *episode* begins when the gap leaves zero (beyond the tolerance) and ends when it is back, because a fill,
-    fee or funding payment arrived before or after the balance that contains it. If it has not ended after
-    `settle` seconds, the first `poll` then or later ends it and reports the whole gap as a flow. While any
-    episode is open the detector is `unsettled`, and a valuation must not be used, neither as a reference nor
-    for a trip.
+    1. For every currency, ``gap = total − (first total + all explained + all flows reported so far)``.
+    2. An *episode* begins when the gap leaves zero (beyond the tolerance). It ends when the gap is back,
+       because a fill, fee or funding payment was reported before or after the balance that contains it.
+    3. The first `poll` that comes `settle` seconds or more after an episode began ends it, and reports the
+       whole gap as a flow.
+    4. While any episode is open the detector is `unsettled`, and a valuation must not be used, neither as a
+       reference nor for a trip.
+    5. When polls have found it unsettled for `settle` seconds without a break, because one episode follows
+       the other, the next one ends all of them and reports their gaps. So from the first poll that finds it
+       unsettled it takes `settle` seconds, and the time to the next poll, until a valuation can be used: one
+       made right after that poll.
 
-    That cannot go on for longer than `settle` and the time between two polls: the poll which ends an episode
-    leaves nothing open, so a valuation made right after it counts. An explanation that comes later than that
-    opens a new episode, which ends in the opposite flow: the sum of all flows is right again.
+    An explanation that comes after its gap was reported opens a new episode, which ends in the opposite flow:
+    the sum of all flows is always right in the end.
 
     A gap within the tolerance is rounding. It is dropped, which makes it profit or loss, not a flow.
 
@@ -76,7 +78,7 @@ class FlowDetector:
 
     """
 
-    __slots__ = ("_ledgers", "_settle", "_started", "settle", "tolerance")
+    __slots__ = ("_ledgers", "_settle", "_started", "_waiting", "settle", "tolerance")
 
     def __init__(self, settle: float = 2.0, tolerance: float = 1e-5) -> None:
         if not 0.0 <= settle < math.inf:
@@ -88,6 +90,7 @@ class FlowDetector:
         self._settle = round(settle * SECOND)
         self._ledgers: dict[str, _Ledger] = {}
         self._started = False
+        self._waiting: int | None = None  # first of the latest polls that all found it unsettled
 
     @property
     def unsettled(self) -> bool:
@@ -110,13 +113,12 @@ class FlowDetector:
             Otherwise it counts as profit or loss: a fill nobody saw must not be taken for a withdrawal.
 
         """
-        if not attributable:
-            self._ledgers.clear()
         for currency, total in balances.items():
             _require_finite("balance", currency, total)
-            self._ledgers.setdefault(currency, _Ledger(total, total))
+        if not (attributable and self._started):
+            self._ledgers = {currency: _Ledger(total, total) for currency, total in balances.items()}
         self._started = True
-        for currency in [*self._ledgers]:
+        for currency in dict.fromkeys([*self._ledgers, *balances]):
             self.observe_balance(ts, currency, balances.get(currency, 0.0))
 
     def observe_balance(self, ts: int, currency: str, total: float) -> None:
@@ -148,14 +150,24 @@ class FlowDetector:
 
         With `known`, a flow in another currency (one without a rate yet) is kept back and stays unsettled.
         """
-        flows = {}
-        for currency, ledger in self._ledgers.items():
-            if ledger.since is None or (known is not None and currency not in known):
-                continue
-            ledger.since = min(ledger.since, ts)
-            if ts - ledger.since >= self._settle:
-                flows[currency] = ledger.book()
+        waiting = {
+            currency: ledger
+            for currency, ledger in self._ledgers.items()
+            if ledger.since is not None and (known is None or currency in known)
+        }
+        if not waiting:
+            self._waiting = None
+            return {}
+        self._waiting = first = ts if self._waiting is None else min(ts, self._waiting)
+        overdue = ts - first >= self._settle
+        flows = {c: ledger.book() for c, ledger in waiting.items() if overdue or self._is_due(ledger, ts)}
+        if len(flows) == len(waiting):
+            self._waiting = None
         return flows
+
+    def _is_due(self, ledger: _Ledger, ts: int) -> bool:
+        ledger.since = ts if ledger.since is None else min(ts, ledger.since)
+        return ts - ledger.since >= self._settle
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able state: the total and the expectation of every currency, and open episodes."""
