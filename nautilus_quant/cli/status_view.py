@@ -1,0 +1,164 @@
+"""``nq status``: what a node says of itself, how old that is, and what is on disk."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nautilus_quant.cli.answer import Answer
+from nautilus_quant.cli.codes import FAILED, NOT_RUNNING, OK, TRIPPED
+from nautilus_quant.cli.latch import latch_data, read_latch
+from nautilus_quant.cli.places import Place, find_place
+from nautilus_quant.host.statejson import StateError
+from nautilus_quant.monitoring.status import read_status
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+FRESH = 15.0
+"""How old the status of a healthy node may be [s]; it is written every 2 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """Whether a node lives: ``running``, ``stopped``, ``hung``, ``dead``, ``never started``; and in words."""
+
+    state: str
+    words: str
+
+
+def run(config: Path) -> Answer:
+    """
+    Say how a deployment's node is.
+
+    Returns
+    -------
+    Answer
+        OK: it runs. TRIPPED: it runs, and the kill switch has tripped. NOT_RUNNING: it does not run.
+        FAILED: its process is there and says nothing any more, or the state is damaged.
+
+    """
+    place = find_place(config, None)
+    assert place.deployment is not None
+    status = _status(Path(place.deployment.status_file))
+    life = judge(status, time.time_ns())
+    latch, problem = _latch(place)
+    tripped = latch is not None and latch["state"] != "armed"
+    data = {
+        "name": place.deployment.name,
+        "node": life.state,
+        "age_s": None if status is None else _age(status, time.time_ns()),
+        "kill_switch": tripped,
+        "latch": latch,
+        "state": problem or "readable",
+        "status": status,
+    }
+    return Answer(_code(life, tripped=tripped, problem=problem), data, _view(life, data))
+
+
+def judge(status: dict[str, Any] | None, now: int) -> Life:
+    """
+    Tell a running node from a hung or a dead one.
+
+    Parameters
+    ----------
+    status
+        What the status file says, ``None`` when there is none.
+    now
+        UNIX time [ns].
+
+    """
+    if status is None:
+        return Life("never started", "there is no status file yet")
+    phase, pid, age = status.get("phase"), status.get("pid"), _age(status, now)
+    said = "an unknown time" if age is None else f"{age:.0f} s"
+    if phase in ("stopped", "failed"):
+        return Life("stopped", f"{phase} {said} ago")
+    if age is not None and -FRESH <= age <= FRESH:
+        return Life("running", f"{phase}, process {pid}, seen {max(age, 0.0):.0f} s ago")
+    if _is_alive(pid):
+        return Life("hung", f"process {pid} is there and has said nothing for {said}: look at its log")
+    return Life("dead", f"process {pid} ended without a word, last seen {said} ago: start it again")
+
+
+def _code(life: Life, *, tripped: bool, problem: str) -> int:
+    if problem or life.state == "hung":
+        return FAILED
+    if life.state != "running":
+        return NOT_RUNNING
+    return TRIPPED if tripped else OK
+
+
+def _status(path: Path) -> dict[str, Any] | None:
+    try:
+        return read_status(path)
+    except ValueError:  # not JSON: somebody else's file
+        return None
+
+
+def _age(status: dict[str, Any], now: int) -> float | None:
+    try:
+        return now / 1e9 - datetime.fromisoformat(status["ts"]).timestamp()
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _is_alive(pid: object) -> bool:
+    """Whether a process of this id exists on this machine."""
+    if not isinstance(pid, int) or pid <= 0:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _latch(place: Place) -> tuple[dict[str, Any] | None, str]:
+    """Read the latch from disk, which is what the next start believes."""
+    try:
+        with place.open(read_only=True) as store:
+            return latch_data(read_latch(store)), ""
+    except StateError as error:
+        missing = "there is no state" in str(error)
+        return None, "" if missing else str(error)
+
+
+def _view(life: Life, data: dict[str, Any]) -> RenderableType:
+    from rich.panel import Panel
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 2))
+    grid.add_row("node", Text(f"{life.state}: {life.words}"))
+    latch = data["latch"]
+    if latch is not None:
+        why = f" since {latch['ts']}, {latch['trigger']}: {latch['reason']}" if latch["ts"] else ""
+        grid.add_row("kill switch", Text(f"{latch['state']}{why}"))
+    if data["state"] != "readable":
+        grid.add_row("state", Text(data["state"], style="red"))
+    for label, text in _lines(data["status"] or {}):
+        grid.add_row(label, Text(text))
+    calm = life.state == "running" and not data["kill_switch"]
+    return Panel(grid, title=data["name"], title_align="left", border_style="cyan" if calm else "red")
+
+
+def _lines(status: dict[str, Any]) -> list[tuple[str, str]]:
+    lines = []
+    if status.get("equity") is not None:
+        lines.append(("equity", f"{status['equity']:,.2f} {status.get('currency', '')}"))
+    if status.get("orders") is not None:
+        lines.append(
+            ("orders", f"{status['orders']}, {status.get('fills')} fills, {status.get('denied')} denied")
+        )
+    held = [f"{line['quantity']:g} {line['instrument']}" for line in status.get("positions") or ()]
+    if status:
+        lines.append(("positions", ", ".join(held) or "flat"))
+    lines += [("no new risk", reason) for reason in status.get("reasons") or ()]
+    return lines
