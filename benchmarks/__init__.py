@@ -1,0 +1,1 @@
+"""What `make bench` measures: one module for each figure or family of figures."""
