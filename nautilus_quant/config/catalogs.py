@@ -101,7 +101,12 @@ def catalog_path(deployment: Deployment, venue: Venue) -> str:
 
 def market_fields(deployment: Deployment, venue: Venue) -> dict[str, Any]:
     """Return the fields of the venue's data client config, without what only matters to a live node."""
-    return {key: value for key, value in data_fields(deployment, venue).items() if key != "state"}
+    fields = {key: value for key, value in data_fields(deployment, venue).items() if key != "state"}
+    symbols = [item.rpartition(".")[0].removesuffix("-PERP") for item in instruments_of(deployment, venue)]
+    if venue.adapter == "simulated" and symbols:
+        # All coins move whether they are written down or not; only the traded ones are worth the disk.
+        fields.setdefault("symbols", list(dict.fromkeys(symbols)))
+    return fields
 
 
 def market_config(deployment: Deployment, venue: Venue) -> Any:
@@ -149,10 +154,8 @@ def _simulated(deployment: Deployment, venue: Venue) -> list[dict[str, Any]]:
 
 def _is_played(item: dict[str, Any], bars: set[str]) -> bool:
     """Tell whether bars are among those named; each length lies in a folder of its name."""
-    length = Path(item["catalog_path"]).name
-    return (
-        item["data_cls"] != _DATA_CLASSES["bars"] or f"{item['instrument_id']}-{length}-LAST-EXTERNAL" in bars
-    )
+    bar = f"{item['instrument_id']}-{Path(item['catalog_path']).name}-LAST-EXTERNAL"
+    return item["data_cls"] != _DATA_CLASSES["bars"] or bar in bars
 
 
 def _recorded(deployment: Deployment, venue: Venue) -> Iterator[dict[str, Any]]:

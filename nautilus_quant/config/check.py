@@ -189,6 +189,7 @@ class Checker:
             # Quotes around ${NAME} are needed inside { }, so the wanted type decides, not the quotes: a port
             # is a number, and a key made of digits is still a key.
             plain = node.text if _wants_text(wanted) and plain is not None else typed(node.text)
+        plain = _by_name(wanted, plain)
         if unit is not None and isinstance(plain, str):
             try:
                 plain = _PARSERS[unit](plain)
@@ -275,6 +276,15 @@ def _hint(wanted: Any, plain: Any, node: Node, unit: str | None) -> str:
     return nearest(str(plain), choices, what="choices") if choices and isinstance(plain, str) else ""
 
 
+def _by_name(wanted: Any, plain: Any) -> Any:
+    """Return the number behind the name of a member, for enumerations which JSON knows by number (``IOC``)."""
+    members = getattr(wanted, "__members__", None)
+    if isinstance(plain, str) and isinstance(members, Mapping) and plain.upper() in members:
+        value = members[plain.upper()].value
+        return value if isinstance(value, int) else plain
+    return plain
+
+
 def _choices(wanted: Any) -> list[str]:
     if get_origin(wanted) is Annotated:
         return _choices(get_args(wanted)[0])
@@ -283,7 +293,8 @@ def _choices(wanted: Any) -> list[str]:
     members = getattr(wanted, "__members__", None)
     if not isinstance(members, Mapping):
         return []
-    return [str(getattr(member, "value", name)) for name, member in members.items()]
+    values = {name: getattr(member, "value", name) for name, member in members.items()}
+    return [name if isinstance(value, int) else str(value) for name, value in values.items()]
 
 
 def _wants_text(wanted: Any) -> bool:

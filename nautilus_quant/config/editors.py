@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import copy
+import inspect
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -15,9 +15,12 @@ from nautilus_quant.config.plugins import SECTIONS, resolve_path
 from nautilus_quant.config.registry import REGISTRY
 from nautilus_quant.config.spec import BacktestSpec, FileSpec, LogSpec, TimeoutSpec, VenueSpec
 
+type Schema = dict[str, Any]
+
 _TEMPLATE: Final = "#/$defs/{name}"
 _ENV: Final = {"type": "string", "pattern": r"\$\{.+\}"}
-_NAMES: Final = {"type": "string", "pattern": "^[^:]+:[^:]+$"}
+_IMPORT_PATH: Final = {"type": "string", "pattern": "^[^:]+:[^:]+$"}
+_OWN: Final = {"enabled": {"type": "boolean", "default": True}, "config": _IMPORT_PATH}
 _FILES: Final = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
 _WRITTEN: Final = {
     "fraction": r"^\s*[-+]?[0-9._]+([eE][-+]?[0-9]+)?\s*(%|bps)?\s*$",
@@ -25,7 +28,7 @@ _WRITTEN: Final = {
 }
 
 
-def schema() -> dict[str, Any]:
+def schema() -> Schema:
     """
     Return the JSON Schema (draft 2020-12) of a configuration file.
 
@@ -33,56 +36,61 @@ def schema() -> dict[str, Any]:
     included. A file may leave out what it inherits through ``extends``, so nothing is required here, and
     wherever a number goes, ``${NAME}`` goes as well.
     """
-    parts: dict[str, Any] = {}
+    parts: Schema = {}
     root = _struct(FileSpec, parts)
     properties = root["properties"]
-    properties["extends"] = {**_FILES, "description": "Files this one is laid over; relative to this file."}
+    properties["extends"] = {**_FILES, "description": "Files this one is laid over, relative to this file."}
     for name, spec in (("log", LogSpec), ("timeouts", TimeoutSpec), ("backtest", BacktestSpec)):
         properties[name] = _struct(spec, parts)
     properties["venues"] = _named(_venues(parts))
     for kind, section in SECTIONS.items():
         properties[section] = _named(_plugins(kind, parts))
-    whole = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "nautilus_quant deployment",
-        **root,
-        "$defs": parts,
-    }
+    draft = "https://json-schema.org/draft/2020-12/schema"
+    whole = {"$schema": draft, "title": "nautilus_quant deployment", **root, "$defs": parts}
     return dict(_editable(whole))
 
 
-def _struct(cls: type, parts: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema of a struct in place, its components among `parts`."""
-    (found,), components = msgspec.json.schema_components((cls,), schema_hook=_hook, ref_template=_TEMPLATE)
-    name = found["$ref"].rpartition("/")[2]
-    own = components.pop(name)
+def _struct(cls: type[msgspec.Struct], parts: Schema) -> Schema:
+    """Return the schema of a struct; msgspec's own gives up on defaults it cannot write as JSON."""
+    described = _descriptions(cls)
+    properties = {}
+    for item in msgspec.structs.fields(cls):
+        field = _type(item.type, parts)
+        if item.default is not msgspec.NODEFAULT and (default := _plain(item.default)) is not None:
+            field["default"] = default
+        if item.encode_name in described:
+            field["description"] = described[item.encode_name]
+        properties[item.encode_name] = field
+    return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+def _type(kind: Any, parts: Schema) -> Schema:
+    try:
+        (found,), components = msgspec.json.schema_components(
+            (kind,), schema_hook=_hook, ref_template=_TEMPLATE
+        )
+    except TypeError:
+        return {}  # nothing we could say about it; the loader will judge
     parts.update(components)
-    own.pop("required", None)
-    own.pop("title", None)
-    own["additionalProperties"] = False
-    return dict(copy.deepcopy(own))
+    return dict(found)
 
 
-def _named(options: list[dict[str, Any]]) -> dict[str, Any]:
+def _named(options: list[Schema]) -> Schema:
     return {"type": "object", "additionalProperties": {"anyOf": [{"type": "null"}, {"oneOf": options}]}}
 
 
-def _plugins(kind: Kind, parts: dict[str, Any]) -> list[dict[str, Any]]:
-    own = {"enabled": {"type": "boolean", "default": True}, "config": _NAMES}
+def _plugins(kind: Kind, parts: Schema) -> list[Schema]:
     options = []
     for name, entry in REGISTRY[kind].items():
         option = _struct(resolve_path(entry.config_path), parts)
-        option["properties"] = {"use": {"const": name}, **own, **option["properties"]}
+        option["properties"] = {"use": {"const": name}, **_OWN, **option["properties"]}
         options.append(option | {"required": ["use"], "title": name})
-    # Anybody's class by import path, and a layer which changes fields of a plug-in named in another file.
-    options.append(
-        {"title": "import path", "properties": {"use": _NAMES, **own}, "required": ["use"], "type": "object"}
-    )
-    options.append({"title": "inherited", "type": "object", "not": {"required": ["use"]}})
-    return options
+    anybodys = {"use": _IMPORT_PATH, **_OWN}
+    options.append({"title": "import path", "type": "object", "properties": anybodys, "required": ["use"]})
+    return [*options, _inherited("use")]
 
 
-def _venues(parts: dict[str, Any]) -> list[dict[str, Any]]:
+def _venues(parts: Schema) -> list[Schema]:
     options = []
     for name, adapter in ADAPTERS.items():
         try:
@@ -93,23 +101,45 @@ def _venues(parts: dict[str, Any]) -> list[dict[str, Any]]:
         fields = {key: _type(kinds[0], parts) for key, kinds in known.items()}
         option["properties"] = {**fields, **option["properties"], "adapter": {"const": name}}
         options.append(option | {"required": ["adapter"], "title": name})
-    options.append({"title": "inherited", "type": "object", "not": {"required": ["adapter"]}})
-    return options
+    return [*options, _inherited("adapter")]
 
 
-def _type(kind: Any, parts: dict[str, Any]) -> dict[str, Any]:
-    (found,), components = msgspec.json.schema_components((kind,), schema_hook=_hook, ref_template=_TEMPLATE)
-    parts.update(components)
-    return dict(found)
+def _inherited(key: str) -> Schema:
+    """Return the schema of a block which changes keys of one that another file has begun."""
+    return {"title": "inherited", "type": "object", "not": {"required": [key]}}
 
 
-def _hook(kind: type) -> dict[str, Any]:
+def _hook(kind: type) -> Schema:
     from nautilus_trader.common.config import nautilus_schema_hook
 
     try:
         return dict(nautilus_schema_hook(kind))
     except TypeError:
-        return {}  # a type we know nothing of: anything goes, the loader will judge
+        return {}
+
+
+def _plain(value: Any) -> Any:
+    from nautilus_trader.common.config import msgspec_encoding_hook
+
+    try:
+        return msgspec.to_builtins(value, enc_hook=msgspec_encoding_hook)
+    except (TypeError, ValueError):
+        return None
+
+
+def _descriptions(cls: type) -> dict[str, str]:
+    """Return what the numpy-style docstrings of a class and its bases say about each field."""
+    found: dict[str, str] = {}
+    for base in reversed(cls.__mro__):
+        names: list[str] = []
+        lines: list[str] = []
+        for line in [*(inspect.cleandoc(base.__doc__ or "").splitlines()), ""]:
+            if line.startswith("    "):
+                lines.append(line.strip())
+                continue
+            found.update(dict.fromkeys(names, " ".join(lines)) if lines else {})
+            names, lines = [name.strip() for name in line.partition(":")[0].split(",")], []
+    return found
 
 
 def _editable(part: Any) -> Any:
@@ -118,13 +148,14 @@ def _editable(part: Any) -> Any:
         return [_editable(item) for item in part]
     if not isinstance(part, Mapping):
         return part
-    plain = {key: _editable(item) for key, item in part.items() if key not in ("default", "x-unit")}
-    if "default" in part:
-        plain["default"] = part["default"]
+    kept = {key: item for key, item in part.items() if key != "x-unit"}
+    plain = {key: item if key == "default" else _editable(item) for key, item in kept.items()}
+    if all(isinstance(item, int) for item in part.get("enum", ("",))):
+        return {"anyOf": [plain, {"type": "string"}]}  # people write the member's name
     if part.get("type") not in ("number", "integer", "boolean"):
         return plain
-    options: list[dict[str, Any]] = [plain, dict(_ENV)]
+    options: list[Schema] = [plain, dict(_ENV)]
     if "x-unit" in part:
         options.insert(1, {"type": "string", "pattern": _WRITTEN[part["x-unit"]]})
-    described = {key: plain.pop(key) for key in ("default", "description", "title") if key in plain}
-    return {**described, "anyOf": options}
+    about = {key: plain.pop(key) for key in ("default", "description", "title") if key in plain}
+    return {**about, "anyOf": options}

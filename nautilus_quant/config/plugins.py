@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib import import_module
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -34,6 +34,14 @@ _BASES: Final[Mapping[Kind, tuple[str, str]]] = {
 }
 _OURS: Final = "nautilus_quant.actors"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,35}")
+
+
+class Fields(NamedTuple):
+    """Fields of a plug-in, checked, and where they were written."""
+
+    block: Node
+    path: str
+    plain: dict[str, Any]
 
 
 def read_plugins(kind: Kind, tree: Node, checker: Checker, *, deep: bool) -> dict[str, Plugin]:
@@ -138,7 +146,7 @@ def _checked(plugin: Plugin, rest: Node, block: Node, path: str, checker: Checke
     whole = _decoded(config_cls, plain, checker)
     instruments, bars = _market_data(whole)
     if whole is not None:
-        _construct(cls, whole, plain, block, path, checker)
+        _construct(cls, whole, Fields(block, path, plain), checker)
     return replace(
         plugin,
         config=plain,
@@ -150,15 +158,14 @@ def _checked(plugin: Plugin, rest: Node, block: Node, path: str, checker: Checke
     )
 
 
-def _construct(
-    cls: Any, config: Any, plain: dict[str, Any], block: Node, path: str, checker: Checker
-) -> None:
+def _construct(cls: Any, config: Any, fields: Fields, checker: Checker) -> None:
     """Build it once: many classes, NautilusTrader's examples too, judge their config when constructed."""
     try:
         cls(config)
     except Exception as error:  # noqa: BLE001 - classes of others run here
-        said = discreet(str(error) or type(error).__name__, plain)
-        checker.report(block, path, f"{cls.__name__} refuses this config: {said}", shown="")
+        said = discreet(str(error) or type(error).__name__, fields.plain)
+        rule = f"{cls.__name__} refuses this config: {said}"
+        checker.report(fields.block, fields.path, rule, shown="")
 
 
 def resolve_path(path: str) -> Any:

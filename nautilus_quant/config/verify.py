@@ -5,18 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
+
 from nautilus_quant.config.catalogs import check_backtest
 from nautilus_quant.config.check import Decode, problem_of
 from nautilus_quant.config.clients import data_client, exec_client
 from nautilus_quant.config.deployment import Deployment
 from nautilus_quant.config.native import native_live
-from nautilus_quant.config.plugins import resolve_path
+from nautilus_quant.config.plugins import SECTIONS, resolve_path
+from nautilus_quant.config.problems import nearest
 
 
 def problems_of(deployment: Deployment, decode: Decode | None) -> Iterator[tuple[str, str]]:
     """Yield the path of a key and what NautilusTrader says against it."""
-    yield from _clients(deployment, decode)
-    yield from _node(deployment)
+    clients = list(_clients(deployment, decode))
+    yield from clients
+    if not clients:
+        yield from _listed(deployment, decode)
+        yield from _node(deployment)
     yield from check_backtest(deployment)
 
 
@@ -32,6 +38,22 @@ def _clients(deployment: Deployment, decode: Decode | None) -> Iterator[tuple[st
             said = _failure(Money.from_str, balance)
             if said is not None:
                 yield f"venues.{name}.balances", f"{balance} is no amount of money: {said}"
+
+
+def _listed(deployment: Deployment, decode: Decode | None) -> Iterator[tuple[str, str]]:
+    """Check that a simulated market has the instruments that are named."""
+    for venue in deployment.venues.values():
+        if venue.adapter != "simulated":
+            continue
+        client = data_client(deployment, venue)
+        config = msgspec.convert(client["config"], resolve_path(client["path"]), dec_hook=decode)
+        known = {f"{listing.symbol}.{venue.name}" for listing in config.listings}
+        for plugin in deployment.plugins:
+            for instrument in plugin.instruments:
+                if instrument.endswith(f".{venue.name}") and instrument not in known:
+                    place = f"{SECTIONS[plugin.kind]}.{plugin.name}"
+                    hint = nearest(instrument, known, what="it has")
+                    yield place, f"{venue.name} does not offer {instrument}; {hint}"
 
 
 def _node(deployment: Deployment) -> Iterator[tuple[str, str]]:

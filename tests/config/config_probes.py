@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 from nautilus_trader.common.actor import Actor
 from nautilus_trader.config import ActorConfig, StrategyConfig
 from nautilus_trader.model.data import BarType
@@ -27,7 +27,7 @@ class ProbeConfig(StrategyConfig, frozen=True, kw_only=True):
     stop: Fraction = 0.01
     wait: Seconds = 0.0
     legs: tuple[Leg, ...] = ()
-    levels: dict[str, float] = {}
+    levels: dict[str, float] = field(default_factory=dict)
     api_token: str | None = None
     label: str = ""
 

@@ -35,6 +35,12 @@ strategies:
     assert plugin.instruments == ("BTCUSDT-PERP.BINANCE", "ETHUSDT-PERP.BINANCE")
 
 
+def test_members_of_enumerations_go_by_name(read, refused):
+    text = "strategies: {probe-btc: {market_exit_time_in_force: %s}}"
+    assert read(text % "ioc").strategies["probe-btc"].config["market_exit_time_in_force"] == 3
+    assert only(refused(text % "FOC")).hint == "did you mean `FOK`?"
+
+
 def test_a_config_class_of_another_name(read):
     text = "actors:\n  w: {use: 'config_probes:Watcher', config: 'config_probes:Settings', every: 5m}"
     # Watcher takes any config; what counts is that fields are those of the class named.

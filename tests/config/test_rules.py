@@ -82,7 +82,8 @@ def test_real_orders_need_a_safety_engine(refused, mode):
 
 
 def test_the_safety_engine_by_its_import_path_is_the_same(read, refused):
-    text = "mode: canary\nactors: {s: {use: 'nautilus_quant.actors.safety_engine:SafetyEngine', max_drawdown: %s}}"
+    engine = "nautilus_quant.actors.safety_engine:SafetyEngine"
+    text = f"mode: canary\nactors: {{s: {{use: '{engine}', max_drawdown: %s}}}}"
     assert read(text % "9%", **KEYS).actors["s"].safety
     assert "at most 10%" in only(refused(text % "12%", **KEYS)).rule
 

@@ -1,0 +1,138 @@
+import json
+
+import msgspec
+import pytest
+from nautilus_trader.config import BacktestRunConfig, msgspec_decoding_hook
+
+from nautilus_quant.config import load, native_backtest, prepare_data, run_configs
+from nautilus_quant.config.catalogs import catalog_path, period
+
+SIMULATED = """\
+mode: paper
+venues:
+  SIM: {adapter: simulated, balances: [50_000 USDT], seed: 11, step: 1}
+strategies:
+  ema-eth:
+    use: nautilus_trader.examples.strategies.ema_cross:EMACross
+    instrument_id: ETHUSDT-PERP.SIM
+    bar_type: ETHUSDT-PERP.SIM-1-SECOND-LAST-EXTERNAL
+    trade_size: 0.5
+backtest: {start: 2025-03-01T12:00:00Z, duration: 2m}
+"""
+NOON = 1_740_830_400_000_000_000
+
+
+@pytest.fixture
+def simulated(write, tmp_path):
+    def simulated(changes=""):
+        write(SIMULATED, "sim.yaml")
+        write(f"backtest: {{cache: {tmp_path / 'catalog'}}}", "cache.yaml")
+        return load(write(f"extends: [sim.yaml, cache.yaml]\n{changes}"), env={})
+
+    return simulated
+
+
+def decoded(native):
+    """As `python -m nautilus_trader.backtest` does it."""
+    return msgspec.json.decode(
+        json.dumps(native), type=list[BacktestRunConfig], dec_hook=msgspec_decoding_hook
+    )
+
+
+def test_time(simulated):
+    assert period(simulated()) == (NOON, NOON + 120 * 10**9)
+    later = "backtest: {duration: null, end: 2025-03-01T14:00:00.000001+01:00}"
+    assert period(simulated(later)) == (NOON, NOON + 3_600 * 10**9 + 1_000)
+    assert period(simulated("backtest: {start: null, duration: null}"))[1] is not None
+
+
+@pytest.mark.parametrize(
+    ("block", "key", "rule"),
+    [
+        ("start: yesterday", "start", "UTC time"),
+        ("{duration: null, end: 2025-13-01}", "end", "UTC time"),
+        ("end: 2025-03-02", "duration", "not both"),
+        ("{duration: null, end: 2025-02-01}", "end", "after the start"),
+        ("duration: 0", "duration", "must be a number > 0.0"),
+        ("chunk_size: 100_000", "chunk_size", "in one go"),
+        ("catalogs: {OKX: somewhere}", "catalogs.OKX", "not among the venues"),
+        ("data: [bars, ticks]", "data[1]", "Invalid enum value"),
+    ],
+)
+def test_impossible_backtests(simulated, block, key, rule):
+    with pytest.raises(ValueError, match="refused") as caught:
+        simulated(f"backtest: {block if block.startswith('{') else f'{{{block}}}'}")
+    (problem,) = caught.value.problems
+    assert problem.path == f"backtest.{key}"
+    assert rule in problem.rule
+
+
+def test_nautilus_trader_runs_it(simulated):
+    deployment = simulated()
+    (config,) = decoded(native_backtest(deployment))
+    (venue,) = config.venues
+    assert (venue.name, venue.starting_balances) == ("SIM", ["50000 USDT"])
+    assert [item.data_cls.rpartition(":")[2] for item in config.data] == ["QuoteTick", "Bar"]
+    assert {str(item.instrument_id) for item in config.data} == {"ETHUSDT-PERP.SIM"}
+    assert config.engine.strategies[0].config["order_id_tag"] == "eth"
+    assert run_configs(deployment)[0].start == NOON
+
+
+def test_data_is_written_once_and_named_after_what_it_is_made_from(simulated):
+    deployment = simulated()
+    told = []
+    (path,) = prepare_data(deployment, lambda name, share: told.append((name, share)))
+    assert str(path) == catalog_path(deployment, deployment.venues["SIM"])
+    assert told[0] == ("SIM", 0.0)
+    assert told[-1] == ("SIM", 1.0)
+    written = path.stat().st_mtime_ns
+    assert prepare_data(deployment) == [path]
+    assert path.stat().st_mtime_ns == written
+    other = simulated("venues: {SIM: {seed: 12}}")
+    assert catalog_path(other, other.venues["SIM"]) != str(path)
+
+
+def test_a_run_over_the_data_written(simulated):
+    from nautilus_trader.backtest.node import BacktestNode
+
+    deployment = simulated()
+    prepare_data(deployment)
+    node = BacktestNode(configs=decoded(native_backtest(deployment)))
+    (result,) = node.run()
+    node.dispose()
+    assert result.iterations > 200
+    assert result.total_orders > 0
+
+
+def test_fills_as_in_paper(simulated):
+    native = native_backtest(simulated("venues: {SIM: {prob_slippage: 0.25, leverage: 3}}"))
+    (venue,) = decoded(native)[0].venues
+    assert venue.default_leverage == 3
+    assert venue.fill_model.config == {"prob_fill_on_limit": 1.0, "prob_slippage": 0.25, "random_seed": 11}
+
+
+def test_state_stays_in_memory_unless_asked_for(read):
+    text = "actors: {w: {use: 'config_probes:Watcher'}}\n"
+    engine = native_backtest(read(text))[0]["engine"]
+    assert engine["actors"][0]["config"]["state"] is None
+    engine = native_backtest(read(f"{text}backtest: {{state: 'sqlite:///bt.db'}}"))[0]["engine"]
+    assert engine["actors"][0]["config"]["state"] == "sqlite:///bt.db"
+
+
+def test_a_real_venue_needs_a_catalog(read, tmp_path):
+    deployment = read()
+    with pytest.raises(FileNotFoundError, match=r"catalogs: \{BINANCE: path\}"):
+        prepare_data(deployment)
+    deployment = read(f"backtest: {{catalogs: {{BINANCE: {tmp_path / 'nowhere'}}}}}")
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        prepare_data(deployment)
+    (config,) = native_backtest(
+        read(f"backtest: {{catalogs: {{BINANCE: {tmp_path}}}, data: [bars, trades]}}")
+    )
+    assert [item["data_cls"].rpartition(":")[2] for item in config["data"]] == ["TradeTick", "Bar"]
+    assert config["data"][1]["bar_types"] == ["BTCUSDT-PERP.BINANCE-5-MINUTE-LAST-EXTERNAL"]
+
+
+def test_the_simulated_market_has_what_is_named(simulated):
+    with pytest.raises(ValueError, match=r"does not offer DOGEUSDT-PERP\.SIM"):
+        simulated("strategies: {ema-eth: {instrument_id: DOGEUSDT-PERP.SIM}}")
