@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 import typer
 from rich.console import Console
 
-from nautilus_quant.cli.errors import FAILED, stop, user_errors
+from nautilus_quant.cli.codes import FAILED
+from nautilus_quant.cli.errors import stop, user_errors
 from nautilus_quant.cli.options import Config, Json, PrintNative
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nautilus_quant.cli.errors import FAILED, stop, user_errors
+from nautilus_quant.cli.codes import FAILED
+from nautilus_quant.cli.errors import stop, user_errors
 from nautilus_quant.cli.options import Config, Json, PrintNative
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ def live(
     SIGTERM, Ctrl+C and --duration stop it gracefully: no new risk, orders cancelled, positions kept
     or closed as `on_stop` says, state flushed. A second Ctrl+C ends it at once.
 
-    Exit codes: 0 stopped as asked, 1 something broke, 2 config refused, 3 already running.
+    Exit codes: 0 stopped as asked, 1 something broke, 2 config refused, 3 already running,
+    130 ended by a second Ctrl+C.
     """
     with user_errors():
         seconds = _seconds(duration)
@@ -69,11 +71,13 @@ def _run(
     *,
     json_output: bool,
 ) -> None:
+    from nautilus_quant.cli.latch import latch_text, read_latch
     from nautilus_quant.cli.screen import Screen
     from nautilus_quant.host import runner_session as session
 
     with session.open_state(deployment) as store:
-        latch = session.latch_text(store)
+        kill = read_latch(store)
+        latch = "" if kill.is_armed else f"{latch_text(kill)}; re-arm: nq rearm CONFIG --reason TEXT"
         screen = Screen(deployment, session.safety_fields(deployment), latch, json_output=json_output)
         screens.append(screen)
         try:

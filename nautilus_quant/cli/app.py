@@ -8,14 +8,13 @@ import typer
 
 from nautilus_quant import __version__
 from nautilus_quant.backtest import backtest
+from nautilus_quant.cli import operate
+from nautilus_quant.cli.codes import MEANINGS
 from nautilus_quant.cli.config import config_app
 from nautilus_quant.cli.data import data_app
 from nautilus_quant.live import live
 
-_EPILOG = (
-    "Exit codes: 0 all went well; 1 something broke; 2 command or config refused; "
-    "3 a node runs on this state already. Each command's help names its own."
-)
+_EPILOG = "Exit codes: " + "; ".join(f"{code} {meaning}" for code, meaning in MEANINGS.items()) + "."
 
 app = typer.Typer(
     name="nq",
@@ -45,5 +44,7 @@ def root(
 
 app.command()(live)
 app.command()(backtest)
+for command in (operate.status, operate.kill, operate.rearm, operate.explain):
+    app.command()(command)
 app.add_typer(data_app, name="data")
 app.add_typer(config_app, name="config")

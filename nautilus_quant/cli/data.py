@@ -66,7 +66,9 @@ def import_(
         "end": end,
         "bad_rows": bad_rows,
     }
-    with user_errors():
+    from nautilus_quant.venues.recorded import RecordedError
+
+    with user_errors(RecordedError, ValueError):
         report = _import(files, catalog, options, interval, Console(stderr=json_output))
         if json_output:
             import msgspec

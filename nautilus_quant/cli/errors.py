@@ -7,24 +7,29 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
+from nautilus_quant.cli.codes import FAILED, INTERRUPTED, LOCKED, REFUSED
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-OK = 0
-FAILED = 1
-REFUSED = 2
-LOCKED = 3
-
 
 @contextmanager
-def user_errors() -> Iterator[None]:
-    """Turn what a user can mend into a message and an exit code."""
+def user_errors(*also: type[Exception]) -> Iterator[None]:
+    """
+    Turn what a user can mend into a message and an exit code.
+
+    Parameters
+    ----------
+    also
+        Further kinds of errors which are the user's in this command.
+
+    """
     try:
         yield
     except (KeyboardInterrupt, BrokenPipeError):
-        raise typer.Exit(130) from None
-    except (OSError, ValueError, RuntimeError) as error:
-        code = _code(error)
+        raise typer.Exit(INTERRUPTED) from None
+    except Exception as error:
+        code = FAILED if isinstance(error, also) else _code(error)
         if code is None:
             raise
         stop(str(error), code)

@@ -19,7 +19,6 @@ from nautilus_quant.host.runner_live import LiveRun, Observer, Outcome, build_no
 from nautilus_quant.host.runner_lock import state_lock
 from nautilus_quant.host.runner_monitor import Monitor
 from nautilus_quant.host.state import shared_store
-from nautilus_quant.safety.kill_state import KillState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -146,16 +145,6 @@ def safety_fields(deployment: Deployment) -> dict[str, Any] | None:
         return None
     config = msgspec.convert(plugin.config, resolve_config_path(plugin.config_path))
     return msgspec.structs.asdict(config)
-
-
-def latch_text(store: StateStore) -> str:
-    """Say in words that the kill switch is latched; empty when it is armed."""
-    latch = store.get("safety", "latch") or {}
-    state = str(latch.get("state", KillState.ARMED))
-    if state == KillState.ARMED:
-        return ""
-    why = f"{latch.get('trigger', '')} {latch.get('reason', '')}"
-    return f"{state}: {why} (re-arm: nq rearm CONFIG --reason TEXT)"
 
 
 def _note(store: StateStore, node: TradingNode, event: str, **facts: Any) -> None:
