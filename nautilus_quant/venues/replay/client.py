@@ -110,8 +110,8 @@ class ReplayDataClient(AcceptSubscriptions, LiveMarketDataClient):
         self._settings = config
         self._recording = _open(config)
         self._first = min(stream.first for stream in self._recording.streams)
-        self._start = max(self._first, nanoseconds(config.play_from) or 0)
-        self._position = self._start - 1
+        self._play_from = max(self._first, nanoseconds(config.play_from) or 0)
+        self._position = self._play_from - 1
         self._playing: asyncio.Task[None] | None = None
         self._kernel: NautilusKernel | None = None
         for finding in self._recording.findings:
@@ -168,14 +168,14 @@ class ReplayDataClient(AcceptSubscriptions, LiveMarketDataClient):
             self._end("replay failed")
             return
         await self._settle()
-        done = ReplayFinished(self._settings.venue, played, self._start, self._position)
+        done = ReplayFinished(self._settings.venue, played, self._play_from, self._position)
         span = f"{unix_nanos_to_iso8601(done.first)} to {unix_nanos_to_iso8601(done.last)}"
         self._log.info(f"Replay finished: {played} items, {span}", LogColor.GREEN)
         self._msgbus.publish(FINISHED, done)
         self._end("replay finished")
 
     async def _play_all(self) -> int:
-        pace = Pace(self._settings.speed, self._start, self._clock.timestamp_ns())
+        pace = Pace(self._settings.speed, self._play_from, self._clock.timestamp_ns())
         batches = chunks(self._items())
         played = 0
         # The next batch is read in a thread while this one plays: files never hold up the loop
@@ -203,7 +203,7 @@ class ReplayDataClient(AcceptSubscriptions, LiveMarketDataClient):
         quoted: dict[BarType, Instrument] = {
             s.bar_type: s.instrument for s in streams if s.bar_type in wanted
         }
-        return merged(streams, quoted, self._settings.half_spread_bps, self._start)
+        return merged(streams, quoted, self._settings.half_spread_bps, self._play_from)
 
     async def _trader_runs(self) -> None:
         # NautilusTrader tells nobody when its trader starts: a component's state has to be looked at

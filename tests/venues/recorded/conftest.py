@@ -1,16 +1,5 @@
-import os
-from pathlib import Path
-
 import pandas as pd
 import pytest
-
-
-@pytest.fixture
-def recorded_data() -> Path:
-    folder = os.environ.get("NQ_DATA")
-    if not folder or not Path(folder).is_dir():
-        pytest.skip("NQ_DATA does not name a folder with recorded market data")
-    return Path(folder)
 
 
 @pytest.fixture
