@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Final
 
 from nautilus_trader.cache.cache import Cache
@@ -69,17 +70,24 @@ class SimulatedDataClient(Answers, LiveMarketDataClient):
         self._player: Player | None = None
         self._pace: asyncio.Task[None] | None = None
 
+    def connect(self) -> None:
+        """
+        Connect the client.
+
+        The instruments are in the cache before anything is awaited: a simulated execution client connects
+        right after this call and asks the cache, once, what it can trade.
+        """
+        for listing in self._market.listings:
+            self._cache.add_instrument(instrument(listing, self._market.venue))
+        super().connect()
+
     async def _connect(self) -> None:
         if self._player is None:
             self._player, how = self._place.find(self._clock.timestamp_ns())
             self._log.info(how, LogColor.BLUE)
         await self._play_up_to_now(self._player)
         self._place.keep(self._player, self._clock.timestamp_ns(), at_once=True)
-        for listing in self._market.listings:
-            item = instrument(listing, self._market.venue)
-            # The execution client looks for instruments when it connects, before the data engine's queue
-            # has had a turn.
-            self._cache.add_instrument(item)
+        for item in self._cache.instruments(venue=self.venue):
             self._handle_data(item)
         self._publish(list(self._feed.snapshot(self._player.step)))
         self._pace = self.create_task(self._run(self._player))
@@ -104,9 +112,10 @@ class SimulatedDataClient(Answers, LiveMarketDataClient):
         self._feed.turn_to(player.block)
 
     async def _run(self, player: Player) -> None:
-        while True:
-            await asyncio.sleep(max(player.next_ts - self._clock.timestamp_ns(), 0) / SECOND)
-            await self._publish_due(player)
+        with contextlib.suppress(asyncio.CancelledError):  # disconnecting is no incident
+            while True:
+                await asyncio.sleep(max(player.next_ts - self._clock.timestamp_ns(), 0) / SECOND)
+                await self._publish_due(player)
 
     async def _publish_due(self, player: Player) -> None:
         """Publish what has come due; a slow loop is made up for in bursts."""

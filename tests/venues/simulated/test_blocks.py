@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nautilus_quant.venues.simulated.blocks import Block, generate
@@ -39,6 +39,7 @@ def test_another_seed_is_another_market(market):
     assert not same(blocks_of(market, 1)[0].groups, blocks_of(other, 1)[0].groups)
 
 
+@settings(max_examples=20)
 @given(cut=st.integers(0, 4), seed=st.integers(0, 2**63 - 1))
 def test_going_on_from_json_changes_nothing(cut, seed):
     config = MarketConfig(seed=seed, step=1.0, history=60.0, spot=True)
