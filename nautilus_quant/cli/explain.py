@@ -106,7 +106,7 @@ def parse_since(text: str, now: int) -> int | None:
 def entry_data(entry: Entry) -> dict[str, Any]:
     """Return an entry as plain JSON."""
     facts = {"seq": entry.seq, "ts": iso_time(entry.ts), "kind": entry.kind}
-    return {**facts, **plain(entry.body)}
+    return {**plain(entry.body), **facts}
 
 
 def _order(store: StateStore, order: str, problems: list[str]) -> Answer:

@@ -68,7 +68,7 @@ def _rearm(store: StateStore, reason: str) -> Answer:
         )
     _write(store, kill, kill.tripped.ts, reason)
     message = (
-        "re-armed from the next start on, with a fresh drawdown peak; a node that runs now stays halted until "
+        "re-armed from the next start on, with a fresh drawdown peak; a node that runs stays halted until "
         f"it ends. It was {latch_text(kill)}"
     )
     return note(OK, message, latch=latch_data(kill), reason=reason)

@@ -13,7 +13,7 @@ from nautilus_quant.cli.answer import Answer
 from nautilus_quant.cli.codes import FAILED, NOT_RUNNING, OK, TRIPPED
 from nautilus_quant.cli.latch import latch_data, read_latch
 from nautilus_quant.cli.places import Place, find_place
-from nautilus_quant.host.statejson import StateError
+from nautilus_quant.host.statejson import NoStateError, StateError
 from nautilus_quant.monitoring.status import read_status
 
 if TYPE_CHECKING:
@@ -125,9 +125,10 @@ def _latch(place: Place) -> tuple[dict[str, Any] | None, str]:
     try:
         with place.open(read_only=True) as store:
             return latch_data(read_latch(store)), ""
+    except NoStateError:
+        return None, ""
     except StateError as error:
-        missing = "there is no state" in str(error)
-        return None, "" if missing else str(error)
+        return None, str(error)
 
 
 def _view(life: Life, data: dict[str, Any]) -> RenderableType:

@@ -14,7 +14,7 @@ from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool
 
-from nautilus_quant.host.statejson import StateError
+from nautilus_quant.host.statejson import NoStateError, StateError
 
 SCHEMA = 1
 """Version of the tables; a newer one is refused."""
@@ -161,13 +161,13 @@ def prepare(engine: Engine, url: URL, *, read_only: bool) -> None:
             _create(connection)
     elif not inspect(engine).has_table(META.name):
         name = url.render_as_string(hide_password=True)
-        raise StateError(f"there is no state at {name} yet: no node has run on it")
+        raise NoStateError(f"there is no state at {name} yet: no node has run on it")
     _check_schema(engine)
 
 
 def _prepare_sqlite(engine: Engine, path: Path, *, read_only: bool) -> None:
     if read_only and not path.exists():
-        raise StateError(f"there is no state at {path} yet: no node has run on it")
+        raise NoStateError(f"there is no state at {path} yet: no node has run on it")
     if not read_only:
         _make_directory(path.parent)
     with engine.connect() as connection:

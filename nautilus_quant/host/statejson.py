@@ -16,6 +16,10 @@ class StateError(Exception):
     """State could not be opened, read or written; the message says what to do."""
 
 
+class NoStateError(StateError):
+    """There is no state yet, and it was to be read only."""
+
+
 def encode(document: object) -> str:
     """
     Write `document` as canonical JSON: ASCII, sorted keys, no spaces, one text for equal documents.
