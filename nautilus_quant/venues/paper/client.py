@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from decimal import Decimal
 from typing import Any
 
 from nautilus_trader.adapters.sandbox.execution import SandboxExecutionClient
@@ -152,8 +153,8 @@ class PaperExecutionClient(SandboxExecutionClient):
         if self._account.resumed:
             self._log.info(f"Resumed account {self._account.ledger.to_dict()}", LogColor.BLUE)
         self._restore()
-        self._plan_outages()
         self._set_connected(True)
+        self._plan_outages()
 
     def disconnect(self) -> None:
         """Leave the market; working orders die with the process."""
@@ -173,7 +174,8 @@ class PaperExecutionClient(SandboxExecutionClient):
         self._faults.connected(self._clock.timestamp_ns())
         for seconds in self._faults.boundaries():
             self._loop.call_later(seconds + 0.001, self._switch)
-        self._switch()
+        if self._faults.down(self._clock.timestamp_ns()):
+            self._switch()
 
     def _switch(self) -> None:
         down = self._faults.down(self._clock.timestamp_ns())
@@ -428,7 +430,7 @@ def _exchange(
         starting_balances=client.account.balances(),
         base_currency=client.base_currency,
         default_leverage=config.default_leverage,
-        leverages={InstrumentId.from_str(key): value for key, value in (config.leverages or {}).items()},
+        leverages={InstrumentId.from_str(k): Decimal(str(v)) for k, v in (config.leverages or {}).items()},
         modules=[],
         portfolio=portfolio,
         msgbus=client.wire.bus,

@@ -6,7 +6,10 @@ from typing import Any
 
 from nautilus_trader.common.config import NautilusConfig
 
-ACTIONS = ("refuse", "drop", "keep")
+from nautilus_quant.venues.recorded.checks import RULES
+
+ACTIONS = ("refuse", "drop")
+_ACTIONS_OF = {"outlier": (*ACTIONS, "keep"), "gap": ("refuse", "keep")}  # the others cannot be kept
 VOLUME_UNITS = ("base", "quote")
 
 
@@ -70,11 +73,12 @@ class Source(NautilusConfig, frozen=True, kw_only=True):
     overrides: dict[str, Any] = {}  # noqa: RUF012 msgspec copies defaults
 
     def __post_init__(self) -> None:
-        _one_of("bad_rows", self.bad_rows, ACTIONS[:2])
+        _one_of("bad_rows", self.bad_rows, ACTIONS)
         _one_of("volume_unit", self.volume_unit, VOLUME_UNITS)
         _one_of("kind", self.kind, (None, "perp", "spot"))
         for rule, action in self.rules.items():
-            _one_of(f"rules[{rule!r}]", action, ACTIONS if rule in {"outlier", "gap"} else ACTIONS[:2])
+            _one_of("a rule", rule, RULES)
+            _one_of(f"rules[{rule!r}]", action, _ACTIONS_OF.get(rule, ACTIONS))
         if not self.outlier_ratio > 1.0:
             raise ValueError(
                 f"outlier_ratio must be above 1 [-], was {self.outlier_ratio}; typical values 2 to 10"

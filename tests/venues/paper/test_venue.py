@@ -176,6 +176,13 @@ def test_drill_outage_rejects_and_hides_and_delivers_later(life, btc):
     assert bench.balance() == bench.client.account.ledger.balances["USDT"]
 
 
+def test_leverage_of_one_instrument(life, btc, inverse):
+    bench = life(btc, inverse, leverages={"BTCUSDT-PERP.PAPER": 4})
+    account = bench.cache.account(bench.client.account_id)
+    assert account.leverage(btc.id) == 4
+    assert account.default_leverage == 10
+
+
 def test_config_survives_json():
     import msgspec
     from nautilus_trader.common.config import msgspec_decoding_hook, msgspec_encoding_hook

@@ -101,6 +101,8 @@ def test_crossed_quote_and_empty_trade(parquet):
         {"bad_rows": "keep"},
         {"rules": {"nan": "keep"}},
         {"rules": {"outlier": "ignore"}},
+        {"rules": {"gap": "drop"}},
+        {"rules": {"gaps": "keep"}},
         {"volume_unit": "USD"},
         {"kind": "swap"},
         {"outlier_ratio": 1.0},
