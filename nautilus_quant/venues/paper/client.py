@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from decimal import Decimal
 from typing import Any
 
 from nautilus_trader.adapters.sandbox.execution import SandboxExecutionClient
-from nautilus_trader.backtest.config import FillModelFactory
-from nautilus_trader.backtest.engine import SimulatedExchange
 from nautilus_trader.backtest.execution_client import BacktestExecClient
-from nautilus_trader.backtest.models import FillModel, LatencyModel, MakerTakerFeeModel
 from nautilus_trader.cache.cache import Cache
 from nautilus_trader.common.component import LiveClock, MessageBus, TestClock
 from nautilus_trader.common.enums import LogColor
@@ -25,7 +21,6 @@ from nautilus_trader.live.execution_client import LiveExecutionClient
 from nautilus_trader.model.enums import (
     OmsType,
     account_type_from_str,
-    book_type_from_str,
     oms_type_from_str,
 )
 from nautilus_trader.model.events import OrderEvent, OrderFilled
@@ -37,6 +32,7 @@ from nautilus_trader.portfolio.base import PortfolioFacade
 from nautilus_quant.host.state import StateStore, shared_store
 from nautilus_quant.venues.paper.account import PaperAccount, account_id_of
 from nautilus_quant.venues.paper.config import PaperExecClientConfig
+from nautilus_quant.venues.paper.exchange import build_exchange
 from nautilus_quant.venues.paper.faults import FaultPlan
 from nautilus_quant.venues.paper.reports import flat_report, hedge_report, net_report, order_report
 from nautilus_quant.venues.paper.restore import Restoration
@@ -117,7 +113,14 @@ class PaperExecutionClient(SandboxExecutionClient):
             book=self._book,
             book_account=self._account.book_state,
         )
-        self.exchange = _exchange(self, config, portfolio)
+        self.exchange = build_exchange(
+            config,
+            balances=self._account.balances(),
+            portfolio=portfolio,
+            msgbus=self._wire.bus,
+            cache=cache,
+            clock=self.test_clock,
+        )
         self._client = BacktestExecClient(
             exchange=self.exchange, msgbus=self._wire.bus, cache=cache, clock=self.test_clock
         )
@@ -129,16 +132,6 @@ class PaperExecutionClient(SandboxExecutionClient):
     def account(self) -> PaperAccount:
         """The venue's books."""
         return self._account
-
-    @property
-    def venue_clock(self) -> TestClock:
-        """The venue's clock, set by data and commands."""
-        return self.test_clock
-
-    @property
-    def wire(self) -> VenueWire:
-        """The line to the node."""
-        return self._wire
 
     # -- connection --------------------------------------------------------------------------------
 
@@ -411,43 +404,3 @@ class PaperExecutionClient(SandboxExecutionClient):
         self.generate_account_state(
             list(account.balances().values()), [], reported=True, ts_event=self._clock.timestamp_ns()
         )
-
-
-def _exchange(
-    client: PaperExecutionClient, config: PaperExecClientConfig, portfolio: PortfolioFacade
-) -> SimulatedExchange:
-    fill_model = (
-        FillModelFactory.create(config.fill_model)
-        if config.fill_model is not None
-        else FillModel(config.prob_fill_on_limit, config.prob_slippage, config.seed)
-    )
-    # Venue position ids count from one in each process; with a memory they must not meet those of before
-    random_ids = config.use_random_ids or (config.state is not None and client.oms_type == OmsType.HEDGING)
-    return SimulatedExchange(
-        venue=client.venue,
-        oms_type=client.oms_type,
-        account_type=client.account_type,
-        starting_balances=client.account.balances(),
-        base_currency=client.base_currency,
-        default_leverage=config.default_leverage,
-        leverages={InstrumentId.from_str(k): Decimal(str(v)) for k, v in (config.leverages or {}).items()},
-        modules=[],
-        portfolio=portfolio,
-        msgbus=client.wire.bus,
-        cache=client._cache,  # noqa: SLF001 its own module
-        clock=client.venue_clock,
-        fill_model=fill_model,
-        fee_model=MakerTakerFeeModel(),
-        latency_model=LatencyModel(0),
-        book_type=book_type_from_str(config.book_type),
-        frozen_account=config.frozen_account,
-        bar_execution=config.bar_execution,
-        trade_execution=config.trade_execution,
-        reject_stop_orders=config.reject_stop_orders,
-        support_gtd_orders=config.support_gtd_orders,
-        support_contingent_orders=config.support_contingent_orders,
-        use_position_ids=config.use_position_ids,
-        use_random_ids=random_ids,
-        use_reduce_only=config.use_reduce_only,
-        use_message_queue=False,  # commands act at once, as in NautilusTrader's sandbox
-    )
