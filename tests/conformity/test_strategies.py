@@ -1,0 +1,56 @@
+"""Every strategy wants exposures the base can trade, and wants the same ones again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from nautilus_quant.host.messages import TargetUpdate, subscribe
+from nautilus_quant.host.target import TargetStrategy
+from tests.conformity.plugins import Plugin, engine, history, plugins
+
+each = pytest.mark.parametrize("plugin", plugins("strategy"), ids=lambda plugin: plugin.use)
+
+
+def watched(plugin: Plugin, **settings: Any) -> tuple[Any, list[TargetUpdate]]:
+    made = engine(strategies=[plugin.make(**settings)])
+    heard: list[TargetUpdate] = []
+    subscribe(made.kernel.msgbus, TargetUpdate, heard.append)
+    made.run()
+    return made, heard
+
+
+@each
+def test_it_trades_through_the_base(plugin: Plugin) -> None:
+    assert isinstance(plugin.make(), TargetStrategy)
+
+
+@each
+def test_targets_are_published_in_bounds_and_in_order(plugin: Plugin) -> None:
+    made, heard = watched(plugin)
+    made.dispose()
+    assert len(heard) > 100
+    assert all(-1.0 <= update.exposure <= 1.0 for update in heard)
+    assert any(update.exposure for update in heard)
+    assert [update.ts for update in heard] == sorted(update.ts for update in heard)
+
+
+@each
+def test_a_second_run_repeats_the_first(plugin: Plugin) -> None:
+    made, heard = watched(plugin)
+    first, targets = history(made), list(heard)
+    heard.clear()
+    made.reset()
+    made.run()
+    assert heard == targets
+    assert history(made) == first
+    made.dispose()
+
+
+@each
+def test_without_allocation_it_wants_but_does_not_trade(plugin: Plugin) -> None:
+    made, heard = watched(plugin, allocation=0.0)
+    assert any(update.exposure for update in heard)
+    assert made.cache.orders() == []
+    made.dispose()
