@@ -210,7 +210,13 @@ class Checker:
         """Let the class judge its fields together (``__post_init__``)."""
         said = problem_of(cls, dict(plain), self.decode)
         if said is not None:
-            self.report(node, path, discreet(_sentence(said), plain), shown="")
+            self.blame(node, path, said, discreet(_sentence(said), plain))
+
+    def blame(self, node: Node, path: str, said: str, rule: str) -> None:
+        """Note what a class says against a mapping: at the key its message begins with, if there is one."""
+        key = said.partition(" ")[0].strip("`'\":,").partition("=")[0]
+        child = node.child(key)
+        self.report(child or node, join(path, key) if child else path, rule, shown="")
 
 
 def problem_of(wanted: Any, plain: Any, decode: Decode | None) -> str | None:
@@ -277,7 +283,7 @@ def _hint(wanted: Any, plain: Any, node: Node, unit: str | None) -> str:
 
 
 def _by_name(wanted: Any, plain: Any) -> Any:
-    """Return the number behind the name of a member, for enumerations which JSON knows by number (``IOC``)."""
+    """Return the number behind a member's name (``IOC``), for enumerations JSON knows by number."""
     members = getattr(wanted, "__members__", None)
     if isinstance(plain, str) and isinstance(members, Mapping) and plain.upper() in members:
         value = members[plain.upper()].value

@@ -144,9 +144,8 @@ def _checked(plugin: Plugin, rest: Node, block: Node, path: str, checker: Checke
     plain = checker.struct(config_cls, rest, path)
     names = frozenset(item.encode_name for item in msgspec.structs.fields(config_cls))
     whole = _decoded(config_cls, plain, checker)
-    instruments, bars = _market_data(whole)
-    if whole is not None:
-        _construct(cls, whole, Fields(block, path, plain), checker)
+    sound = whole is not None and _constructs(cls, whole, Fields(rest, path, plain), checker)
+    instruments, bars = _market_data(whole) if sound else ((), ())
     return replace(
         plugin,
         config=plain,
@@ -158,14 +157,15 @@ def _checked(plugin: Plugin, rest: Node, block: Node, path: str, checker: Checke
     )
 
 
-def _construct(cls: Any, config: Any, fields: Fields, checker: Checker) -> None:
+def _constructs(cls: Any, config: Any, fields: Fields, checker: Checker) -> bool:
     """Build it once: many classes, NautilusTrader's examples too, judge their config when constructed."""
     try:
         cls(config)
     except Exception as error:  # noqa: BLE001 - classes of others run here
         said = discreet(str(error) or type(error).__name__, fields.plain)
-        rule = f"{cls.__name__} refuses this config: {said}"
-        checker.report(fields.block, fields.path, rule, shown="")
+        checker.blame(fields.block, fields.path, said, f"{cls.__name__} refuses this config: {said}")
+        return False
+    return True
 
 
 def resolve_path(path: str) -> Any:
@@ -219,20 +219,27 @@ def _full_name(cls: type) -> str:
 
 def _market_data(config: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the instruments and bar types a config names, wherever in its fields."""
-    if config is None:
-        return (), ()
     from nautilus_trader.model.data import BarType
     from nautilus_trader.model.identifiers import InstrumentId
 
     leaves = list(_leaves(config))
     bars = [leaf for leaf in leaves if isinstance(leaf, BarType)]
-    if _is_target(type(config)):
-        from nautilus_quant.host.bars import bar_type_of
-
-        bars.append(bar_type_of(config.instrument, config.bar))
+    bars += _own_bars(config)
     named = [leaf for leaf in leaves if isinstance(leaf, InstrumentId)]
     named += [bar.instrument_id for bar in bars]
     return tuple(dict.fromkeys(map(str, named))), tuple(dict.fromkeys(map(str, bars)))
+
+
+def _own_bars(config: Any) -> list[Any]:
+    """Return the bar types our own plug-ins write short, ``1-MINUTE``, for the instruments beside."""
+    bar = getattr(config, "bar", None)
+    if not bar or not type(config).__module__.startswith("nautilus_quant"):
+        return []
+    from nautilus_quant.host.bars import bar_type_of
+
+    single = getattr(config, "instrument", None)
+    instruments = [single] if single is not None else getattr(config, "instruments", ())
+    return [bar_type_of(instrument, bar) for instrument in instruments]
 
 
 def _leaves(value: Any) -> Any:

@@ -37,8 +37,8 @@ strategies:
 
 def test_members_of_enumerations_go_by_name(read, refused):
     text = "strategies: {probe-btc: {market_exit_time_in_force: %s}}"
-    assert read(text % "ioc").strategies["probe-btc"].config["market_exit_time_in_force"] == 3
-    assert only(refused(text % "FOC")).hint == "did you mean `FOK`?"
+    assert read(text % "ioc").strategies["probe-btc"].config["market_exit_time_in_force"] == 2
+    assert only(refused(text % "FOKK")).hint == "did you mean `FOK`?"
 
 
 def test_a_config_class_of_another_name(read):
@@ -89,13 +89,22 @@ def test_wrong_values_are_refused_on_their_line(refused, field, rule):
     assert rule in problem.rule
 
 
+@pytest.mark.parametrize(
+    "bar", ["''", "one minute", "0-SECOND", "1-TICK", "ETHUSDT-PERP.BINANCE-1-MINUTE-LAST-EXTERNAL"]
+)
+def test_bars_that_cannot_be(refused, bar):
+    text = f"strategies:\n  m-eth:\n    use: momentum\n    instrument: BTCUSDT-PERP.BINANCE\n    bar: {bar}"
+    problem = only(refused(text))
+    assert (problem.line, problem.path) == (6, "strategies.m-eth.bar")
+
+
 def test_two_per_cent_written_as_two(refused):
     assert only(refused("strategies: {probe-btc: {stop: 2}}")).hint == "2% is written 2% or 0.02"
 
 
 def test_a_value_impossible_beside_another_is_refused(refused):
-    problem = only(refused("strategies:\n  probe-btc: {fast: 40}"))
-    assert problem.path == "strategies.probe-btc"
+    problem = only(refused("strategies:\n  probe-btc:\n    bars: null\n    fast: 40"))
+    assert (problem.line, problem.path) == (5, "strategies.probe-btc.fast")
     assert "fast must be shorter than slow [bars], was 40 and 21" in problem.rule
 
 
