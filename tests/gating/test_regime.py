@@ -42,7 +42,8 @@ def after(bar: BarValues, bars: int = 1, move: float = 0.0) -> BarValues:
 
 def test_measures_equal_their_definitions() -> None:
     params = RegimeParams(fast_half_life=4.0, slow_half_life=30.0, crisis_window=6, warm_up=50)
-    bars = bars_of(walk(80, volatility=0.004))
+    # the highest of the seven closes that span a window of six returns is the seventh back
+    bars = bars_of(joined(noise(74, 0.004), np.full(6, -0.002)))
     classifier = RegimeClassifier(params, MINUTE)
     for bar in bars:
         classifier.update(*bar)
@@ -55,6 +56,7 @@ def test_measures_equal_their_definitions() -> None:
         return float(np.sqrt(np.sum(weights * sample**2) / np.sum(weights)))
 
     fall = math.log(closes[-7:].max() / closes[-1])
+    assert closes[-7:].argmax() == 0
     adx = Adx(14)
     for bar in bars:
         adx.update(bar.high, bar.low, bar.close)
@@ -204,6 +206,25 @@ def test_two_absurd_bars_at_different_levels_are_both_refused() -> None:
     classifier.update(*after(last, 2, move=-2.0))
     assert classifier.refused == 2
     assert not classifier.starting
+
+
+def test_a_doubt_is_forgotten_with_the_next_good_bar() -> None:
+    classifier, last = warmed()
+    for n in (1, 3):
+        classifier.update(*after(last, n, move=2.0))
+        classifier.update(*after(last, n + 1))
+    assert classifier.refused == 2
+    assert not classifier.starting
+
+
+def test_a_doubt_survives_a_restart() -> None:
+    classifier, last = warmed()
+    high = after(last, 1, move=2.0)
+    classifier.update(*high)
+    other = RegimeClassifier.from_dict(classifier.to_dict(), QUICK, MINUTE)
+    other.update(*after(high))
+    assert other.refused == 1
+    assert other.starting
 
 
 @pytest.mark.parametrize("ago", [0, 1, 12])

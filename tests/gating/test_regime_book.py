@@ -102,7 +102,8 @@ def test_no_bars_at_all_denies_with_a_way_out() -> None:
 
 
 def test_another_instrument_may_stand_for_one_without_bars() -> None:
-    book = RegimeBook(QUICK, Compatibility({"calm": ["ALL"]}), proxies={SPOT: BTC})
+    orderly = ["RANGING", "STRONG_TREND_UP", "STRONG_TREND_DOWN"]
+    book = RegimeBook(QUICK, Compatibility({"calm": orderly}), proxies={SPOT: BTC})
     book.follows(BTC, "minute", MINUTE)
     for bar in CALM:
         book.update(BTC, bar, bar.ts)

@@ -56,6 +56,7 @@ def test_history_after_the_warm_up_changes_nothing() -> None:
     for bar in BARS[:30]:
         instrument.add_history(bar)
     assert instrument.to_dict() == before
+    assert not instrument._kept  # no bars are kept for what can no longer come
 
 
 def test_history_may_close_the_gap_of_a_restart() -> None:

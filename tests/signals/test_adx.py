@@ -127,6 +127,13 @@ def test_standing_still_after_a_trend_leaves_the_trend_as_it_was() -> None:
     assert adx.update(20.0, 20.0, 20.0) == pytest.approx(100.0)
 
 
+def test_a_bar_that_reaches_as_far_up_as_down_moved_neither_way() -> None:
+    adx = Adx(2)
+    for reach in range(1, 10):
+        adx.update(100.0 + reach, 100.0 - reach, 100.0)
+    assert (adx.value, adx.up, adx.down) == (0.0, 0.0, 0.0)
+
+
 def test_too_short_a_period_is_refused() -> None:
     with pytest.raises(ValueError, match=r"period must be at least 2 \[bars\], was 1"):
         Adx(1)

@@ -17,7 +17,7 @@ P = MeanReversionParams(
     max_holding=12,
     max_vol_ratio=1.4,
     vol_half_life=6.0,
-    vol_target=0.9,
+    vol_target=0.4,
     cap=0.7,
 )
 WARM_UP = 13

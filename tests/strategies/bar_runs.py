@@ -27,7 +27,7 @@ def bars(closes: list[float], first: int = 0, bar_type: str = BARS) -> list[Bar]
 def run(
     strategy: Any, closes: list[float], *, first: int = 0, extra: tuple[Any, ...] = ()
 ) -> list[TargetUpdate]:
-    """Run to the end; what it wanted, and on the strategy what it held (``left``) and its fills (``traded``)."""
+    """Run to the end; what it wanted, and on the strategy its position (``left``) and orders (``traded``)."""
     ticks = quotes([closes[0]] * first + closes)[first:]
     made = engine([*ticks, *bars(closes, first), *extra], strategies=[strategy])
     wanted: list[TargetUpdate] = []
