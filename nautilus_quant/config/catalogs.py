@@ -92,9 +92,11 @@ def catalog_path(deployment: Deployment, venue: Venue) -> str:
     """
     if venue.name in deployment.backtest.catalogs:
         return deployment.backtest.catalogs[venue.name]
-    made_from: list[Any] = [venue.adapter, market_fields(deployment, venue)]
+    made_from: list[Any] = [venue.adapter, venue.name]
     if venue.adapter == "simulated":
-        made_from += [period(deployment), data_kinds(deployment, venue)]
+        made_from += [market_fields(deployment, venue), period(deployment), data_kinds(deployment, venue)]
+    else:
+        made_from.append(venue.options.get("sources"))
     digest = hashlib.sha256(msgspec.json.encode(made_from, order="sorted")).hexdigest()[:16]
     return str(Path(deployment.backtest.cache) / f"{venue.name.lower()}-{digest}")
 

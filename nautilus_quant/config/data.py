@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+
 from nautilus_quant.config.catalogs import catalog_path, market_config, native_kinds, period
 from nautilus_quant.config.deployment import Deployment, Venue
 
@@ -67,7 +69,8 @@ def _write_simulated(deployment: Deployment, venue: Venue, path: Path, progress:
 def _write_recorded(deployment: Deployment, venue: Venue, path: Path, progress: Progress) -> None:
     from nautilus_quant.venues.recorded import catalog
 
-    sources = list(market_config(deployment, venue).sources)
+    config = market_config(deployment, venue)
+    sources = [msgspec.structs.replace(source, venue=venue.name) for source in config.sources]
     catalog.write(sources, path, lambda done, total: progress(venue.name, done / max(total, 1)))
 
 

@@ -22,6 +22,7 @@ def problems_of(deployment: Deployment, decode: Decode | None) -> Iterator[tuple
     yield from clients
     if not clients:
         yield from _listed(deployment, decode)
+        yield from _sources(deployment)
         yield from _node(deployment)
     yield from check_backtest(deployment)
 
@@ -54,6 +55,18 @@ def _listed(deployment: Deployment, decode: Decode | None) -> Iterator[tuple[str
                     place = f"{SECTIONS[plugin.kind]}.{plugin.name}"
                     hint = nearest(instrument, known, what="it has")
                     yield place, f"{venue.name} does not offer {instrument}; {hint}"
+
+
+def _sources(deployment: Deployment) -> Iterator[tuple[str, str]]:
+    """Check that recordings are of instruments of the venue that plays them."""
+    for venue in deployment.venues.values():
+        for at, source in enumerate(venue.options.get("sources", ()) if venue.adapter == "replay" else ()):
+            instrument = str(source.get("instrument") or "")
+            if "." in instrument and not instrument.endswith(f".{venue.name}"):
+                yield (
+                    f"venues.{venue.name}.sources",
+                    f"source {at}: {instrument} is not on venue {venue.name}",
+                )
 
 
 def _node(deployment: Deployment) -> Iterator[tuple[str, str]]:

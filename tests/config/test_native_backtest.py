@@ -136,3 +136,30 @@ def test_a_real_venue_needs_a_catalog(read, tmp_path):
 def test_the_simulated_market_has_what_is_named(simulated):
     with pytest.raises(ValueError, match=r"does not offer DOGEUSDT-PERP\.SIM"):
         simulated("strategies: {ema-eth: {instrument_id: DOGEUSDT-PERP.SIM}}")
+
+
+REPLAYED = """\
+mode: paper
+venues:
+  REC: {adapter: replay, balances: [1 BTC], sources: [{path: month.parquet, instrument: BTCUSDT-PERP.REC}]}
+strategies:
+  m-btc: {use: momentum, instrument: BTCUSDT-PERP.REC, bar: 1-MINUTE}
+"""
+
+
+def test_recorded_bars_are_played_from_a_catalog_of_their_own(write):
+    write(REPLAYED, "replay.yaml")
+    deployment = load(write("extends: replay.yaml"), env={})
+    (data,) = native_backtest(deployment)[0]["data"]
+    assert data["bar_types"] == ["BTCUSDT-PERP.REC-1-MINUTE-LAST-EXTERNAL"]
+    assert data["start_time"] is None
+    faster = load(write("extends: replay.yaml\nvenues: {REC: {speed: 60}}"), env={})
+    assert native_backtest(faster)[0]["data"] == [data]
+
+
+def test_recordings_are_of_their_venue(write):
+    with pytest.raises(ValueError, match=r"BTCUSDT-PERP\.SIM is not on venue REC"):
+        load(
+            write(REPLAYED.replace("instrument: BTCUSDT-PERP.REC}]", "instrument: BTCUSDT-PERP.SIM}]")),
+            env={},
+        )
