@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from nautilus_trader.model.data import Bar
 
+from nautilus_quant.host.bars import seconds_of
 from nautilus_quant.host.state import StateStore, shared_store
 from nautilus_quant.host.target import TargetStrategy, TargetStrategyConfig
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _NAMESPACE = "signal"
 _SAVE_EVERY = 10_000_000_000  # [ns]
 _SPARE = 2  # a history of twice the warm-up survives the odd missing bar
+_LEAST_HISTORY = 400  # [bars]; the regime gate reads the same answer, and this is as much as it keeps
 
 
 class SignalRule(Protocol):
@@ -79,10 +81,9 @@ class SignalStrategy(TargetStrategy):
         if saved is not None:
             self._rule.restore(saved)
         if self.config.history:
-            span = _SPARE * self._rule.warm_up * self.bar_type.spec.timedelta
-            self.request_bars(
-                self.bar_type, start=self.clock.utc_now() - timedelta(seconds=span.total_seconds())
-            )
+            count = max(_SPARE * self._rule.warm_up, _LEAST_HISTORY)
+            span = timedelta(seconds=count * seconds_of(self.bar_type))
+            self.request_bars(self.bar_type, start=self.clock.utc_now() - span)
 
     def on_stop(self) -> None:
         """Save the rule after what the base does."""

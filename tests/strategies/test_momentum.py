@@ -90,13 +90,14 @@ def test_history_warms_it_up_and_is_not_traded_on():
     assert len(wanted) == 30
 
 
+@pytest.mark.parametrize(("slow", "count"), [(12.0, 400), (300.0, 602)])
 @pytest.mark.parametrize("history", [True, False])
-def test_asks_for_twice_its_warm_up_unless_told_not_to(history: bool):
+def test_asks_for_twice_its_warm_up_or_the_gates_unless_told_not_to(history: bool, slow: float, count: int):
     class Asking(Momentum):
         def request_bars(self, bar_type, start, **_):
             self.asked = (bar_type, start)
 
-    config = MomentumConfig(instrument=BTC.id, bar="1-SECOND", history=history, **RULE)
+    config = MomentumConfig(instrument=BTC.id, bar="1-SECOND", history=history, **{**RULE, "slow": slow})
     strategy = Asking(config)
     strategy.asked = None
     run(strategy, RISE, first=30)
@@ -105,7 +106,7 @@ def test_asks_for_twice_its_warm_up_unless_told_not_to(history: bool):
         return
     bar_type, start = strategy.asked
     assert str(bar_type) == BARS
-    assert start.timestamp() * 1e9 == pytest.approx(START + 30 * SECOND - 2 * 13 * SECOND)
+    assert start.timestamp() * 1e9 == pytest.approx(START + 30 * SECOND - count * SECOND)
 
 
 def test_a_reset_strategy_knows_nothing():
