@@ -64,8 +64,7 @@ class StateStore(ABC):
             return MemoryStore()
         from nautilus_quant.host.state_sql import SqlStore  # SQLAlchemy is slow to import
 
-        text = str(url)
-        return SqlStore(text if "://" in text else _SQLITE + text, read_only=read_only)
+        return SqlStore(str(url), read_only=read_only)
 
     @property
     @abstractmethod

@@ -58,7 +58,9 @@ JOURNAL = Table(
 
 
 def parse_url(text: str) -> URL:
-    """Read a database URL, or raise `StateError`."""
+    """Read a database URL, or the path of a SQLite file; `StateError` when it is neither."""
+    if text and "://" not in text:
+        return URL.create("sqlite", database=text)
     try:
         url = make_url(text)
         backend = url.get_backend_name()
@@ -120,7 +122,11 @@ def _sqlite_creator(path: Path, *, read_only: bool, durable: bool) -> Callable[[
             isolation_level=None,
             check_same_thread=False,
         )
-        connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+        try:
+            connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+        except sqlite3.Error:  # the file is no database
+            connection.close()
+            raise
         return connection
 
     return connect

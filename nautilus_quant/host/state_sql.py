@@ -185,11 +185,13 @@ class SqlStore(StateStore):
     def _close(self) -> None:
         atexit.unregister(self._close)
         writer, self._writer = self._writer, None
-        if writer is not None:
-            self._stop(writer)
-        for engine in (self._engine, self._durable):
-            if engine is not None:
-                engine.dispose()
+        try:
+            if writer is not None:
+                self._stop(writer)
+        finally:
+            for engine in (self._engine, self._durable):
+                if engine is not None:
+                    engine.dispose()
 
     def _stop(self, writer: Writer) -> None:
         writer.stop()
