@@ -44,7 +44,7 @@ def root(
 
 app.command()(live)
 app.command()(backtest)
-for command in (operate.status, operate.kill, operate.rearm, operate.explain):
+for command in (operate.status, operate.kill, operate.rearm, operate.explain, operate.doctor):
     app.command()(command)
 app.add_typer(data_app, name="data")
 app.add_typer(config_app, name="config")

@@ -1,4 +1,4 @@
-"""Commands which look after a node from outside: status, kill, rearm, explain."""
+"""Commands which look after a node from outside: status, kill, rearm, explain, doctor."""
 
 from __future__ import annotations
 
@@ -106,6 +106,19 @@ def explain(
             order, config=config, state=where, last_denials=last_denials, strategy=strategy, since=since
         )
         raise typer.Exit(deliver(answer, json_output=json_output))
+
+
+def doctor(config: MaybeConfig = None, *, state: State = None, json_output: Json = False) -> None:
+    """
+    Check whether this machine is fit to trade: versions, clock, disk, keys, ports, state.
+
+    Exit codes: 0 fit, also with warnings, 1 a check failed.
+    """
+    from nautilus_quant.cli import doctor as command
+    from nautilus_quant.cli.answer import deliver
+
+    with user_errors():
+        raise typer.Exit(deliver(command.run(config, state=state), json_output=json_output))
 
 
 def _newest_state() -> str:

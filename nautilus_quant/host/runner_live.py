@@ -11,7 +11,7 @@ from nautilus_trader.live.node import TradingNode
 
 from nautilus_quant.host.runner_monitor import Monitor
 from nautilus_quant.host.runner_start import watch_start, why_not_started
-from nautilus_quant.host.runner_stop import Shutdown
+from nautilus_quant.host.runner_stop import Shutdown, take_over_shutdown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from nautilus_quant.monitoring.snapshot import Snapshot
 
-_SHUTDOWN_TOPIC = "commands.system.shutdown"
 _FAILURE = "Unexpected exception"
 _LOOK_EVERY = 1.0
 _GRACE = 15.0
@@ -105,7 +104,6 @@ class LiveRun:
         self._stop = asyncio.Event()
         self._reason = ""
         self._failed = False
-        self._stops_itself = False
         self._began = self._ended = 0.0
         self._announced = False
 
@@ -127,7 +125,7 @@ class LiveRun:
     async def run(self) -> Outcome:
         """Start, trade, stop; never raises for what goes wrong inside the node."""
         self._loop.set_exception_handler(self._on_loop_exception)
-        self._kernel.msgbus.subscribe(_SHUTDOWN_TOPIC, self._on_shutdown_command, priority=10)
+        take_over_shutdown(self._kernel, self._on_shutdown_command)
         self._kernel.msgbus.subscribe("events.account.*", self._on_account)
         self._on_account()
         started = watch_start(self._kernel)
@@ -195,8 +193,7 @@ class LiveRun:
         self.fail(f"exception in the event loop: {error!r}")
 
     def _on_shutdown_command(self, command: ShutdownSystem) -> None:
-        """Hear, before the kernel does, that a component wants the system down; the kernel will obey."""
-        self._stops_itself = True
+        """Hear that a component wants the system down, or that an engine has failed."""
         self._shutdown.begin()
         reason = str(command.reason or "a component asked for it")
         if reason.startswith(_FAILURE):
@@ -222,19 +219,13 @@ class LiveRun:
             self.fail(left)
         try:
             async with asyncio.timeout(self._stop_timeout()):
-                await self._stop_node()
+                await self._node.stop_async()
         except TimeoutError:
             self.fail(f"the node did not stop within {self._stop_timeout():g} s")
         self._shutdown.end()
         self._monitor.phase = "failed" if self._failed else "stopped"
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-
-    async def _stop_node(self) -> None:
-        if not self._stops_itself:
-            await self._node.stop_async()
-        while self._kernel.is_running():  # noqa: ASYNC110 (the kernel tells nobody)
-            await asyncio.sleep(0.05)
 
     def _stop_timeout(self) -> float:
         config = self._node._config  # noqa: SLF001 (NautilusTrader keeps it nowhere else)

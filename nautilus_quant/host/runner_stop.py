@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from types import MethodType
 from typing import TYPE_CHECKING
 
 from nautilus_quant.gating.intent import Verdict
@@ -12,11 +13,15 @@ from nautilus_quant.host.messages import SafetyStatus, latest
 from nautilus_quant.safety.kill_state import KillState
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nautilus_trader.common.messages import ShutdownSystem
     from nautilus_trader.system.kernel import NautilusKernel
 
     from nautilus_quant.gating.intent import Intent
 
 _BUSY = frozenset({KillState.TRIPPED, KillState.CANCELLING, KillState.FLATTENING})
+_SHUTDOWN_TOPIC = "commands.system.shutdown"
 _STEP = 0.2
 _RETRY = 2.0
 
@@ -73,12 +78,12 @@ class Shutdown:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._patience
         again = loop.time()
-        while (left := self._left()) and loop.time() < deadline and self._kernel.is_running():
+        while (left := self._left()) and loop.time() < deadline:
             if loop.time() >= again and not self._kill_switch_works():
                 self._push()
                 again = loop.time() + _RETRY
             await asyncio.sleep(_STEP)
-        return f"stopped after {self._patience:g} s of waiting with {left}" if left else ""
+        return f"stopped with {left}, not confirmed within {self._patience:g} s" if left else ""
 
     def end(self) -> None:
         """Leave the gateway; when no strategy runs any more it goes as well."""
@@ -109,3 +114,22 @@ class Shutdown:
         parts = [f"{orders} working orders"] if orders else []
         parts += [f"{p.signed_qty:g} {p.instrument_id} of {p.strategy_id} open" for p in positions]
         return ", ".join(parts)
+
+
+def take_over_shutdown(kernel: NautilusKernel, handler: Callable[[ShutdownSystem], None]) -> None:
+    """
+    Call `handler` when a component wants the system down, in place of the kernel.
+
+    The kernel would stop at once, with orders working and positions as they are. The method put in
+    its place is bound to the kernel all the same, since that is how the kernel is found on the bus.
+    """
+    msgbus = kernel.msgbus
+    for subscription in list(msgbus.subscriptions(_SHUTDOWN_TOPIC)):
+        if getattr(subscription.handler, "__self__", None) is kernel:
+            msgbus.unsubscribe(_SHUTDOWN_TOPIC, subscription.handler)
+
+    def on_shutdown(owner: NautilusKernel, command: ShutdownSystem) -> None:
+        if command.trader_id == owner.trader_id:
+            handler(command)
+
+    msgbus.subscribe(_SHUTDOWN_TOPIC, MethodType(on_shutdown, kernel))

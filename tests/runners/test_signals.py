@@ -1,0 +1,40 @@
+"""Signals that ask for the end."""
+
+import signal
+
+import pytest
+
+from nautilus_quant.host.runner_signals import STOP_SIGNALS, StopSignals
+
+
+@pytest.fixture
+def before():
+    handlers = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+def test_the_first_signal_is_told_once_and_the_second_sigterm_changes_nothing(before):
+    told = []
+    signals = StopSignals(on_force=lambda: told.append("forced"))
+    signals.install()
+    signals.listen(told.append)
+    signal.raise_signal(signal.SIGTERM)
+    signal.raise_signal(signal.SIGTERM)
+    assert told == ["signal SIGTERM"]
+
+
+def test_a_listener_that_comes_late_hears_what_was_said(before):
+    signals = StopSignals(on_force=list)
+    signals.install()
+    signal.raise_signal(signal.SIGINT)
+    told = []
+    signals.listen(told.append)
+    assert told == ["signal SIGINT"]
+
+
+def test_nohup_is_respected(before):
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    StopSignals(on_force=list).install()
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
