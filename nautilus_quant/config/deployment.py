@@ -195,6 +195,20 @@ class Deployment:
         """Every bar type named by a plug-in, once, in order."""
         return tuple(dict.fromkeys(item for plugin in self.plugins for item in plugin.bars))
 
+    def share(self, plugin: Plugin) -> float:
+        """
+        Return the share of the allocation a target strategy may use [-].
+
+        As configured (its own ``allocation``); strategies that leave it open share what is left equally.
+        """
+        targets = [item for item in self.strategies.values() if item.targets]
+        written = {
+            item.name: float(item.config["allocation"]) for item in targets if "allocation" in item.config
+        }
+        if plugin.name in written:
+            return written[plugin.name]
+        return max(1.0 - sum(written.values()), 0.0) / max(len(targets) - len(written), 1)
+
     def plugin(self, use: str) -> Plugin | None:
         """Return the first actor or strategy of this short name or import path, None when there is none."""
         return next((plugin for plugin in self.plugins if use in (plugin.use, plugin.path)), None)

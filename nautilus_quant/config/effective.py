@@ -57,7 +57,7 @@ def _venue(venue: Venue) -> dict[str, Any]:
 def _plugin(deployment: Deployment, plugin: Plugin) -> dict[str, Any]:
     fields = plugin_fields(deployment, plugin, state=deployment.state, live=False)
     if plugin.targets:
-        fields["allocation"] = plugin.config.get("allocation", 1.0)
+        fields["allocation"] = deployment.share(plugin)
     conventional = plugin.use == plugin.path and plugin.config_path != f"{plugin.path}Config"
     return {"use": plugin.use, **({"config": plugin.config_path} if conventional else {}), **fields}
 

@@ -111,8 +111,8 @@ def plugin_fields(deployment: Deployment, plugin: Plugin, *, state: str | None, 
     fields = {key: value for key, value in _shared(deployment, plugin, state).items() if key in plugin.fields}
     fields |= plugin.config
     if plugin.targets:
-        # The deployment's share is what a strategy's own share is taken of.
-        fields["allocation"] = deployment.allocation * plugin.config.get("allocation", 1.0)
+        # All strategies together use the deployment's allocation, however many there are.
+        fields["allocation"] = deployment.allocation * deployment.share(plugin)
     if live and plugin.targets and (claims := _claims(deployment, plugin)):
         fields.setdefault("external_order_claims", claims)
     return fields

@@ -70,6 +70,21 @@ class Rules:
         elif deployment.mode is Mode.CANARY and deployment.allocation > MAX_CANARY:
             rule = "canary trades 1 % to 5 % of the capital"
             self.checker.report(node, "allocation", rule, hint="more than that is mode: production")
+        self._shares()
+
+    def _shares(self) -> None:
+        """Check that target strategies do not use more than there is."""
+        targets = [plugin for plugin in self.deployment.strategies.values() if plugin.targets]
+        total = sum(self.deployment.share(plugin) for plugin in targets)
+        empty = [plugin for plugin in targets if self.deployment.share(plugin) <= 0.0]
+        if total > 1.0 + 1e-9:
+            rule = "the shares of all strategies add up to 100% of the allocation at most"
+            hint = "strategies without an allocation of their own share what is left"
+            self.checker.report(self._at("strategies"), "strategies", rule, shown=_percent(total), hint=hint)
+        elif empty and any("allocation" not in plugin.config for plugin in empty):
+            names = ", ".join(plugin.name for plugin in empty if "allocation" not in plugin.config)
+            rule = f"the others' allocations leave nothing for {names}"
+            self.checker.report(self._at("strategies"), "strategies", rule, shown="")
 
     def _state(self) -> None:
         deployment = self.deployment

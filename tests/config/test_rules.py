@@ -1,5 +1,7 @@
 import pytest
 
+from nautilus_quant.config import native_live
+
 KEYS = {"BINANCE_API_KEY": "a", "BINANCE_API_SECRET": "b"}
 
 
@@ -139,3 +141,27 @@ def test_instruments_are_on_venues_of_the_file(refused):
 def test_an_allocation_that_does_not_bind_is_noted(read):
     (note,) = read(with_engine("canary"), **KEYS).notes
     assert "Probe-btc" in note
+
+
+TARGETS = """\
+allocation: 50%
+strategies:
+  a-1: {use: momentum, instrument: BTCUSDT-PERP.BINANCE}
+  b-2: {use: mean_reversion, instrument: BTCUSDT-PERP.BINANCE, allocation: 40%}
+  c-3: {use: momentum, instrument: ETHUSDT-PERP.BINANCE}
+"""
+
+
+def test_strategies_share_one_allocation(read):
+    deployment = read(TARGETS)
+    targets = [plugin for plugin in deployment.strategies.values() if plugin.targets]
+    assert [deployment.share(plugin) for plugin in targets] == [0.3, 0.4, 0.3]
+    used = [item["config"].get("allocation") for item in native_live(deployment)["strategies"]]
+    assert used == [None, 0.15, 0.2, 0.15]
+
+
+def test_no_more_than_there_is(refused):
+    crowded = TARGETS.replace("40%}", "90%}").replace("PERP.BINANCE}", "PERP.BINANCE, allocation: 10%}")
+    problem = only(refused(crowded))
+    assert (problem.path, problem.value) == ("strategies", "110%")
+    assert "leave nothing for a-1, c-3" in only(refused(TARGETS.replace("40%}", "100%}"))).rule
