@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from nautilus_quant.gating.regime_rule import Regime
+from nautilus_quant.gating.regime_rule import TRENDS, Regime
 
 DEFAULT: Final = "default"
 """The row of strategies of no known kind: other people's."""
@@ -15,13 +15,12 @@ DEFAULT: Final = "default"
 ALL: Final = "ALL"
 """Stands for every regime, WARMING_UP included, in a row."""
 
-_TRENDS = frozenset({Regime.STRONG_TREND_UP, Regime.STRONG_TREND_DOWN})
 _QUIET = frozenset({Regime.RANGING})
-_ORDERLY = _TRENDS | _QUIET
+_ORDERLY = TRENDS | _QUIET
 
 SHIPPED: Final[Mapping[str, frozenset[Regime]]] = {
-    "momentum": _TRENDS,
-    "regime_ml": _TRENDS,
+    "momentum": TRENDS,
+    "regime_ml": TRENDS,
     "mean_reversion": _QUIET,
     "grid": _QUIET,
     "stat_arb": _QUIET | {Regime.HIGH_VOL},
