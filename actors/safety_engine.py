@@ -11,6 +11,7 @@ from nautilus_trader.common.actor import Actor
 from nautilus_trader.config import ActorConfig, PositiveFloat
 from nautilus_trader.model.enums import TradingState
 from nautilus_trader.model.identifiers import InstrumentId
+from nautilus_trader.model.instruments import CryptoPerpetual
 
 from nautilus_quant.account.flows import FlowDetector
 from nautilus_quant.config.units import Fraction, Seconds
@@ -234,9 +235,13 @@ class SafetyEngine(Actor):  # type: ignore[misc]
             self._want_quotes(decision.intent.instrument)
 
     def _want_quotes(self, instrument: str) -> None:
-        if instrument not in self._quoted:
-            self._quoted.add(instrument)
-            self.subscribe_quote_ticks(InstrumentId.from_str(instrument))
+        if instrument in self._quoted:
+            return
+        self._quoted.add(instrument)
+        instrument_id = InstrumentId.from_str(instrument)
+        self.subscribe_quote_ticks(instrument_id)
+        if isinstance(self.cache.instrument(instrument_id), CryptoPerpetual):
+            self.subscribe_mark_prices(instrument_id)
 
     # -- the outside world, in a live node ---------------------------------------------------------
 

@@ -9,6 +9,8 @@ from typing import NamedTuple
 SECOND = 1_000_000_000
 FOREVER = 2**63 - 1
 MAX_AGE = 30 * SECOND
+MAX_LAG = 5 * SECOND
+"""How far a better source may lie behind the newest word of any other [ns]; venues mark every 1 to 3 s."""
 
 SOURCES = ("mark", "mid", "last", "bar")
 """Sources of marks, best first: the venue's mark price, middle of the quote, last trade, close of a bar."""
@@ -70,24 +72,29 @@ UNKNOWN = Price(math.nan, "no price yet", 0)
 """Nothing has been seen."""
 
 
-def freshest(marks: Iterable[Mark], now: int, max_age: int = MAX_AGE) -> Mark | None:
-    """Return the mark of the best source among those sane and fresh at `now` [ns], the latest if several."""
-    best: Mark | None = None
-    rank = len(_RANK)
-    for mark in marks:
-        better = _RANK[mark.source]
-        if better > rank or (best is not None and better == rank and mark.ts <= best.ts):
-            continue
-        if mark.is_sane and mark.is_fresh(now, max_age):
-            best, rank = mark, better
-    return best
+def freshest(
+    marks: Iterable[Mark], now: int, max_age: int = MAX_AGE, max_lag: int = MAX_LAG
+) -> Mark | None:
+    """
+    Return the mark to believe at `now` [ns]: of the best source among those sane, fresh and up to date; or None.
+
+    A source is up to date while it lies at most `max_lag` [ns] behind the newest mark of any other. A mark price
+    that came once and never again must not hide what quotes have said since.
+    """
+    usable = [mark for mark in marks if mark.is_sane and mark.is_fresh(now, max_age)]
+    newest = max((mark.ts for mark in usable), default=0)
+    current = [mark for mark in usable if mark.ts >= newest - max_lag]
+    return min(current, key=lambda mark: (_RANK[mark.source], -mark.ts), default=None)
 
 
-def freshest_doubt(doubts: Iterable[Mark], best: Mark | None, now: int, max_age: int) -> Mark | None:
-    """Return an absurd mark that is fresh at `now` [ns], if no better source has a good one."""
+def freshest_doubt(
+    doubts: Iterable[Mark], best: Mark | None, now: int, max_age: int, max_lag: int = MAX_LAG
+) -> Mark | None:
+    """Return an absurd mark that is fresh at `now` [ns] and up to date, if no better source has a good one."""
     limit = len(_RANK) if best is None else _RANK[best.source]
+    newest = 0 if best is None else best.ts
     for doubt in sorted(doubts, key=lambda mark: _RANK[mark.source]):
-        if _RANK[doubt.source] <= limit and doubt.is_fresh(now, max_age):
+        if _RANK[doubt.source] <= limit and doubt.is_fresh(now, max_age) and doubt.ts >= newest - max_lag:
             return doubt
     return None
 

@@ -241,7 +241,7 @@ class KillSwitch:
         """Restore what `to_dict` gave; ValueError when damaged or of another version."""
         stored.check_version("kill switch", state, VERSION)
         self = cls(params)
-        self.state = KillState(stored.field(state, "state"))
+        self.state = stored.choice(state, "state", KillState)
         tripped = stored.field(state, "tripped")
         self.tripped = None if tripped is None else Trip.from_dict(tripped)
         if self.is_armed != (self.tripped is None):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Any
 
 
@@ -55,6 +56,15 @@ def flag(state: Any, key: str) -> bool:
     if not isinstance(value, bool):
         raise DamagedStateError(f"stored {key!r} must be true or false, was {value!r:.200}")
     return value
+
+
+def choice[E: StrEnum](state: Any, key: str, kind: type[E]) -> E:
+    """Return one of a few names."""
+    value = field(state, key)
+    names = [str(name) for name in kind]
+    if value not in names:
+        raise DamagedStateError(f"stored {key!r} must be one of {', '.join(names)}, was {value!r:.200}")
+    return kind(value)
 
 
 def maybe_number(state: Any, key: str) -> float | None:

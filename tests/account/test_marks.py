@@ -84,9 +84,10 @@ def test_freshest_of_one_source_is_the_latest():
         )
     )
 )
-def test_freshest_is_the_first_when_sorted_by_source_and_age(marks):
+def test_freshest_is_the_first_of_those_up_to_date_sorted_by_source_and_age(marks):
     usable = [m for m in marks if m.is_sane and m.is_fresh(NOW, 30 * SECOND)]
-    expected = sorted(usable, key=lambda m: (SOURCES.index(m.source), -m.ts))
+    up_to_date = [m for m in usable if all(other.ts - m.ts <= 5 * SECOND for other in usable)]
+    expected = sorted(up_to_date, key=lambda m: (SOURCES.index(m.source), -m.ts))
     found = freshest(marks, NOW, 30 * SECOND)
     assert found is None if not expected else (found.source, found.ts) == (expected[0].source, expected[0].ts)
 
@@ -248,3 +249,14 @@ def test_two_sane_marks_near_each_other_always_end_the_doubt(events):
         if last is not None and abs(price - last) <= 0.5 * last:
             assert book.price("BTC", ts).problem == ""
         last = price
+
+
+def test_a_mark_price_that_came_once_does_not_hide_what_quotes_say_since():
+    book = MarkBook()
+    book.put("X", Mark(100.0, 0, "mark"))
+    book.put("X", Mark(99.0, 4 * SECOND, "mid"))
+    assert book.price("X", 4 * SECOND).value == 100.0
+    book.put("X", Mark(70.0, 6 * SECOND, "mid"))
+    assert book.price("X", 6 * SECOND).value == 70.0
+    book.put("X", Mark(71.0, 7 * SECOND, "mark"))
+    assert book.price("X", 7 * SECOND).value == 71.0

@@ -153,7 +153,7 @@ def test_a_damaged_latch_stops_the_node_from_starting(tmp_path):
     store = shared_store(state)
     store.put_now("safety", "latch", {"version": 1, "state": "half"}, ts=0)
     store.close()
-    with pytest.raises(ValueError, match="kill switch"):
+    with pytest.raises(ValueError, match="stored 'state' must be one of armed"):
         run([30_000.0] * 5, {}, state=state)
 
 

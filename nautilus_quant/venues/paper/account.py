@@ -87,6 +87,11 @@ class PaperAccount:
         )
         self.save(fill.ts_event)
 
+    def still_held(self, fill: OrderFilled) -> Decimal:
+        """Return the unsigned size of the position a booked fill belongs to."""
+        holding = self.ledger.holdings.get(self._position_of(fill))
+        return Decimal(0) if holding is None else abs(holding.quantity)
+
     def book_state(self, state: AccountState) -> None:
         """Take over balances that the venue itself reports: a deposit, a withdrawal, funding."""
         self._take({b.currency.code: b.total.as_decimal() for b in state.balances}, state.ts_init)

@@ -11,6 +11,7 @@ from nautilus_trader.cache.cache import Cache
 from nautilus_trader.common.component import LiveClock, MessageBus, TestClock
 from nautilus_trader.common.enums import LogColor
 from nautilus_trader.common.providers import InstrumentProvider
+from nautilus_trader.core.data import Data
 from nautilus_trader.execution.messages import (
     GenerateOrderStatusReport,
     GenerateOrderStatusReports,
@@ -34,6 +35,7 @@ from nautilus_quant.venues.paper.account import PaperAccount, account_id_of
 from nautilus_quant.venues.paper.config import PaperExecClientConfig
 from nautilus_quant.venues.paper.exchange import build_exchange
 from nautilus_quant.venues.paper.faults import FaultPlan
+from nautilus_quant.venues.paper.remainder import Remainders
 from nautilus_quant.venues.paper.reports import flat_report, hedge_report, net_report, order_report
 from nautilus_quant.venues.paper.restore import Restoration
 from nautilus_quant.venues.paper.wire import VenueWire
@@ -52,6 +54,7 @@ class PaperExecutionClient(SandboxExecutionClient):
     - Position and order status reports tell the truth at any time, FLAT included.
     - Orders that were working when the process ended are gone, as at a venue that cancels on disconnect.
     - Events carry the node's time rather than the time of the last tick; ``batch_cancel_orders`` works.
+    - A market order larger than the best quote is filled to the end, one tick further, as in a backtest.
     - Faults for drills: rejections and outages.
 
     Parameters
@@ -127,6 +130,7 @@ class PaperExecutionClient(SandboxExecutionClient):
         self.exchange.register_client(self._client)
         self.exchange.initialize_account()
         self._account.save(clock.timestamp_ns())
+        self._remainders = Remainders(self.exchange, cache, self._account.still_held)
 
     @property
     def account(self) -> PaperAccount:
@@ -182,10 +186,16 @@ class PaperExecutionClient(SandboxExecutionClient):
 
     # -- books -------------------------------------------------------------------------------------
 
+    def on_data(self, data: Data) -> None:
+        """Let the venue's market move."""
+        super().on_data(data)
+        self._remainders.complete()
+
     def _book(self, event: OrderEvent) -> None:
         if isinstance(event, OrderFilled):
             self._unprocessed += 1
             self._account.book_fill(event)
+        self._remainders.note(event)
 
     def _on_processed(self, fill: OrderFilled) -> None:
         if fill.account_id == self.account_id and not fill.reconciliation:
@@ -256,6 +266,7 @@ class PaperExecutionClient(SandboxExecutionClient):
         """Submit an order, or reject it when a drill or a missing market says so."""
         if self._admit(command.order):
             self._client.submit_order(command)
+            self._remainders.complete()
 
     def submit_order_list(self, command: Any) -> None:
         """Submit all orders of a list, or reject all."""
@@ -265,6 +276,7 @@ class PaperExecutionClient(SandboxExecutionClient):
             self._refuse(order, refusal)
         if not refusal:
             self._client.submit_order_list(command)
+            self._remainders.complete()
 
     def modify_order(self, command: Any) -> None:
         """Modify a working order."""
