@@ -182,9 +182,13 @@ class SafetyEngine(Actor):  # type: ignore[misc]
         now = self.clock.timestamp_ns()
         get = self._store.get
         flows = get(_NAMESPACE, "flows")
-        rearmed = self._guard.restore(get(_NAMESPACE, "latch"), get(_NAMESPACE, "limits"), get(_NAMESPACE, "rearm"), now)
+        rearmed = self._guard.restore(
+            get(_NAMESPACE, "latch"), get(_NAMESPACE, "limits"), get(_NAMESPACE, "rearm"), now
+        )
         settle = self.config.flow_settle
-        detector = FlowDetector(settle) if flows is None else FlowDetector.from_dict(flows["detector"], settle)
+        detector = (
+            FlowDetector(settle) if flows is None else FlowDetector.from_dict(flows["detector"], settle)
+        )
         self._cash = CashWatch(self._kernel, self._valuer, detector)
         self._cash.start(now, None if flows is None else flows["held"])
         if rearmed is not None:
@@ -312,7 +316,9 @@ class SafetyEngine(Actor):  # type: ignore[misc]
             case Unhalt():
                 self._set_trading(TradingState.ACTIVE)
             case Alarm(code=code, message=message, count=count):
-                self.log.error(f"ALARM {code} ({count}): {message}{self._watch.problem and ' ' + self._watch.problem}")
+                self.log.error(
+                    f"ALARM {code} ({count}): {message}{self._watch.problem and ' ' + self._watch.problem}"
+                )
                 self._journal("alarm", {"code": code, "message": message, "count": count})
 
     def _set_trading(self, state: TradingState) -> None:
@@ -352,4 +358,3 @@ class SafetyEngine(Actor):  # type: ignore[misc]
 
     def _every(self, name: str, seconds: float, callback: Any) -> None:
         self.clock.set_timer(name, pd.Timedelta(seconds=seconds), callback=callback)
-

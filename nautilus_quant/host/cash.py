@@ -151,7 +151,9 @@ class CashWatch:
         base = instrument.base_currency
         if base is None:
             return
-        for code, amount in spot_effects(side, size, price, base.code, instrument.quote_currency.code).items():
+        for code, amount in spot_effects(
+            side, size, price, base.code, instrument.quote_currency.code
+        ).items():
             self.detector.explain(fill.ts_init, code, amount)
         if fee is not None:
             self.detector.explain(fill.ts_init, fee.currency.code, -fee.as_double())

@@ -10,6 +10,7 @@ from nautilus_trader.model.identifiers import PositionId
 
 from nautilus_quant.gating.intent import Intent, Side
 from nautilus_quant.host.marks import last_price, notional_of
+from nautilus_quant.host.routing import oms_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -120,7 +121,9 @@ class Exposure:
     ) -> Intent:
         """Return the intent of an order which does not exist yet."""
         position = self._signed_position(strategy_id, instrument_id, None)
-        closing = sum((o.leaves_qty.as_decimal() for o in self._closers(strategy_id, instrument_id, side)), _ZERO)
+        closing = sum(
+            (o.leaves_qty.as_decimal() for o in self._closers(strategy_id, instrument_id, side)), _ZERO
+        )
         reducing = _closable(position, side, quantity, closing)
         instrument = self._cache.instrument(instrument_id)
         return Intent(
@@ -206,21 +209,13 @@ class Exposure:
         self, strategy_id: StrategyId, instrument_id: InstrumentId, position_id: PositionId | None
     ) -> Decimal:
         if position_id is None:
-            if self._oms(strategy_id, instrument_id) != OmsType.NETTING:
+            if oms_of(self._exec_engine, strategy_id, instrument_id.venue) != OmsType.NETTING:
                 return _ZERO  # a hedging venue opens a new position beside the old one
             position_id = PositionId(f"{instrument_id.value}-{strategy_id.value}")
         position: Position | None = self._cache.position(position_id)
         if position is None or position.is_closed or position.instrument_id != instrument_id:
             return _ZERO
         return Decimal(position.signed_decimal_qty())
-
-    def _oms(self, strategy_id: StrategyId, instrument_id: InstrumentId) -> OmsType:
-        override = self._exec_engine._oms_overrides.get(strategy_id, OmsType.UNSPECIFIED)
-        if override != OmsType.UNSPECIFIED:
-            return override
-        engine = self._exec_engine
-        client = engine._routing_map.get(instrument_id.venue, engine._default_client)
-        return OmsType.NETTING if client is None else client.oms_type
 
 
 def _closes(child: Order, parent: Order, quantity: Decimal) -> Decimal:

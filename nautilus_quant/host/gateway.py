@@ -221,10 +221,12 @@ class OrderGateway:
 
     def _ask(self, gate: Gate, intent: Intent) -> Verdict:
         if gate.name in self._stopped:
-            return Verdict.deny(gate.name, "GATE_STOPPED", f"gate {gate.name} was stopped while strategies run")
+            return Verdict.deny(
+                gate.name, "GATE_STOPPED", f"gate {gate.name} was stopped while strategies run"
+            )
         try:
             return gate.check(intent)
-        except Exception as error:  # any failure of a gate must close it
+        except Exception as error:  # noqa: BLE001 (any failure of a gate must close it)
             if gate.name not in self._faulty:
                 self._faulty.add(gate.name)
                 self._log.exception(f"gate {gate.name} failed, no new risk passes it", error)

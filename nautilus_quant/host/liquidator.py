@@ -12,6 +12,8 @@ from nautilus_trader.model.identifiers import ClientOrderId, PositionId
 from nautilus_trader.model.orders import MarketOrder
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from nautilus_trader.model.orders import Order
     from nautilus_trader.model.position import Position
     from nautilus_trader.system.kernel import NautilusKernel
@@ -77,12 +79,14 @@ class Liquidator:
             self._cancel(order)
         return len(chosen)
 
-    def working_closes(self) -> dict[str, Decimal]:
-        """Return what the kill switch's own orders will still close, by position id."""
-        open_closers = {
-            key: [o for o in orders if not o.is_closed] for key, orders in self._closers.items()
-        }
-        self._closers = {key: orders for key, orders in open_closers.items() if orders}
+    def working_closes(self, ghosts: Container[ClientOrderId] = ()) -> dict[str, Decimal]:
+        """Return what the kill switch's own orders will still close, by position id, but for `ghosts`."""
+        for key, orders in list(self._closers.items()):
+            left = [o for o in orders if not o.is_closed and o.client_order_id not in ghosts]
+            if left:
+                self._closers[key] = left
+            else:
+                del self._closers[key]
         return {
             key: sum((o.leaves_qty.as_decimal() for o in orders), Decimal(0))
             for key, orders in self._closers.items()

@@ -24,7 +24,7 @@ _BOARD_TOPIC = "nautilus_quant.board"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Message(Data):  # type: ignore[misc]
+class Message(Data):
     """
     Base of all messages.
 
@@ -164,4 +164,4 @@ def latest[M: Message](msgbus: MessageBus, kind: type[M], key: str) -> M | None:
 def everything[M: Message](msgbus: MessageBus, kind: type[M]) -> dict[str, M]:
     """Return the last message of each key of a type."""
     board = find_on_bus(msgbus, _BOARD_TOPIC, _Board)
-    return {} if board is None else board.of(kind)  # type: ignore[return-value]
+    return {} if board is None else board.of(kind)

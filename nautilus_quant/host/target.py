@@ -76,7 +76,7 @@ class TargetStrategyConfig(StrategyConfig, kw_only=True, frozen=True):
     oms_type: OmsType | str | None = "NETTING"
 
 
-class TargetStrategy(Strategy):  # type: ignore[misc]
+class TargetStrategy(Strategy):
     """
     Base of strategies which want an exposure and leave the trading to the base.
 
@@ -166,7 +166,7 @@ class TargetStrategy(Strategy):  # type: ignore[misc]
         return _ZERO if position is None or position.is_closed else position.signed_decimal_qty()
 
     def on_order_event(self, event: OrderEvent) -> None:
-        """Go on towards the target when an order has filled; after a refusal or a cut the next target does."""
+        """Go on towards the target when an order has filled; after a cut the next target does."""
         instrument_id = event.instrument_id
         if not isinstance(event, OrderFilled) or instrument_id not in self._exposures:
             return
@@ -281,4 +281,3 @@ def lot_of(instrument: Instrument) -> Lot:
         maximum=None if most is None else most.as_decimal(),
         minimum_value=0.0 if value is None else float(value),
     )
-

@@ -212,8 +212,7 @@ def _main_currency(accounts: list[VenueAccount]) -> str | None:
     for account in accounts:
         if account.base_currency is not None:
             return str(account.base_currency.code)
-        totals = {c.code: m.as_double() for c, m in account.balances_total().items()}
+        totals: dict[str, float] = {c.code: m.as_double() for c, m in account.balances_total().items()}
         if totals:
             return max(totals, key=lambda code: totals[code])
     return None
-

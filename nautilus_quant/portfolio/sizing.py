@@ -66,9 +66,7 @@ def target_quantity(exposure: float, budget: float, unit_value: float, lot: Lot)
     return lot.floor(Decimal(repr(max(-1.0, min(1.0, exposure)) * budget / unit_value)))
 
 
-def order_quantity(
-    current: Decimal, target: Decimal, full: Decimal, threshold: float, lot: Lot
-) -> Decimal:
+def order_quantity(current: Decimal, target: Decimal, full: Decimal, threshold: float, lot: Lot) -> Decimal:
     """
     Return the signed quantity to trade now; zero when the difference is not worth an order.
 

@@ -18,11 +18,15 @@ LOOSE = {"max_hourly_loss": 0.9, "max_daily_loss": 0.9, "max_drawdown": 0.95}
 
 
 def buy(quantity: str):
-    return lambda s: s.submit_order(s.order_factory.market(BTC.id, OrderSide.BUY, Quantity.from_str(quantity)))
+    return lambda s: s.submit_order(
+        s.order_factory.market(BTC.id, OrderSide.BUY, Quantity.from_str(quantity))
+    )
 
 
 def sell(quantity: str):
-    return lambda s: s.submit_order(s.order_factory.market(BTC.id, OrderSide.SELL, Quantity.from_str(quantity)))
+    return lambda s: s.submit_order(
+        s.order_factory.market(BTC.id, OrderSide.SELL, Quantity.from_str(quantity))
+    )
 
 
 def run(prices, steps, others=(), keep=lambda made: None, **config):
@@ -66,13 +70,17 @@ def test_a_drawdown_closes_everything_halts_and_says_so():
 
 def test_the_loss_at_the_trip_is_close_to_the_limit():
     # 4 000 a second, limit 100 000: seen after at most two valuations more, closed in the step after.
-    script = run(fall(20_000, length=60), {2: buy("4.000")}, max_hourly_loss=0.9, max_daily_loss=0.9, max_drawdown=0.01)
+    script = run(
+        fall(20_000, length=60), {2: buy("4.000")}, max_hourly_loss=0.9, max_daily_loss=0.9, max_drawdown=0.01
+    )
     assert 0.010 < 1 - script.cash / 1_000_000 < 0.022
 
 
 def test_positions_and_orders_of_every_strategy_go():
     def rest(s: Script) -> None:
-        s.submit_order(s.order_factory.limit(BTC.id, OrderSide.BUY, Quantity.from_str("1.000"), BTC.make_price(20_000)))
+        s.submit_order(
+            s.order_factory.limit(BTC.id, OrderSide.BUY, Quantity.from_str("1.000"), BTC.make_price(20_000))
+        )
 
     other = Script({3: sell("1.000"), 4: rest}, tag="002")
     script = run(fall(27_000), {2: buy("40.000"), 4: rest}, others=[other])
@@ -84,7 +92,10 @@ def test_positions_and_orders_of_every_strategy_go():
 def test_an_hourly_loss_blocks_entries_and_lets_exits_through():
     steps = {2: buy("10.000"), 30: buy("1.000"), 32: sell("4.000"), 34: sell("6.000"), 36: buy("1.000")}
     script = run(fall(29_200), steps, max_daily_loss=0.9, max_drawdown=0.95)  # 8 000 of 1 000 000
-    assert [reason.split(":")[0] for reason in denials(script)] == ["safety HOURLY_LOSS", "safety HOURLY_LOSS"]
+    assert [reason.split(":")[0] for reason in denials(script)] == [
+        "safety HOURLY_LOSS",
+        "safety HOURLY_LOSS",
+    ]
     assert script.left == 0
 
 
@@ -104,8 +115,12 @@ def test_a_daily_loss_outlasts_the_hour():
 
 def test_entries_which_rest_when_a_limit_trips_are_cancelled_but_stops_stay():
     def rest(s: Script) -> None:
-        s.submit_order(s.order_factory.limit(BTC.id, OrderSide.BUY, Quantity.from_str("1.000"), BTC.make_price(20_000)))
-        stop = s.order_factory.stop_market(BTC.id, OrderSide.SELL, Quantity.from_str("10.000"), BTC.make_price(25_000))
+        s.submit_order(
+            s.order_factory.limit(BTC.id, OrderSide.BUY, Quantity.from_str("1.000"), BTC.make_price(20_000))
+        )
+        stop = s.order_factory.stop_market(
+            BTC.id, OrderSide.SELL, Quantity.from_str("10.000"), BTC.make_price(25_000)
+        )
         s.submit_order(stop)
 
     script = run(fall(29_200), {2: buy("10.000"), 4: rest}, max_daily_loss=0.9, max_drawdown=0.95)

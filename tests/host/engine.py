@@ -1,4 +1,4 @@
-"""A small backtest to put things into: one instrument, quotes every second, strategies that follow a script."""
+"""A small backtest to put things into: one instrument, a quote a second, strategies with a script."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ class Valve:
         self.asked.append(intent)
         if self.allowed == UNLIMITED:
             return Verdict.allow(self.name)
-        return Verdict.limit(self.name, self.allowed, "VALVE", f"at most {self.allowed}", most=float(self.allowed))
+        return Verdict.limit(
+            self.name, self.allowed, "VALVE", f"at most {self.allowed}", most=float(self.allowed)
+        )
 
     def close(self) -> None:
         self.allowed = Decimal(0)

@@ -37,23 +37,38 @@ def stop(s: Script, side: OrderSide, at: float, quantity: Quantity = ONE, **opti
 
 def trailing(s: Script, side: OrderSide, quantity: Quantity = ONE, **options):
     return s.order_factory.trailing_stop_market(
-        BTC.id, side, quantity, trailing_offset=Decimal(5), trailing_offset_type=TrailingOffsetType.PRICE, **options
+        BTC.id,
+        side,
+        quantity,
+        trailing_offset=Decimal(5),
+        trailing_offset_type=TrailingOffsetType.PRICE,
+        **options,
     )
 
 
-TWAP = {"exec_algorithm_id": ExecAlgorithmId("TWAP"), "exec_algorithm_params": {"horizon_secs": 4, "interval_secs": 1}}
+TWAP = {
+    "exec_algorithm_id": ExecAlgorithmId("TWAP"),
+    "exec_algorithm_params": {"horizon_secs": 4, "interval_secs": 1},
+}
 
 OPENING = {
     "market": lambda s: s.submit_order(market(s, OrderSide.BUY)),
     "limit": lambda s: s.submit_order(limit(s, OrderSide.BUY, 29_000)),
     "stop": lambda s: s.submit_order(stop(s, OrderSide.BUY, 31_000)),
     "trailing": lambda s: s.submit_order(trailing(s, OrderSide.BUY)),
-    "quote quantity": lambda s: s.submit_order(market(s, OrderSide.BUY, Quantity.from_str("30000.000"), quote_quantity=True)),
+    "quote quantity": lambda s: s.submit_order(
+        market(s, OrderSide.BUY, Quantity.from_str("30000.000"), quote_quantity=True)
+    ),
     "bracket": lambda s: s.submit_order_list(
-        s.order_factory.bracket(BTC.id, OrderSide.BUY, ONE, sl_trigger_price=price(29_000), tp_price=price(31_000))
+        s.order_factory.bracket(
+            BTC.id, OrderSide.BUY, ONE, sl_trigger_price=price(29_000), tp_price=price(31_000)
+        )
     ),
     "order list": lambda s: s.submit_order_list(
-        OrderList(s.order_factory.generate_order_list_id(), [market(s, OrderSide.BUY), limit(s, OrderSide.SELL, 31_000)])
+        OrderList(
+            s.order_factory.generate_order_list_id(),
+            [market(s, OrderSide.BUY), limit(s, OrderSide.SELL, 31_000)],
+        )
     ),
     "emulated stop": lambda s: s.submit_order(
         stop(s, OrderSide.BUY, 30_001, emulation_trigger=TriggerType.BID_ASK)
@@ -89,7 +104,9 @@ def test_nothing_that_opens_risk_reaches_the_venue_through_a_closed_gate(path):
     assert {order.status for order in script.final} <= set(inside)
 
 
-@pytest.mark.parametrize("path", [name for name in OPENING if name != "reduce-only without a position"], ids=str)
+@pytest.mark.parametrize(
+    "path", [name for name in OPENING if name != "reduce-only without a position"], ids=str
+)
 def test_the_same_orders_reach_the_venue_through_an_open_gate(path):
     data = quotes([30_000.0] * 10 + [30_010.0] * 30)
     script = run({2: OPENING[path]}, Valve(), data=data, algorithms=[TWAPExecAlgorithm()])
@@ -122,9 +139,13 @@ REDUCING = {
     "close_position": lambda s: s.close_all_positions(BTC.id),
     "close_position, not reduce-only": lambda s: s.close_all_positions(BTC.id, reduce_only=False),
     "market exit": lambda s: s.market_exit(),
-    "emulated stop": lambda s: s.submit_order(stop(s, OrderSide.SELL, 30_009, emulation_trigger=TriggerType.BID_ASK)),
+    "emulated stop": lambda s: s.submit_order(
+        stop(s, OrderSide.SELL, 30_009, emulation_trigger=TriggerType.BID_ASK)
+    ),
     "twap": lambda s: s.submit_order(market(s, OrderSide.SELL, **TWAP)),
-    "quote quantity": lambda s: s.submit_order(market(s, OrderSide.SELL, Quantity.from_str("29000.000"), quote_quantity=True)),
+    "quote quantity": lambda s: s.submit_order(
+        market(s, OrderSide.SELL, Quantity.from_str("29000.000"), quote_quantity=True)
+    ),
 }
 
 
@@ -249,7 +270,10 @@ def test_a_position_of_another_strategy_gives_no_right_to_sell():
 
 def test_two_strategies_on_one_instrument_close_their_own():
     gate = Valve()
-    flip = {1: lambda s: s.submit_order(market(s, OrderSide.SELL)), 5: lambda s: s.submit_order(market(s, OrderSide.BUY))}
+    flip = {
+        1: lambda s: s.submit_order(market(s, OrderSide.SELL)),
+        5: lambda s: s.submit_order(market(s, OrderSide.BUY)),
+    }
     other = Script(flip, tag="002")
 
     def sell(s: Script) -> None:
@@ -273,7 +297,9 @@ def test_hedging_a_position_is_closed_by_its_id_and_no_other_way():
         s.submit_order(market(s, OrderSide.SELL), position_id=position.id)
 
     script = run(
-        {1: lambda s: s.submit_order(market(s, OrderSide.BUY)), 3: by_side, 5: by_id}, gate, oms=OmsType.HEDGING
+        {1: lambda s: s.submit_order(market(s, OrderSide.BUY)), 3: by_side, 5: by_id},
+        gate,
+        oms=OmsType.HEDGING,
     )
     assert script.kinds().count("OrderDenied") == 1
     assert script.left == 0

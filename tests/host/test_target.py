@@ -35,7 +35,9 @@ class Wishes(TargetStrategy):
 
 
 def run(strategy: Wishes, *gates: Valve, prices=None) -> Wishes:
-    made = engine(quotes(prices or [30_000.0] * 60), actors=[GateActor(g) for g in gates], strategies=[strategy])
+    made = engine(
+        quotes(prices or [30_000.0] * 60), actors=[GateActor(g) for g in gates], strategies=[strategy]
+    )
     made.run()
     strategy.left = strategy.position_of(BTC.id)
     # Fees and spread move the equity a little: sizes to the hundredth of a coin.

@@ -96,7 +96,7 @@ def test_killed_in_a_state_and_started_again(tmp_path, project, state):
         assert state == "cancelling", (first.returncode, out, err[-3000:])
         check_flat_and_halted(tmp_path, json.loads(out))
         return
-    before, states, latch = account(tmp_path)
+    _, states, latch = account(tmp_path)
     assert latch["state"] == state
     summary = finish(start(config, 14, project))
     check_flat_and_halted(tmp_path, summary)

@@ -12,7 +12,10 @@ from nautilus_trader.examples.strategies.ema_cross import EMACross, EMACrossConf
 from nautilus_trader.examples.strategies.ema_cross_bracket import EMACrossBracket, EMACrossBracketConfig
 from nautilus_trader.examples.strategies.ema_cross_hedge_mode import EMACross as EMACrossHedgeMode
 from nautilus_trader.examples.strategies.ema_cross_hedge_mode import EMACrossConfig as EMACrossHedgeModeConfig
-from nautilus_trader.examples.strategies.ema_cross_stop_entry import EMACrossStopEntry, EMACrossStopEntryConfig
+from nautilus_trader.examples.strategies.ema_cross_stop_entry import (
+    EMACrossStopEntry,
+    EMACrossStopEntryConfig,
+)
 from nautilus_trader.examples.strategies.ema_cross_trailing_stop import (
     EMACrossTrailingStop,
     EMACrossTrailingStopConfig,
@@ -31,13 +34,20 @@ from tests.host.engine import BTC, SECOND, START, engine, quotes
 
 BARS = BarType.from_str(f"{BTC.id}-1-MINUTE-LAST-EXTERNAL")
 COMMON = {"instrument_id": BTC.id, "bar_type": BARS, "trade_size": Decimal("0.100")}
-TRAIL = {"trailing_offset_type": "PRICE", "trigger_type": "BID_ASK", "atr_period": 10, "trailing_atr_multiple": 2.0}
+TRAIL = {
+    "trailing_offset_type": "PRICE",
+    "trigger_type": "BID_ASK",
+    "atr_period": 10,
+    "trailing_atr_multiple": 2.0,
+}
 
 EXAMPLES = {
     "ema cross": lambda: EMACross(EMACrossConfig(**COMMON)),
     "bracket": lambda: EMACrossBracket(EMACrossBracketConfig(**COMMON)),
     "emulated bracket": lambda: EMACrossBracket(EMACrossBracketConfig(**COMMON, emulation_trigger="BID_ASK")),
-    "twap": lambda: EMACrossTWAP(EMACrossTWAPConfig(**COMMON, twap_horizon_secs=30.0, twap_interval_secs=10.0)),
+    "twap": lambda: EMACrossTWAP(
+        EMACrossTWAPConfig(**COMMON, twap_horizon_secs=30.0, twap_interval_secs=10.0)
+    ),
     "trailing stop": lambda: EMACrossTrailingStop(EMACrossTrailingStopConfig(**COMMON, **TRAIL)),
     "emulated trailing stop": lambda: EMACrossTrailingStop(
         EMACrossTrailingStopConfig(**COMMON, **TRAIL, emulation_trigger="BID_ASK")
@@ -77,7 +87,9 @@ def history(strategy, *, suite: bool) -> list[str]:
 
     def keep(event) -> None:
         body = type(event).to_dict(event)
-        seen.append(json.dumps({k: v for k, v in body.items() if k not in RANDOM_IDS}, sort_keys=True, default=str))
+        seen.append(
+            json.dumps({k: v for k, v in body.items() if k not in RANDOM_IDS}, sort_keys=True, default=str)
+        )
 
     actors = []
     if suite:
@@ -88,7 +100,14 @@ def history(strategy, *, suite: bool) -> list[str]:
             RegimeGate(RegimeGateConfig(matrix={"default": everywhere})),
         ]
     oms = OmsType.HEDGING if isinstance(strategy, EMACrossHedgeMode) else OmsType.NETTING
-    made = engine(DATA, actors=actors, strategies=[strategy], algorithms=[TWAPExecAlgorithm()], oms=oms, reject_stop_orders=False)
+    made = engine(
+        DATA,
+        actors=actors,
+        strategies=[strategy],
+        algorithms=[TWAPExecAlgorithm()],
+        oms=oms,
+        reject_stop_orders=False,
+    )
     for topic in ("events.order.*", "events.position.*", "events.account.*"):
         made.kernel.msgbus.subscribe(topic, keep)
     made.run()

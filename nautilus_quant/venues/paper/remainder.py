@@ -28,9 +28,9 @@ class Remainders:
     """
     Complete market orders larger than the best quote.
 
-    NautilusTrader's matching engine does this in a backtest. In a live node its events wait in a queue, so the
-    engine still sees the order as not open when it looks for a remainder, and leaves it partially filled for
-    ever, neither working nor closed.
+    NautilusTrader's matching engine does this in a backtest. In a live node its events wait in a queue, so
+    the engine still sees the order as not open when it looks for a remainder, and leaves it partially
+    filled for ever, neither working nor closed.
 
     Parameters
     ----------
@@ -64,7 +64,11 @@ class Remainders:
         self._filled, self._sizes = {}, {}
         for client_order_id, (filled, last) in noted.items():
             order = self._cache.order(client_order_id)
-            if order is None or order.time_in_force in _AT_ONCE or self._exchange.book_type != BookType.L1_MBP:
+            if (
+                order is None
+                or order.time_in_force in _AT_ONCE
+                or self._exchange.book_type != BookType.L1_MBP
+            ):
                 continue
             size = sizes.get(client_order_id, order.quantity.as_decimal())
             self._fill(order, size - max(filled, order.filled_qty.as_decimal()), last)
