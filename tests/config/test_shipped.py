@@ -83,6 +83,8 @@ venues:
 strategies:
   momentum-btc: {{instrument: BTCUSDT-PERP.BINANCE, bar: 1-MINUTE}}
   reversion-eth: {{instrument: ETHUSDT-PERP.BINANCE, bar: 1-MINUTE}}
+  momentum-link: null
+  reversion-ada: null
 """
     )
     deployment = load(path, env={"BINANCE_API_KEY": "k", "BINANCE_API_SECRET": "s"})
