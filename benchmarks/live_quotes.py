@@ -41,15 +41,18 @@ START = 60.0
 
 
 def deployment(folder: Path) -> Path:
-    """Write the deployment: the shipped base, with one strategy for each instrument."""
+    """Write the deployment: every gate, and one strategy for each instrument."""
     document = {
-        "extends": str(ROOT / "configs" / "base.yaml"),
         "mode": "paper",
         "state": f"sqlite:///{folder / 'state.db'}",
         "status_file": str(folder / "status.json"),
         "log": {"file": str(folder / "node.log")},
-        "actors": {"safety": {"kill_file": str(folder / "kill")}},
-        "strategies": {"reversion-eth": None, **{f"momentum-{coin.lower()}": arm(coin) for coin in COINS}},
+        "venues": {"SIM": {"adapter": "simulated", "balances": ["100_000 USDT"], "leverage": 10, "seed": 7}},
+        "actors": {
+            "safety": {"use": "safety_engine", "kill_file": str(folder / "kill")},
+            "regime": {"use": "regime_gate"},
+        },
+        "strategies": {f"momentum-{coin.lower()}": arm(coin) for coin in COINS},
     }
     path = folder / "quotes.yaml"
     path.write_text(json.dumps(document), encoding="utf-8")  # JSON is YAML
