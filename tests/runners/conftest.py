@@ -38,6 +38,7 @@ class Ended:
 
     @property
     def json(self):
+        assert self.out, self.err
         return json.loads(self.out)
 
 

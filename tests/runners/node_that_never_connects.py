@@ -2,11 +2,11 @@
 
 import json
 
+from nautilus_trader.common.providers import InstrumentProvider
 from nautilus_trader.config import LiveDataClientConfig, LoggingConfig, TradingNodeConfig
 from nautilus_trader.live.data_client import LiveMarketDataClient
 from nautilus_trader.live.factories import LiveDataClientFactory
 from nautilus_trader.live.node import TradingNode
-from nautilus_trader.common.providers import InstrumentProvider
 from nautilus_trader.model.identifiers import ClientId, Venue
 
 from nautilus_quant.host.runner_live import LiveRun, make_loop
@@ -23,7 +23,7 @@ class Deaf(LiveMarketDataClient):
 
 class DeafFactory(LiveDataClientFactory):
     @staticmethod
-    def create(loop, name, config, msgbus, cache, clock):
+    def create(loop, name, config, msgbus, cache, clock):  # noqa: PLR0917 (NautilusTrader's signature)
         return Deaf(
             loop=loop,
             client_id=ClientId(name),
