@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from nautilus_quant.host.statejson import decode
+from nautilus_quant.host.statejson import StateError, decode, encode
 
 GENESIS = "0" * 64
 """What the first entry takes for its predecessor's hash."""
@@ -52,6 +52,25 @@ class Entry:
     def strategy(self) -> str:
         """Strategy id it is about, or empty."""
         return index_text(self.body, "strategy")
+
+
+class Note(NamedTuple):
+    """An entry as it is appended: `ts` [ns], kind and body."""
+
+    ts: int
+    kind: str
+    body: Mapping[str, Any]
+
+    def draft(self) -> Draft:
+        """Encode the body; what has no form in JSON is kept as Python shows it, rather than lost."""
+        order, strategy = index_text(self.body, "order"), index_text(self.body, "strategy")
+        try:
+            text = encode(dict(self.body))
+        except StateError:
+            names = {"order": order, "strategy": strategy}
+            shown = {"unreadable": repr(dict(self.body))}
+            text = encode(shown | {key: name for key, name in names.items() if name})
+        return Draft(self.ts, self.kind, text, order, strategy)
 
 
 class Draft(NamedTuple):

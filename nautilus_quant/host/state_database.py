@@ -11,6 +11,7 @@ from urllib.parse import quote
 from sqlalchemy import BigInteger, Column, Index, MetaData, String, Table, Text, create_engine, event, inspect
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool
 
@@ -200,21 +201,26 @@ def _make_directory(directory: Path) -> None:
 
 
 def _use_write_ahead_log(engine: Engine) -> None:
-    """Readers then never wait for a writer. SQLite does not wait here when another process does the same."""
+    """Make readers independent of writers. SQLite itself does not always wait here for another process."""
     deadline = time.monotonic() + LOCK_WAIT
     connection = engine.raw_connection()
     try:
-        while True:
-            try:
-                connection.cursor().execute("PRAGMA journal_mode=WAL").close()
-            except sqlite3.OperationalError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.01)
-            else:
-                return
+        while not _is_write_ahead(connection.cursor()):
+            if time.monotonic() > deadline:
+                raise sqlite3.OperationalError("database is locked")
+            time.sleep(0.01)
     finally:
         connection.close()
+
+
+def _is_write_ahead(cursor: DBAPICursor) -> bool:
+    try:
+        cursor.execute("PRAGMA journal_mode=WAL")
+        return bool(cursor.fetchone()[0] == "wal")
+    except sqlite3.OperationalError:
+        return False
+    finally:
+        cursor.close()
 
 
 def _create(connection: Connection) -> None:

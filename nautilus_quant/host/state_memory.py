@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, override
 
-from nautilus_quant.host.journal import Draft, Entry, Head, Row, chain, check_chain, index_text
+from nautilus_quant.host.journal import Draft, Entry, Head, Note, Row, chain, check_chain
 from nautilus_quant.host.state import MEMORY, StateStore, document_key, timestamp
 from nautilus_quant.host.statejson import StateError, decode, encode
 
@@ -110,8 +110,7 @@ class MemoryStore(StateStore):
 
     def _drafts(self, start: int) -> Iterator[Draft]:
         for ts, kind, body in self._raw[start:]:
-            plain = dict(body)
-            yield Draft(ts, kind, encode(plain), index_text(plain, "order"), index_text(plain, "strategy"))
+            yield Note(ts, kind, body).draft()
 
 
 def _matches(row: Row, kind: str | None, order: str | None, strategy: str | None, since: int | None) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 
-from nautilus_quant.host.journal import Draft
+from nautilus_quant.host.journal import Note
 from nautilus_quant.host.statejson import StateError
 
 QUEUE_ALARM = 10_000
@@ -33,10 +33,10 @@ class Batch:
     """What goes into one transaction."""
 
     documents: dict[Key, Write] = field(default_factory=dict)
-    drafts: list[Draft] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
 
     def __len__(self) -> int:
-        return len(self.documents) + len(self.drafts)
+        return len(self.documents) + len(self.notes)
 
 
 class Outbox:
@@ -52,24 +52,24 @@ class Outbox:
         return len(self._waiting) + len(self._flying)
 
     @property
-    def drafts(self) -> int:
+    def notes(self) -> int:
         """Entries not known to be committed."""
-        return len(self._waiting.drafts) + len(self._flying.drafts)
+        return len(self._waiting.notes) + len(self._flying.notes)
 
     def put(self, key: Key, write: Write) -> None:
         """Queue a document; an older one under the same key is forgotten."""
         with self._changed:
             self._waiting.documents[key] = write
 
-    def append(self, draft: Draft) -> None:
+    def append(self, note: Note) -> None:
         """Queue an entry, or raise `StateError` when `QUEUE_LIMIT` wait."""
         with self._changed:
-            if self.drafts >= QUEUE_LIMIT:
+            if self.notes >= QUEUE_LIMIT:
                 raise StateError(
                     f"the journal queue is full: {QUEUE_LIMIT} entries wait for a database that takes none; "
                     "this one was refused. Free the disk or the lock, and writing goes on by itself",
                 )
-            self._waiting.drafts.append(draft)
+            self._waiting.notes.append(note)
 
     def find(self, key: Key) -> Write | None:
         """Read a queued document."""
@@ -86,8 +86,8 @@ class Outbox:
         """Hand out at most `limit` entries, and all documents; follow with `done` or `give_back`."""
         with self._changed:
             waiting = self._waiting
-            self._flying = Batch(waiting.documents, waiting.drafts[:limit])
-            self._waiting = Batch({}, waiting.drafts[limit:])
+            self._flying = Batch(waiting.documents, waiting.notes[:limit])
+            self._waiting = Batch({}, waiting.notes[limit:])
             return self._flying
 
     def done(self) -> None:
@@ -101,7 +101,7 @@ class Outbox:
         with self._changed:
             self._waiting = Batch(
                 {**self._flying.documents, **self._waiting.documents},
-                self._flying.drafts + self._waiting.drafts,
+                self._flying.notes + self._waiting.notes,
             )
             self._flying = Batch()
 

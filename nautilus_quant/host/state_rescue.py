@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
 
 from sqlalchemy.engine import URL
 
-from nautilus_quant.host.journal import Draft
+from nautilus_quant.host.journal import Note
 from nautilus_quant.host.state_database import sqlite_path
 from nautilus_quant.host.state_outbox import Batch, Write
 from nautilus_quant.host.statejson import StateError, decode, encode
@@ -22,7 +21,7 @@ def rescue(url: URL, batch: Batch) -> Path:
     text = encode(
         {
             "documents": [[*key, write.text, write.ts] for key, write in batch.documents.items()],
-            "entries": [list(draft) for draft in batch.drafts],
+            "entries": [[note.ts, note.kind, decode(note.draft().text)] for note in batch.notes],
         }
     )
     try:
@@ -32,21 +31,31 @@ def rescue(url: URL, batch: Batch) -> Path:
     return path
 
 
-def rescued(url: URL) -> Iterator[Batch]:
-    """Read what `rescue` wrote and nobody has read yet; a file is renamed once its batch is done with."""
+def take_in(url: URL, write: Callable[[Batch], None]) -> None:
+    """
+    Hand what `rescue` wrote, and nobody has taken in yet, to `write`.
+
+    A file is marked as done when `write` returns, and waits for the next start when it raises.
+    """
     stem = _stem(url)
     for path in sorted(stem.parent.glob(f"{stem.name}.unsaved-*.json")):
         claimed = path.with_suffix(".reading")
-        with suppress(FileNotFoundError):  # another process was quicker
+        try:
             path.rename(claimed)
-            yield _read(claimed)
-            claimed.rename(path.with_suffix(".done"))
+        except FileNotFoundError:  # another process was quicker
+            continue
+        try:
+            write(_read(claimed))
+        except BaseException:
+            claimed.rename(path)
+            raise
+        claimed.rename(path.with_suffix(".done"))
 
 
 def _read(path: Path) -> Batch:
     content = decode(path.read_text(encoding="ascii"))
     documents = {(namespace, key): Write(text, ts) for namespace, key, text, ts in content["documents"]}
-    return Batch(documents, [Draft(*fields) for fields in content["entries"]])
+    return Batch(documents, [Note(*fields) for fields in content["entries"]])
 
 
 def _stem(url: URL) -> Path:

@@ -12,7 +12,7 @@ from sqlalchemy import Select, delete, select, update
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from nautilus_quant.host.journal import Draft, Entry, Head, Row, chain, check_chain, index_text
+from nautilus_quant.host.journal import Draft, Entry, Head, Note, Row, chain, check_chain
 from nautilus_quant.host.state import StateStore, document_key, timestamp
 from nautilus_quant.host.state_database import (
     DOCUMENTS,
@@ -26,7 +26,7 @@ from nautilus_quant.host.state_database import (
     sqlite_path,
 )
 from nautilus_quant.host.state_outbox import QUEUE_LIMIT, Batch, Key, Outbox, Write
-from nautilus_quant.host.state_rescue import rescue, rescued
+from nautilus_quant.host.state_rescue import rescue, take_in
 from nautilus_quant.host.state_writer import Writer
 from nautilus_quant.host.statejson import StateError, decode, encode
 
@@ -55,15 +55,30 @@ class SqlStore(StateStore):
         self._durable: Engine | None = None
         self._outbox = Outbox()
         self._attempted = Head()
+        self._writer: Writer | None = None
         try:
-            with self._explained():
-                prepare(self._engine, self._parsed, read_only=read_only)
-        except StateError:
-            self._engine.dispose()
+            self._start()
+        except BaseException:
+            self._abandon()
             raise
-        self._writer = None if read_only else Writer(self._outbox, self._commit)
-        self._take_rescued()
         atexit.register(self._close)
+
+    def _start(self) -> None:
+        with self._explained():
+            prepare(self._engine, self._parsed, read_only=self.read_only)
+        if not self.read_only:
+            self._writer = Writer(self._outbox, self._commit)
+            take_in(self._parsed, self._take_in)
+
+    def _abandon(self) -> None:
+        if self._writer is not None:
+            self._writer.stop()
+        self._dispose()
+
+    def _dispose(self) -> None:
+        for engine in (self._engine, self._durable):
+            if engine is not None:
+                engine.dispose()
 
     # --- documents
 
@@ -123,7 +138,7 @@ class SqlStore(StateStore):
     @override
     def append(self, kind: str, body: Mapping[str, Any], *, ts: int) -> None:
         writer = self._open_writer()
-        self._outbox.append(_draft(kind, body, ts))
+        self._outbox.append(Note(timestamp(ts), kind, body))
         writer.wake()
 
     @override
@@ -189,9 +204,7 @@ class SqlStore(StateStore):
             if writer is not None:
                 self._stop(writer)
         finally:
-            for engine in (self._engine, self._durable):
-                if engine is not None:
-                    engine.dispose()
+            self._dispose()
 
     def _stop(self, writer: Writer) -> None:
         writer.stop()
@@ -201,16 +214,14 @@ class SqlStore(StateStore):
             path = rescue(self._parsed, self._outbox.take(QUEUE_LIMIT))
             raise StateError(f"{error}. What was left is in {path} and is read at the next start") from error
 
-    def _take_rescued(self) -> None:
-        if self._writer is None:
-            return
-        for batch in rescued(self._parsed):
-            for draft in batch.drafts:
-                self._outbox.append(draft)
-            for key, write in batch.documents.items():
-                if not self._is_newer(key, write.ts):
-                    self._outbox.put(key, write)
-            self._writer.drain(durable=True)
+    def _take_in(self, batch: Batch) -> None:
+        writer = self._open_writer()
+        for note in batch.notes:
+            self._outbox.append(note)
+        for key, write in batch.documents.items():
+            if not self._is_newer(key, write.ts):
+                self._outbox.put(key, write)
+        writer.drain(durable=True)
 
     def _is_newer(self, key: Key, ts: int) -> bool:
         query = select(DOCUMENTS.c.ts).where(DOCUMENTS.c.namespace == key[0], DOCUMENTS.c.key == key[1])
@@ -236,23 +247,20 @@ class SqlStore(StateStore):
     def _commit(self, batch: Batch, durable: bool) -> None:
         with self._writing(durable=durable) as connection:
             head = _head(connection, lock=True)  # all writers of all processes stand in a row here
-            rows = chain(head, self._not_yet_written(connection, batch.drafts))
+            rows = chain(head, self._not_yet_written(connection, batch.notes))
             _write_documents(connection, batch)
             if rows:
-                self._attempted = Head(len(batch.drafts), rows[-1].hash)
+                self._attempted = Head(len(batch.notes), rows[-1].hash)
                 connection.execute(JOURNAL.insert(), [_columns(row) for row in rows])
                 _set_head(connection, Head(rows[-1].seq, rows[-1].hash))
         self._attempted = Head()
 
-    def _not_yet_written(self, connection: Connection, drafts: list[Draft]) -> list[Draft]:
+    def _not_yet_written(self, connection: Connection, notes: list[Note]) -> Iterator[Draft]:
         """Skip what a transaction whose answer was lost has written after all."""
         count, last = self._attempted
-        if (
-            count
-            and connection.execute(select(JOURNAL.c.seq).where(JOURNAL.c.hash == last)).scalar() is not None
-        ):
-            return drafts[count:]
-        return drafts
+        if count and connection.execute(select(JOURNAL.c.seq).where(JOURNAL.c.hash == last)).scalar() is None:
+            count = 0
+        return (note.draft() for note in notes[count:])
 
     def _claim_if_free(self, mode: str) -> None:
         with self._writing(durable=True) as connection:
@@ -292,13 +300,6 @@ class SqlStore(StateStore):
         engine = self._durable if durable and self._durable is not None else self._engine
         with self._explained(), engine.execution_options(nq_write=True).begin() as connection:
             yield connection
-
-
-def _draft(kind: str, body: Mapping[str, Any], ts: int) -> Draft:
-    plain = dict(body)
-    return Draft(
-        timestamp(ts), kind, encode(plain), index_text(plain, "order"), index_text(plain, "strategy")
-    )
 
 
 def _document(namespace: str, key: str, text: str) -> dict[str, Any]:

@@ -47,9 +47,9 @@ class Writer:
     def problems(self) -> tuple[str, ...]:
         """What keeps writes from the disk; empty when all is well."""
         problems = [self._trouble] if self._trouble else []
-        if self._outbox.drafts >= QUEUE_ALARM:
+        if self._outbox.notes >= QUEUE_ALARM:
             problems.append(
-                f"{self._outbox.drafts} journal entries wait to be written (alarm at {QUEUE_ALARM})"
+                f"{self._outbox.notes} journal entries wait to be written (alarm at {QUEUE_ALARM})"
             )
         if not self._stop.is_set() and not self._thread.is_alive():
             problems.append("the thread that writes the state has died")

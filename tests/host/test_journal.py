@@ -16,6 +16,7 @@ from nautilus_quant.host.journal import (
     Draft,
     Entry,
     Head,
+    Note,
     Row,
     chain,
     check_chain,
@@ -149,3 +150,17 @@ def test_an_entry_names_its_order_and_strategy() -> None:
 @pytest.mark.parametrize("text", ["{", '{"$decimal":"x"}', '{"$bytes":5}'])
 def test_a_broken_body_is_shown_as_it_is(text: str) -> None:
     assert Row(1, 2, "k", "", "", text, "h").entry().body == {"unreadable": text}
+
+
+def test_a_note_is_indexed_by_order_and_strategy() -> None:
+    note = Note(5, "order_decision", {"strategy": "S-1", "order": "O-1", "size": Decimal(2)})
+    text = '{"order":"O-1","size":{"$decimal":"2"},"strategy":"S-1"}'
+    assert note.draft() == Draft(5, "order_decision", text, "O-1", "S-1")
+
+
+def test_a_note_that_cannot_be_encoded_is_kept_as_it_looks() -> None:
+    draft = Note(5, "k", {"order": "O-1", "odd": {1, 2}.__class__}).draft()
+    assert draft.order == "O-1"
+    row = chain(Head(), [draft])[0]
+    assert row.entry().body == {"order": "O-1", "unreadable": "{'order': 'O-1', 'odd': <class 'set'>}"}
+    assert check_chain([row], Head(1, row.hash)) == []

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from nautilus_quant.host.state import StateError, StateStore, shared_store
+from nautilus_quant.host.statejson import NoStateError
 from tests.host.postgres import postgres_server
 
 
@@ -243,3 +244,9 @@ def test_importing_it_is_light() -> None:
         "sys.exit(any(m in sys.modules for m in ('nautilus_trader', 'sqlalchemy', 'numpy', 'pandas')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("url", ["sqlite", "postgresql"], indirect=True)
+def test_reading_needs_a_state(url: str) -> None:
+    with pytest.raises(NoStateError, match="there is no state at"):
+        StateStore.open(url, read_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -261,3 +262,24 @@ def test_making_it_waits_for_another_process_but_not_for_ever(tmp_path: Path, mo
         other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(StateError, match="locked"):
             StateStore.open(file)
+
+
+def test_making_it_waits_for_a_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "state.db"
+    with closing(sqlite3.connect(file, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN")
+        other.execute("SELECT * FROM sqlite_master").fetchall()
+        with monkeypatch.context() as patch:
+            patch.setattr(state_database, "LOCK_WAIT", 0.05)
+            with pytest.raises(StateError, match="locked"):
+                StateStore.open(file)
+        timer = threading.Timer(0.2, other.execute, ["ROLLBACK"])
+        timer.start()
+        make(file)
+        timer.join()
+    assert verify(file) == []
+
+
+def test_a_missing_driver_is_named() -> None:
+    with pytest.raises(StateError, match=r"driver pg8000: pip install 'nt-quant\[postgres\]'"):
+        StateStore.open("postgresql+pg8000://127.0.0.1/none")

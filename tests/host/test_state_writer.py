@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from nautilus_quant.host import state_database, state_outbox, state_writer
-from nautilus_quant.host.journal import Draft
+from nautilus_quant.host.journal import Note
 from nautilus_quant.host.state import StateError, StateStore
 from nautilus_quant.host.state_outbox import Batch, Outbox, Write
 from nautilus_quant.host.state_writer import Writer
@@ -101,6 +101,9 @@ def test_what_cannot_be_written_at_the_end_is_taken_in_at_the_next_start(path: P
     raw.close()
     with StateStore.open(path, read_only=True) as reader:
         assert reader.get("safety", "latch") is None
+    with locked(path), pytest.raises(StateError, match="locked"):
+        StateStore.open(path)
+    assert left.exists()  # it waits for a better day
     with StateStore.open(path) as store:
         assert store.get("safety", "latch") == {"state": "tripped"}
         assert store.get("safety", "stale") == {"v": "newer"}
@@ -124,20 +127,36 @@ def test_when_not_even_a_file_can_be_written_the_error_holds_everything(path: Pa
             store.close()
 
 
+def test_what_another_process_takes_in_is_left_to_it(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    StateStore.open(path).close()
+    left = path.with_name("state.db.unsaved-1.json")
+    left.write_text('{"documents":[],"entries":[[1,"k",{}]]}')
+
+    def too_late(self: Path, _target: Path) -> None:
+        raise FileNotFoundError(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", too_late)
+        with StateStore.open(path) as store:
+            assert store.entries() == []
+    with StateStore.open(path) as store:
+        assert [entry.kind for entry in store.entries()] == ["k"]
+
+
 def test_an_answer_that_was_lost_does_not_double_entries(path: Path) -> None:
     """The connection broke after the commit: the batch comes back, and must be recognised."""
     with StateStore.open(path) as store:
-        drafts = [Draft(i, "k", f'{{"order":"O-{i}"}}', f"O-{i}", "") for i in range(3)]
-        store._commit(Batch({}, drafts[:2]), False)
+        notes = [Note(i, "k", {"order": f"O-{i}"}) for i in range(3)]
+        store._commit(Batch({}, notes[:2]), False)
         head = store.entries()[-1].hash
         store._attempted = store._attempted._replace(seq=2, hash=head)  # as it stood before the answer came
-        store._commit(Batch({}, drafts), False)
+        store._commit(Batch({}, notes), False)
         assert [entry.order for entry in store.entries()] == ["O-0", "O-1", "O-2"]
         store._attempted = store._attempted._replace(seq=1, hash=store.entries()[-1].hash)
-        store._commit(Batch({}, drafts[2:]), False)
+        store._commit(Batch({}, notes[2:]), False)
         assert len(store.entries()) == 3
         store._attempted = store._attempted._replace(seq=1, hash="never written")
-        store._commit(Batch({}, drafts[:1]), False)
+        store._commit(Batch({}, notes[:1]), False)
         assert len(store.entries()) == 4
         assert store.verify() == []
 
@@ -176,12 +195,12 @@ def test_any_thread_may_append(path: Path) -> None:
 
 def test_an_outbox_gives_back_in_order_and_newer_documents_win() -> None:
     outbox = Outbox()
-    first, second = Draft(1, "k", "{}", "1", ""), Draft(2, "k", "{}", "2", "")
+    first, second = Note(1, "k", {"n": 1}), Note(2, "k", {"n": 2})
     outbox.append(first)
     outbox.put(("a", "k"), Write("old", 1))
     outbox.put(("a", "other"), Write("x", 1))
     batch = outbox.take()
-    assert (batch.drafts, len(outbox), outbox.drafts) == ([first], 3, 1)
+    assert (batch.notes, len(outbox), outbox.notes) == ([first], 3, 1)
     outbox.append(second)
     outbox.put(("a", "k"), Write("new", 2))
     assert outbox.find(("a", "k")) == Write("new", 2)
@@ -189,7 +208,7 @@ def test_an_outbox_gives_back_in_order_and_newer_documents_win() -> None:
     assert outbox.documents("a") == {"k": Write("new", 2), "other": Write("x", 1)}
     outbox.give_back()
     again = outbox.take()
-    assert again.drafts == [first, second]
+    assert again.notes == [first, second]
     assert again.documents == {("a", "k"): Write("new", 2), ("a", "other"): Write("x", 1)}
     outbox.done()
     assert len(outbox) == 0
