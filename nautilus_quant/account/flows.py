@@ -58,10 +58,10 @@ class FlowDetector:
        whole gap as a flow.
     4. While any episode is open the detector is `unsettled`, and a valuation must not be used, neither as a
        reference nor for a trip.
-    5. When polls have found it unsettled for `settle` seconds without a break, because one episode follows
-       the other, the next one ends all of them and reports their gaps. So from the first poll that finds it
-       unsettled it takes `settle` seconds, and the time to the next poll, until a valuation can be used: one
-       made right after that poll.
+    5. When polls have found it unsettled for `settle` seconds, because one episode follows the other, and
+       nobody has seen it settled in between, the next poll ends all of them and reports their gaps. So from
+       the first poll that finds it unsettled it takes `settle` seconds, and the time to the next poll, until
+       a valuation can be used: one made right after that poll.
 
     An explanation that comes after its gap was reported opens a new episode, which ends in the opposite flow:
     the sum of all flows is always right in the end.
@@ -90,12 +90,15 @@ class FlowDetector:
         self._settle = round(settle * SECOND)
         self._ledgers: dict[str, _Ledger] = {}
         self._started = False
-        self._waiting: int | None = None  # first of the latest polls that all found it unsettled
+        self._waiting: int | None = None  # first poll that found it unsettled since it was seen settled
 
     @property
     def unsettled(self) -> bool:
         """Whether some balance change still waits for its explanation. Poll first."""
-        return any(ledger.since is not None for ledger in self._ledgers.values())
+        found = any(ledger.since is not None for ledger in self._ledgers.values())
+        if not found:
+            self._waiting = None  # seen settled: rule 5 begins anew, even if nobody polls while it is
+        return found
 
     def start(self, ts: int, balances: Mapping[str, float], *, attributable: bool = False) -> None:
         """
@@ -160,14 +163,14 @@ class FlowDetector:
             return {}
         self._waiting = first = ts if self._waiting is None else min(ts, self._waiting)
         overdue = ts - first >= self._settle
-        flows = {c: ledger.book() for c, ledger in waiting.items() if overdue or self._is_due(ledger, ts)}
+        flows = {
+            currency: ledger.book()
+            for currency, ledger in waiting.items()
+            if overdue or (ledger.since is not None and ts - ledger.since >= self._settle)
+        }
         if len(flows) == len(waiting):
             self._waiting = None
         return flows
-
-    def _is_due(self, ledger: _Ledger, ts: int) -> bool:
-        ledger.since = ts if ledger.since is None else min(ts, ledger.since)
-        return ts - ledger.since >= self._settle
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able state: the total and the expectation of every currency, and open episodes."""

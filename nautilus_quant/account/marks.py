@@ -72,25 +72,24 @@ UNKNOWN = Price(math.nan, "no price yet", 0)
 """Nothing has been seen."""
 
 
-def freshest(
-    marks: Iterable[Mark], now: int, max_age: int = MAX_AGE, max_lag: int = MAX_LAG
-) -> Mark | None:
+def freshest(marks: Iterable[Mark], now: int, max_age: int = MAX_AGE, max_lag: int = MAX_LAG) -> Mark | None:
     """
-    Return the mark to believe at `now` [ns]: of the best source among those sane, fresh and up to date; or None.
+    Return the mark to believe at `now` [ns]: of the best source among those sane, fresh and up to date.
 
-    A source is up to date while it lies at most `max_lag` [ns] behind the newest mark of any other. A mark price
-    that came once and never again must not hide what quotes have said since.
+    A source is up to date while it lies at most `max_lag` [ns] behind the newest mark of any other. A mark
+    price that came once and never again must not hide what quotes have said since.
     """
     usable = [mark for mark in marks if mark.is_sane and mark.is_fresh(now, max_age)]
-    newest = max((mark.ts for mark in usable), default=0)
-    current = [mark for mark in usable if mark.ts >= newest - max_lag]
-    return min(current, key=lambda mark: (_RANK[mark.source], -mark.ts), default=None)
+    if len(usable) < 2:
+        return usable[0] if usable else None
+    oldest = max(mark.ts for mark in usable) - max_lag
+    return min((m for m in usable if m.ts >= oldest), key=lambda mark: (_RANK[mark.source], -mark.ts))
 
 
 def freshest_doubt(
     doubts: Iterable[Mark], best: Mark | None, now: int, max_age: int, max_lag: int = MAX_LAG
 ) -> Mark | None:
-    """Return an absurd mark that is fresh at `now` [ns] and up to date, if no better source has a good one."""
+    """Return an absurd mark fresh at `now` [ns] and up to date, unless a better source has a good one."""
     limit = len(_RANK) if best is None else _RANK[best.source]
     newest = 0 if best is None else best.ts
     for doubt in sorted(doubts, key=lambda mark: _RANK[mark.source]):

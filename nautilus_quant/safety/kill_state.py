@@ -77,7 +77,7 @@ class KillParams:
     stuck
         After which a closing order that neither fills nor fails is cancelled and sent anew [s].
     confirmations
-        How many views in a row must be flat and confirmed by the venue [-].
+        How many times the venue must confirm, and no view must deny, that all is flat [-].
     alarm_interval
         Between two alarms about the same lasting trouble [s].
 

@@ -49,7 +49,8 @@ class KillSwitch:
                  wrong side, for longer than `retry`
     FLATTENING   position of unknown size                      unchanged    UNKNOWN_SIZE
     FLATTENING   flat, not confirmed by the venue              unchanged    UNCONFIRMED, if it lasts
-    FLATTENING   flat and confirmed, `confirmations` in a row  FLAT         nothing
+    FLATTENING   flat and confirmed for the `confirmations`th  FLAT         nothing
+                 time, with nothing but flat views between
     FLAT         flat                                          HALTED       Halt
     HALTED       flat, first step of this process              unchanged    Halt
     FLAT, HALTED not flat, connected                           FLATTENING   Unhalt, REOPENED, and the same
@@ -180,7 +181,6 @@ class KillSwitch:
     def _reopen(self, ts: int, venue: VenueView) -> list[Action]:
         held = len(venue.positions)
         message = f"{venue.open_orders} orders and {held} positions appeared while {self.state}"
-        self._attempts = self._confirmed = self._cancel_due = 0
         self._halted = False
         self.state = KillState.FLATTENING
         return [Unhalt(), Alarm("REOPENED", message, 1), *self._flatten(ts, venue)]
@@ -220,9 +220,8 @@ class KillSwitch:
 
     def _confirm(self, ts: int, venue: VenueView) -> list[Action]:
         self._closings.clear()
-        self._attempts = 0
+        self._attempts = self._cancel_due = 0
         if not venue.confirmed:
-            self._confirmed = 0
             return self._alarms.raise_(
                 ts, "UNCONFIRMED", "flat as far as known, the venue has not confirmed it"
             )
@@ -246,5 +245,5 @@ class KillSwitch:
         self.tripped = None if tripped is None else Trip.from_dict(tripped)
         if self.is_armed != (self.tripped is None):
             raise ValueError(f"a stored kill switch is armed, or knows why it tripped, was {state!r:.200}")
-        self._latched = not self.is_armed
+        self._latched = True  # what was read from disk is on disk
         return self

@@ -134,6 +134,32 @@ def test_short_episodes_that_every_poll_meets_are_ended_as_well(detector):
     assert found == [({}, True), ({}, True), ({"USDT": 1.0}, False), ({}, False)]
 
 
+def test_next_gap_after_a_flow_has_its_own_time(detector):
+    detector.observe_balance(at(1), "USDT", 1_500.0)
+    detector.poll(at(1))
+    assert detector.poll(at(3)) == {"USDT": 500.0}
+    detector.observe_balance(at(3.1), "USDT", 1_490.0)
+    assert detector.poll(at(3.2)) == {}
+
+
+def test_clock_that_steps_back_does_not_hold_up_the_account(detector):
+    found = []
+    for i, now in enumerate((100, 0, 1, 2)):  # each gap lasts half a second only
+        detector.observe_balance(at(now), "USDT", 1_001.0 + i)
+        found.append(detector.poll(at(now)))
+        detector.explain(at(now + 0.5), "USDT", 1.0)
+    assert found == [{}, {}, {}, {"USDT": 1.0}]
+
+
+def test_gap_has_its_own_time_though_nobody_polled_while_it_was_settled(detector):
+    detector.observe_balance(at(1), "USDT", 990.0)
+    detector.poll(at(1))
+    detector.explain(at(1.1), "USDT", -10.0)
+    assert not detector.unsettled
+    detector.observe_balance(at(500), "USDT", 980.0)
+    assert detector.poll(at(500)) == {}
+
+
 @pytest.mark.parametrize(("residue", "flow"), [(0.0099, {}), (0.0101, {"USDT": pytest.approx(0.0101)})])
 def test_rounding_is_no_flow(detector, residue, flow):
     detector.observe_balance(at(1), "USDT", 1_000.0 + residue)

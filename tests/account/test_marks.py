@@ -166,9 +166,10 @@ def test_jump_to_somewhere_else_confirms_nothing(book):
     assert book.put("BTC", mark(1_001.0, 3))
 
 
-def test_what_is_no_price_cannot_be_confirmed_by_a_jump(book):
+@pytest.mark.parametrize("wrong", [0.0, -40.0, math.nan, math.inf])
+def test_jump_cannot_be_confirmed_by_what_is_no_price(book, wrong):
     book.put("BTC", mark(100.0, 10))
-    book.put("BTC", mark(math.nan, 5))
+    book.put("BTC", mark(wrong, 5))
     assert not book.put("BTC", mark(40.0, 4))
 
 

@@ -239,6 +239,14 @@ def test_rearm_after_a_clock_far_ahead_cuts_the_halt_to_a_full_one(monitor):
     assert monitor.blocked(START + 2 * HOUR + SECOND) is None
 
 
+def test_rearm_after_a_clock_far_ahead_makes_time_go_on_from_now(monitor):
+    feed(monitor, 1_000.0, start=START + 1_000 * DAY)
+    monitor.rearm(START, 1_000.0)
+    *_, trip = feed(monitor, 994.0, 994.0, start=START + SECOND)
+    assert trip.hourly_until == START + 2 * SECOND + HOUR
+    assert trips(feed(monitor, 994.0, start=START + 2 * HOUR)) == [()]
+
+
 def test_tighter_limits_and_longer_halts_are_kept():
     monitor = LossMonitor(SafetyLimits(max_hourly_loss=0.001, hourly_halt=7_200.0))
     *_, trip = feed(monitor, 1_000.0, 998.5, 998.5)
