@@ -216,7 +216,8 @@ def _use_write_ahead_log(engine: Engine) -> None:
 def _is_write_ahead(cursor: DBAPICursor) -> bool:
     try:
         cursor.execute("PRAGMA journal_mode=WAL")
-        return bool(cursor.fetchone()[0] == "wal")
+        answer = cursor.fetchone()
+        return answer is not None and answer[0] == "wal"
     except sqlite3.OperationalError:
         return False
     finally:

@@ -1,0 +1,153 @@
+"""`nq status`: running, hung, dead or never started, and what the latch on disk says."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nautilus_quant.cli import status_view
+from nautilus_quant.cli.codes import FAILED, NOT_RUNNING, OK, TRIPPED
+from nautilus_quant.monitoring.snapshot import PositionLine, Snapshot, iso_time, to_document
+from nautilus_quant.safety.kill_switch import KillState
+from tests.cli.deployments import NOON, SECOND, open_state, set_latch, shown, write_config
+
+
+def document(**changes: Any) -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        "name": "rig",
+        "mode": "paper",
+        "phase": "running",
+        "pid": os.getpid(),
+        "started": NOON,
+        "ts": time.time_ns(),
+        "currency": "USDT",
+        "equity": 100_123.456,
+        "orders": 7,
+        "fills": 5,
+        "denied": 2,
+        "positions": (
+            PositionLine(instrument="BTC.SIM", strategy="S-1", quantity=-0.5, entry=1.0, unrealised=2.0),
+        ),
+        "reasons": ("DAILY_LOSS: lost 2.1%",),
+    }
+    return to_document(Snapshot(**{**facts, **changes}))
+
+
+@pytest.fixture
+def gone() -> int:
+    """Id of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def at(folder: Path, status: dict[str, Any] | None, state: KillState | None = KillState.ARMED):
+    if status is not None:
+        (folder / "status.json").write_text(json.dumps(status))
+    if state is not None:
+        with open_state(folder) as store:
+            set_latch(store, state)
+    return status_view.run(write_config(folder))
+
+
+def test_a_running_node(tmp_path: Path) -> None:
+    answer = at(tmp_path, document())
+    assert (answer.code, answer.data["node"], answer.data["kill_switch"]) == (OK, "running", False)
+    assert answer.data["status"]["orders"] == 7
+    text = shown(answer)
+    assert "100,123.46 USDT" in text
+    assert "7, 5 fills, 2 denied" in text
+    assert "-0.5 BTC.SIM" in text
+    assert "DAILY_LOSS: lost 2.1%" in text
+
+
+@pytest.mark.parametrize("state", [state for state in KillState if state is not KillState.ARMED])
+def test_a_running_node_that_has_tripped(tmp_path: Path, state: KillState) -> None:
+    answer = at(tmp_path, document(), state)
+    assert (answer.code, answer.data["kill_switch"]) == (TRIPPED, True)
+    assert answer.data["latch"] == {
+        "state": str(state),
+        "trigger": "drawdown",
+        "reason": "drawdown of 11% exceeded 10%",
+        "ts": "2025-01-31T12:00:00.000+00:00",
+    }
+    assert f"{state} since 2025-01-31" in shown(answer)
+
+
+def test_a_stopped_node(tmp_path: Path) -> None:
+    answer = at(tmp_path, document(phase="stopped", positions=(), equity=float("nan"), reasons=()))
+    assert (answer.code, answer.data["node"]) == (NOT_RUNNING, "stopped")
+    assert "flat" in shown(answer)
+
+
+def test_a_dead_node(tmp_path: Path, gone: int) -> None:
+    answer = at(tmp_path, document(pid=gone, ts=time.time_ns() - 60 * SECOND))
+    assert (answer.code, answer.data["node"]) == (NOT_RUNNING, "dead")
+    assert answer.data["age_s"] == pytest.approx(60, abs=30)
+
+
+def test_a_hung_node(tmp_path: Path) -> None:
+    answer = at(tmp_path, document(ts=time.time_ns() - 60 * SECOND))
+    assert (answer.code, answer.data["node"]) == (FAILED, "hung")
+
+
+def test_before_the_first_start(tmp_path: Path) -> None:
+    answer = at(tmp_path, None, None)
+    assert (answer.code, answer.data["node"], answer.data["latch"]) == (NOT_RUNNING, "never started", None)
+    assert shown(answer)
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_damaged_state_is_a_failure(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "rig.db").write_text("no database " * 200)
+    answer = at(tmp_path, document(), None)
+    assert answer.code == FAILED
+    assert "damaged" in answer.data["state"]
+    assert "damaged" in shown(answer)
+
+
+def test_a_status_file_of_something_else_counts_as_none(tmp_path: Path) -> None:
+    (tmp_path / "status.json").write_text("{")
+    assert at(tmp_path, None).data["node"] == "never started"
+
+
+NOW = NOON + 100 * SECOND
+
+
+@pytest.mark.parametrize(
+    ("age", "pid", "life"),
+    [
+        (0.0, -1, "running"),
+        (15.0, -1, "running"),
+        (15.1, -1, "dead"),
+        (-15.0, -1, "running"),
+        (-15.1, os.getpid(), "hung"),  # from the future: somebody set the clock
+        (60.0, os.getpid(), "hung"),
+        (60.0, "x", "dead"),
+    ],
+)
+def test_age_and_process_decide(age: float, pid: Any, life: str) -> None:
+    status = {"phase": "running", "pid": pid, "ts": iso_time(NOW - round(age * SECOND))}
+    assert status_view.judge(status, NOW).state == life
+
+
+@pytest.mark.parametrize("ts", [None, "yesterday", 5])
+def test_a_status_without_a_time_is_as_good_as_its_process(ts: Any) -> None:
+    assert status_view.judge({"phase": "running", "pid": os.getpid(), "ts": ts}, NOW).state == "hung"
+    assert status_view.judge({"phase": "running", "pid": 0}, NOW).state == "dead"
+
+
+def test_a_process_of_somebody_else_is_there_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(_pid: int, _signal: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "kill", forbidden)
+    assert status_view.judge({"phase": "running", "pid": 1}, NOW).state == "hung"
