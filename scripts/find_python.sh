@@ -55,7 +55,7 @@ uv_from_pypi() {
     local python scratch
     scratch="$(mktemp -d)" || return 1
     trap 'rm -rf "$scratch"' EXIT
-    for python in python3 python /usr/bin/python3; do
+    for python in $(type -aP python3 python); do
         "$python" -m venv "$scratch/venv" >/dev/null 2>&1 || continue
         echo "no Python $WANTED here; fetching uv from PyPI to bring one ..." >&2
         "$scratch/venv/bin/python" -m pip install -q --disable-pip-version-check uv >&2 || return 1
