@@ -34,6 +34,14 @@ def read_latch(store: StateStore) -> KillSwitch:
         raise StateError(f"the stored kill switch is damaged: {error}") from error
 
 
+def pending_rearm(store: StateStore, kill: KillSwitch) -> str:
+    """Return the reason of a re-arming that waits for the next start; empty when none does."""
+    wish = store.get(NAMESPACE, "rearm")
+    if wish is None or kill.tripped is None or kill.state not in AT_REST:
+        return ""
+    return str(wish["reason"]) if wish["ts"] >= kill.tripped.ts else ""
+
+
 def latch_data(kill: KillSwitch) -> dict[str, Any]:
     """Return state, trigger, reason and time of a kill switch."""
     trip = kill.tripped

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from nautilus_quant.cli.answer import Answer
 from nautilus_quant.cli.codes import FAILED, NOT_RUNNING, OK, TRIPPED
-from nautilus_quant.cli.latch import latch_data, read_latch
+from nautilus_quant.cli.latch import latch_data, pending_rearm, read_latch
 from nautilus_quant.cli.places import Place, find_place
 from nautilus_quant.host.statejson import NoStateError, StateError
 from nautilus_quant.monitoring.status import read_status
@@ -124,7 +124,8 @@ def _latch(place: Place) -> tuple[dict[str, Any] | None, str]:
     """Read the latch from disk, which is what the next start believes."""
     try:
         with place.open(read_only=True) as store:
-            return latch_data(read_latch(store)), ""
+            kill = read_latch(store)
+            return {**latch_data(kill), "rearm": pending_rearm(store, kill)}, ""
     except NoStateError:
         return None, ""
     except StateError as error:
@@ -142,6 +143,8 @@ def _view(life: Life, data: dict[str, Any]) -> RenderableType:
     if latch is not None:
         why = f" since {latch['ts']}, {latch['trigger']}: {latch['reason']}" if latch["ts"] else ""
         grid.add_row("kill switch", Text(f"{latch['state']}{why}"))
+        if latch["rearm"]:
+            grid.add_row("", Text(f"re-armed from the next start on: {latch['rearm']}"))
     if data["state"] != "readable":
         grid.add_row("state", Text(data["state"], style="red"))
     for label, text in _lines(data["status"] or {}):

@@ -77,8 +77,27 @@ def test_a_running_node_that_has_tripped(tmp_path: Path, state: KillState) -> No
         "trigger": "drawdown",
         "reason": "drawdown of 11% exceeded 10%",
         "ts": "2025-01-31T12:00:00.000+00:00",
+        "rearm": "",
     }
     assert f"{state} since 2025-01-31" in shown(answer)
+
+
+@pytest.mark.parametrize(
+    ("state", "ts", "said"),
+    [
+        (KillState.HALTED, NOON + 1, True),
+        (KillState.FLAT, NOON, True),
+        (KillState.HALTED, NOON - 1, False),  # for an earlier trip
+        (KillState.FLATTENING, NOON + 1, False),
+        (KillState.ARMED, NOON + 1, False),
+    ],
+)
+def test_a_rearming_that_waits_is_told(tmp_path: Path, state: KillState, ts: int, said: bool) -> None:
+    with open_state(tmp_path) as store:
+        store.put_now("safety", "rearm", {"ts": ts, "reason": "feed fixed"}, ts=ts)
+    answer = at(tmp_path, document(phase="stopped"), state)
+    assert answer.data["latch"]["rearm"] == ("feed fixed" if said else "")
+    assert ("re-armed from the next start on: feed fixed" in shown(answer)) is said
 
 
 def test_a_stopped_node(tmp_path: Path) -> None:
