@@ -105,8 +105,8 @@ class MarkBook:
     A mark is *absurd* when it is no price (NaN, infinite, not positive), or when it moved by more than
     `max_jump` against the last accepted mark of its source, if that is at most `jump_within` older. A jump is
     believed as soon as the next mark of that source lies within `max_jump` of it; what is no price never is.
-    While the latest mark of a source is absurd, and not older than a mark may be, the instrument has no
-    credible price, unless a better source has one.
+    While the latest mark of a source is absurd, and that source is fresh and up to date as in `freshest`, the
+    instrument has no credible price, unless a better source has one.
 
     Parameters
     ----------

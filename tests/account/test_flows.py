@@ -259,6 +259,13 @@ def test_currency_that_is_gone_after_a_restart_was_withdrawn(detector):
     assert again.poll(at(102)) == {"USDT": -1_000.0}
 
 
+def test_first_start_has_nothing_to_compare_with():
+    detector = FlowDetector()
+    detector.start(at(0), {"USDT": 400.0}, attributable=True)
+    assert not detector.unsettled
+    assert detector.poll(at(9)) == {}
+
+
 def test_change_while_down_counts_as_profit_or_loss_otherwise(detector):
     again = restarted(detector)
     again.start(at(100), {"USDT": 400.0})

@@ -204,6 +204,13 @@ def test_absurd_source_that_fell_silent_ceases_to_matter(book):
     assert book.price("BTC", NOW).problem == ""
 
 
+@pytest.mark.parametrize(("lag", "problem"), [(5, "absurd mark price nan"), (5.1, "")])
+def test_absurd_better_source_matters_only_while_it_is_up_to_date(book, lag, problem):
+    book.put("BTC", mark(math.nan, lag, "mark"))
+    book.put("BTC", mark(100.0, 0, "mid"))
+    assert book.price("BTC", NOW).problem == problem
+
+
 def test_unknown_source_is_refused(book):
     with pytest.raises(
         ValueError, match="source of a mark must be one of mark, mid, last, bar, was 'rumour'"
