@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from nautilus_quant.config.spec import BacktestSpec, LogSpec, Mode, TimeoutSpec
@@ -143,8 +143,6 @@ class Deployment:
         By name.
     notes : tuple of str
         What is allowed but worth a word before the start.
-    sources : tuple of str
-        All files it came from, this one last.
     """
 
     path: str
@@ -168,7 +166,6 @@ class Deployment:
     actors: dict[str, Plugin]
     exec_algorithms: dict[str, Plugin]
     notes: tuple[str, ...] = ()
-    sources: tuple[str, ...] = field(default=())
 
     @property
     def log_level(self) -> str:
