@@ -150,6 +150,10 @@ class SafetyGuard:
             self.monitor = LossMonitor.from_dict(limits, self.limits)
         if latch is not None:
             self.kill = KillSwitch.from_dict(latch, self.params)
+        if self.monitor.latched and self.kill.is_armed:
+            # Only one of the two documents reached the disk: the stricter one counts.
+            numbers = {"drawdown": self.monitor.drawdown, "limit": self.limits.max_drawdown}
+            self.kill.trip(ts, "drawdown", "the drawdown limit had tripped before the restart", numbers)
         trip = self.kill.tripped
         if rearm is None or trip is None or int(rearm["ts"]) < trip.ts:
             return None
