@@ -220,8 +220,7 @@ class SafetyEngine(Actor):  # type: ignore[misc]
             self._halt_entries(judgement.halted)
         if judgement.killed:
             self._begin()
-        if judgement.halted or judgement.killed or self._guard.monitor.status.pending:
-            self._publish()
+        self._publish_change(now)
 
     def _halt_entries(self, limits: tuple[str, ...]) -> None:
         self._save()
@@ -258,7 +257,8 @@ class SafetyEngine(Actor):  # type: ignore[misc]
             if request is not None:
                 self._store.delete(_NAMESPACE, "kill_request")
                 self._trip("command", str(request.get("reason", "nq kill")))
-        self._value(now)
+        if now >= self._next + self._interval:
+            self._value(now)  # the market is silent; else it sets the moments, as in a backtest
         self._save()
         self._publish()
 
@@ -339,12 +339,15 @@ class SafetyEngine(Actor):  # type: ignore[misc]
     def _journal(self, kind: str, body: dict[str, Any]) -> None:
         self._store.append(kind, body, ts=self.clock.timestamp_ns())
 
+    def _publish_change(self, now: int) -> None:
+        block = self._guard.blocked(now)
+        if self._published != (self._guard.kill.state, block and block[0]):
+            self._publish()
+
     def _publish(self) -> None:
         now = self.clock.timestamp_ns()
         block = self._guard.blocked(now)
         state = self._guard.kill.state
-        if not self._live and self._published == (state, block and block[0]):
-            return
         self._published = (state, block and block[0])
         status = messages.SafetyStatus(
             ts=now,

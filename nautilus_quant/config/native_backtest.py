@@ -65,6 +65,8 @@ def _venue(venue: Venue) -> dict[str, Any]:
         "base_currency": venue.base_currency,
         "default_leverage": venue.leverage,
         "book_type": venue.options.get("book_type", "L1_MBP"),
+        # Bars never reach the matching engine of a live paper venue: quotes fill there, so they do here.
+        **({"bar_execution": False} if venue.adapter == "simulated" else {}),
         **{key: venue.options[key] for key in _SHARED_WITH_PAPER if key in venue.options},
         **_fill_model(venue),
     }

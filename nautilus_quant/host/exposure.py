@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from nautilus_trader.model.enums import ContingencyType, OmsType, OrderSide, OrderType
+from nautilus_trader.model.enums import ContingencyType, OmsType, OrderSide
 from nautilus_trader.model.identifiers import PositionId
 
 from nautilus_quant.gating.intent import Intent, Side
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 _ZERO = Decimal(0)
 _LINKED = (ContingencyType.OCO, ContingencyType.OUO)
-_AT_MARKET = (OrderType.MARKET, OrderType.MARKET_TO_LIMIT)
 
 
 class WorkingOrders:
@@ -185,16 +184,19 @@ class Exposure:
         side = _side(order)
         if not _opposes(position, side):
             return _ZERO
-        closing = _ZERO
+        # Venues cap reduce-only orders at the position, and an order that is lost without a word must
+        # not stand in the way of the next that closes: what else works does not count for them.
+        if order.is_reduce_only:
+            return _closable(position, side, quantity, _ZERO)
         linked = order.linked_order_ids or () if order.contingency_type in _LINKED else ()
-        for other in self._closers(order.strategy_id, order.instrument_id, side):
-            if other.client_order_id == order.client_order_id or other.client_order_id in linked:
-                continue
-            # Venues cap reduce-only orders at the position: beside resting ones (a stop loss) a
-            # further one must pass, only what is certain to trade before it counts.
-            if order.is_reduce_only and other.order_type not in _AT_MARKET:
-                continue
-            closing += other.leaves_qty.as_decimal()
+        closing = sum(
+            (
+                other.leaves_qty.as_decimal()
+                for other in self._closers(order.strategy_id, order.instrument_id, side)
+                if other.client_order_id != order.client_order_id and other.client_order_id not in linked
+            ),
+            _ZERO,
+        )
         return _closable(position, side, quantity, closing)
 
     def _closers(self, strategy_id: StrategyId, instrument_id: InstrumentId, side: Side) -> list[Order]:

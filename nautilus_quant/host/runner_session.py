@@ -140,7 +140,8 @@ def _prune(folder: Path, name: str, *, keep: int) -> None:
 
 def safety_fields(deployment: Deployment) -> dict[str, Any] | None:
     """Return the safety engine's settings, defaults included; ``None`` when none is configured."""
-    plugin = deployment.plugin(SAFETY_ENGINE)
+    engines = (p for p in deployment.plugins if p.safety or p.path == SAFETY_ENGINE)
+    plugin = next(engines, None)
     if plugin is None:
         return None
     config = msgspec.convert(plugin.config, resolve_config_path(plugin.config_path))

@@ -31,6 +31,10 @@ class AllIn(Strategy):
     def on_start(self) -> None:
         self.subscribe_quote_ticks(self.config.instrument)
 
+    def on_order_rejected(self, event) -> None:
+        if not self.cache.positions_open(strategy_id=self.id):
+            self.bought = False
+
     def on_quote_tick(self, tick: QuoteTick) -> None:
         if not self.bought:
             self.bought = True
