@@ -244,6 +244,7 @@ class SafetyEngine(Actor):  # type: ignore[misc]
         instrument_id = InstrumentId.from_str(instrument)
         self.subscribe_quote_ticks(instrument_id)
         if isinstance(self.cache.instrument(instrument_id), CryptoPerpetual):
+            self._valuer.want_marks(instrument)
             self.subscribe_mark_prices(instrument_id)
 
     # -- the outside world, in a live node ---------------------------------------------------------

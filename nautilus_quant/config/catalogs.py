@@ -129,6 +129,9 @@ def data_kinds(deployment: Deployment, venue: Venue) -> list[str]:
         chosen |= {"trades"} if "LAST" in sources else set()
         # A recording of bars has no quotes; where there are quotes, fills are made from them.
         chosen |= {"quotes"} if venue.adapter != "replay" or sources - {"LAST"} else set()
+        # The safety engine subscribes the mark prices of what is held.
+        marked = venue.adapter == "simulated" and any(plugin.safety for plugin in deployment.plugins)
+        chosen |= {"marks"} if marked else set()
     return [kind for kind in _DATA_CLASSES if kind in chosen]
 
 

@@ -46,6 +46,7 @@ class Valuer:
         self.currency: str | None = None
         self._accounts: list[Account] | None = None
         self._names: dict[InstrumentId, str] = {}
+        self._marked: set[str] = set()
         self._intervals: dict[BarType, int] = {}
         self._listings: dict[str, Instrument | None] = {}
         self._now = 0
@@ -84,6 +85,7 @@ class Valuer:
         self.book = MarkBook(self.book.max_age, self.book.max_jump, self.book.jump_within)
         self._accounts = None
         self._listings.clear()
+        self._marked.clear()
 
     def value(self, now: int) -> Valuation:
         """Return the equity at `now` [ns]; NaN and not fresh while there is no account."""
@@ -147,7 +149,18 @@ class Valuer:
         mark = Mark(trade.price.as_double(), trade.ts_init, "last")
         self.book.put(self._name(trade.instrument_id), mark)
 
+    def want_marks(self, instrument: str) -> None:
+        """
+        Value an instrument by the venue's mark price from now on.
+
+        Marks of others are passed over: a backtest plays them all, a live node only those subscribed,
+        and both must come to the same equity.
+        """
+        self._marked.add(instrument)
+
     def _on_mark(self, update: MarkPriceUpdate) -> None:
+        if self._name(update.instrument_id) not in self._marked:
+            return
         mark = Mark(update.value.as_double(), update.ts_init, "mark")
         self.book.put(self._name(update.instrument_id), mark)
 
