@@ -115,7 +115,7 @@ class SafetyEngine(Actor):  # type: ignore[misc]
         )
         self._interval = round(config.valuation_interval * _SECOND)
         self._next = 0
-        self._published: tuple[object, ...] = ()
+        self._open: bool | None = None
         self._quoted: set[str] = set()
 
     # -- life --------------------------------------------------------------------------------------
@@ -162,7 +162,7 @@ class SafetyEngine(Actor):  # type: ignore[misc]
     def on_reset(self) -> None:
         """Start again from the beginning."""
         self._next = 0
-        self._published = ()
+        self._open = None
         self._quoted.clear()
         Valuer.on(self.msgbus).reset()
 
@@ -341,15 +341,14 @@ class SafetyEngine(Actor):  # type: ignore[misc]
         self._store.append(kind, body, ts=self.clock.timestamp_ns())
 
     def _publish_change(self, now: int) -> None:
-        block = self._guard.blocked(now)
-        if self._published != (self._guard.kill.state, block and block[0]):
+        if self._guard.is_open(now) != self._open:
             self._publish()
 
     def _publish(self) -> None:
         now = self.clock.timestamp_ns()
         block = self._guard.blocked(now)
         state = self._guard.kill.state
-        self._published = (state, block and block[0])
+        self._open = block is None
         status = messages.SafetyStatus(
             ts=now,
             state=str(state),

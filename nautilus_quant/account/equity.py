@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
@@ -153,28 +153,35 @@ class _Tally:
         self.problems: dict[str, str] = {}
         self.valid_until = FOREVER
 
-    def worth(self, amount: float, code: str) -> float:
-        if amount == 0.0:
-            return 0.0
+    def worth(self, amounts: Mapping[str, float]) -> list[float]:
+        return [self._convert(amount, code) for code, amount in amounts.items()]
+
+    def profits(self, positions: Iterable[OpenPosition]) -> list[float]:
+        return [self._profit(held) for held in positions]
+
+    def _convert(self, amount: float, code: str) -> float:
         if not math.isfinite(amount):
             self.problems[code] = "unknown amount"
-        return amount if code == self.currency else amount * self._use(code, self.rates(code))
+        if code == self.currency or amount == 0.0:
+            return amount
+        return amount * self._use(code, self.rates(code))
 
-    def profit(self, held: OpenPosition) -> float:
+    def _profit(self, held: OpenPosition) -> float:
         if held.quantity == 0.0:
             return 0.0
         profit = unrealised(held, self._use(held.instrument, self.prices(held.instrument)))
         if not math.isfinite(profit):
             self.problems.setdefault(held.instrument, "unknown P&L")
             return math.nan
-        return self.worth(profit, held.currency)
+        return self._convert(profit, held.currency)
 
     def _use(self, name: str, price: Price) -> float:
-        if price.problem or not 0.0 < price.value < math.inf:
-            self.problems[name] = price.problem or f"absurd price {price.value:g}"
-        elif price.valid_until < self.valid_until:
-            self.valid_until = price.valid_until
-        return price.value
+        value, problem, valid_until = price
+        if problem or not 0.0 < value < math.inf:
+            self.problems[name] = problem or f"absurd price {value:g}"
+        elif valid_until < self.valid_until:
+            self.valid_until = valid_until
+        return value
 
 
 def value(
@@ -203,24 +210,28 @@ def value(
 
     """
     tally = _Tally(prices, rates, currency)
-    worth, profit = tally.worth, tally.profit
     balances: list[float] = []
     profits: list[float] = []
     funding: list[float] = []
     for account in accounts:
-        balances += [worth(amount, code) for code, amount in account.balances.items()]
-        funding += [worth(amount, code) for code, amount in account.funding.items()]
+        balances += tally.worth(account.balances)
+        if account.funding:
+            funding += tally.worth(account.funding)
         if account.kind is AccountKind.MARGIN:
-            profits += [profit(held) for held in account.positions]
+            profits += tally.profits(account.positions)
     parts = (_sum(balances), _sum(profits), _sum(funding))
     equity = _sum(parts)
-    fresh = not tally.problems and math.isfinite(equity)
-    problems = tuple(sorted(f"{name}: {problem}" for name, problem in tally.problems.items()))
-    return Valuation(ts, equity, *parts, fresh, problems, tally.valid_until if fresh else 0)
+    problems = tally.problems
+    if problems or not math.isfinite(equity):
+        said = tuple(sorted(f"{name}: {problem}" for name, problem in problems.items()))
+        return Valuation(ts, equity, *parts, False, said, 0)
+    return Valuation(ts, equity, *parts, True, (), tally.valid_until)
 
 
-def _sum(amounts: Iterable[float]) -> float:
+def _sum(amounts: Sequence[float]) -> float:
     """Exactly rounded sum; NaN instead of an error when infinities meet."""
+    if len(amounts) == 1:
+        return amounts[0]
     try:
         return math.fsum(amounts)
     except (ValueError, OverflowError):

@@ -169,8 +169,13 @@ class MarkBook:
         marks = self._marks.get(instrument)
         if marks is None:
             return UNKNOWN
-        best = freshest(marks.values(), now, self.max_age)
         doubts = self._doubts[instrument]
+        if len(marks) == 1 and not doubts:  # the same as below, for instruments with one source
+            (only,) = marks.values()
+            until = only.ts + self.max_age + only.valid_for
+            if only.ts - self.max_age <= now <= until:
+                return Price(only.price, "", until)
+        best = freshest(marks.values(), now, self.max_age)
         doubt = freshest_doubt(doubts.values(), best, now, self.max_age) if doubts else None
         if doubt is not None:
             return self._untrusted(marks, f"absurd {doubt.source} price {doubt.price:g}")

@@ -47,7 +47,7 @@ class Valuer:
         self._accounts: list[Account] | None = None
         self._names: dict[InstrumentId, str] = {}
         self._marked: set[str] = set()
-        self._intervals: dict[BarType, int] = {}
+        self._bars: dict[BarType, tuple[str, int]] = {}
         self._listings: dict[str, Instrument | None] = {}
         self._now = 0
         self._subscribe()
@@ -166,11 +166,12 @@ class Valuer:
 
     def _on_bar(self, bar: Bar) -> None:
         bar_type = bar.bar_type
-        interval = self._intervals.get(bar_type)
-        if interval is None:
-            interval = self._intervals[bar_type] = int(bar_type.spec.timedelta.total_seconds() * 1e9)
-        mark = Mark(bar.close.as_double(), bar.ts_init, "bar", interval)
-        self.book.put(self._name(bar_type.instrument_id), mark)
+        known = self._bars.get(bar_type)
+        if known is None:
+            interval = int(bar_type.spec.timedelta.total_seconds() * 1e9)
+            known = self._bars[bar_type] = (self._name(bar_type.instrument_id), interval)
+        name, interval = known
+        self.book.put(name, Mark(bar.close.as_double(), bar.ts_init, "bar", interval))
 
     # -- what goes out -----------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from nautilus_quant.account.equity import Valuation
 from nautilus_quant.account.marks import Price
 from nautilus_quant.gating.intent import UNLIMITED, Intent, Verdict
 from nautilus_quant.safety.kill_switch import KillParams, KillState, KillSwitch
-from nautilus_quant.safety.limits import DRAWDOWN, Block, LimitStatus, LossMonitor, SafetyLimits
+from nautilus_quant.safety.limits import DRAWDOWN, Block, LossMonitor, SafetyLimits
 
 NAME = "safety"
 STALE_MARK = "STALE_MARK"
@@ -21,8 +21,6 @@ class Judgement(NamedTuple):
 
     Parameters
     ----------
-    status
-        Where the limits stand.
     halted
         Window limits that tripped just now: orders which would open risk are to be cancelled.
     killed
@@ -30,9 +28,12 @@ class Judgement(NamedTuple):
 
     """
 
-    status: LimitStatus
-    halted: tuple[str, ...]
-    killed: bool
+    halted: tuple[str, ...] = ()
+    killed: bool = False
+
+
+_NOTHING = Judgement()
+_ALLOW = Verdict(NAME, UNLIMITED)
 
 
 class SafetyGuard:
@@ -83,19 +84,27 @@ class SafetyGuard:
             not fresh.
 
         """
-        fresh = valuation.fresh and settled
-        status = self.monitor.update(valuation.ts, valuation.equity, fresh, flow, valuation.valid_until)
-        killed = False
-        if DRAWDOWN in status.trips:
-            numbers: dict[str, float | str] = {
-                "drawdown": status.drawdown,
-                "limit": self.limits.max_drawdown,
-                "peak": status.peak,
-                "equity": status.equity,
-            }
-            reason = f"drawdown of {status.drawdown:.3%} exceeded {self.limits.max_drawdown:.3%}"
-            killed = self.kill.trip(valuation.ts, "drawdown", reason, numbers)
-        return Judgement(status, tuple(name for name in status.trips if name != DRAWDOWN), killed)
+        ts, equity, until = valuation.ts, valuation.equity, valuation.valid_until
+        trips = self.monitor.judge(ts, equity, valuation.fresh and settled, flow, until)
+        if not trips:
+            return _NOTHING
+        killed = DRAWDOWN in trips and self._kill(valuation)
+        return Judgement(tuple(name for name in trips if name != DRAWDOWN), killed)
+
+    def _kill(self, valuation: Valuation) -> bool:
+        status, limit = self.monitor.status, self.limits.max_drawdown
+        numbers: dict[str, float | str] = {
+            "drawdown": status.drawdown,
+            "limit": limit,
+            "peak": status.peak,
+            "equity": status.equity,
+        }
+        reason = f"drawdown of {status.drawdown:.3%} exceeded {limit:.3%}"
+        return self.kill.trip(valuation.ts, "drawdown", reason, numbers)
+
+    def is_open(self, ts: int) -> bool:
+        """Whether new risk is allowed at `ts` [ns]: exactly when `blocked` gives no reason."""
+        return self.kill.is_armed and self.monitor.is_open(ts)
 
     def blocked(self, ts: int) -> Block | None:
         """Why nothing new may be opened at `ts` [ns]: (code, reason, numbers), or None when it may."""
@@ -103,9 +112,9 @@ class SafetyGuard:
 
     def check(self, intent: Intent) -> Verdict:
         """Allow or deny new risk; never more than that."""
-        block = self.blocked(intent.ts) or self._doubtful_price(intent)
+        block = (None if self.is_open(intent.ts) else self.blocked(intent.ts)) or self._doubtful_price(intent)
         if block is None:
-            return Verdict(NAME, UNLIMITED)
+            return _ALLOW
         code, reason, numbers = block
         return Verdict.deny(NAME, code, reason, **numbers)
 

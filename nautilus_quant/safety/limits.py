@@ -146,6 +146,12 @@ class LossMonitor:
             Time after which this valuation is stale if no other follows [ns].
 
         """
+        return self._status(self.judge(ts, equity, fresh, flow, valid_until))
+
+    def judge(
+        self, ts: int, equity: float, fresh: bool, flow: float = 0.0, valid_until: int = FOREVER
+    ) -> tuple[str, ...]:
+        """Judge one valuation as `update` does, and return nothing but the limits it tripped."""
         if flow:
             self._shift(flow)
         value = equity - self._flow
@@ -153,9 +159,9 @@ class LossMonitor:
         self._equity = equity
         self._fresh = fresh = fresh and math.isfinite(value)
         if not fresh:
-            return self._status(())
+            return ()
         self._valid_until = valid_until
-        return self._status(self._judge(ts, value))
+        return self._judge(ts, value)
 
     def _shift(self, flow: float) -> None:
         if not math.isfinite(flow):
@@ -193,6 +199,18 @@ class LossMonitor:
             trips,
         )
 
+    def is_open(self, ts: int) -> bool:
+        """Whether new risk is allowed at `ts` [ns]: exactly when `blocked` gives no reason."""
+        return (
+            self._fresh
+            and not self._latched
+            and ts <= self._valid_until
+            and ts >= self._hour.until
+            and ts >= self._day.until
+            and self._equity > 0.0
+            and not self.pending
+        )
+
     def blocked(self, ts: int) -> Block | None:
         """
         Return why nothing new may be opened at `ts` [ns], or None when it may.
@@ -200,6 +218,8 @@ class LossMonitor:
         Codes: ``DRAWDOWN``, ``DAILY_LOSS``, ``HOURLY_LOSS``, ``STALE_EQUITY``, ``NO_EQUITY``, and
         ``LOSS_UNCONFIRMED`` between the first and the second valuation beyond a limit.
         """
+        if self.is_open(ts):
+            return None
         if self._latched:
             return ("DRAWDOWN", "the drawdown limit has tripped; a person must re-arm", self._numbers())
         for limit, code in ((self._day, "DAILY_LOSS"), (self._hour, "HOURLY_LOSS")):
@@ -215,14 +235,12 @@ class LossMonitor:
                 )
         return self._doubtful(ts)
 
-    def _doubtful(self, ts: int) -> Block | None:
+    def _doubtful(self, ts: int) -> Block:
         if not self._fresh or ts > self._valid_until:
             return ("STALE_EQUITY", "no fresh valuation of the account", self._numbers())
         if self._equity <= 0.0:
             return ("NO_EQUITY", "equity is not positive", self._numbers())
-        if self.pending:
-            return ("LOSS_UNCONFIRMED", "a loss beyond its limit waits for confirmation", self._numbers())
-        return None
+        return ("LOSS_UNCONFIRMED", "a loss beyond its limit waits for confirmation", self._numbers())
 
     def _numbers(self) -> dict[str, float | str]:
         return {

@@ -212,13 +212,7 @@ def test_a_withdrawal_is_not_a_loss():
         )  # fmt: skip
         s.msgbus.send("Portfolio.update_account", event)
 
-    flows = []
-
-    def keep(made) -> None:
-        engine_actor = made.kernel.trader.actors()[0]
-        flows.extend(engine_actor._published)
-
-    script = run([30_000.0] * 30, {5: withdraw, 20: buy("1.000")}, keep=keep)
+    script = run([30_000.0] * 30, {5: withdraw, 20: buy("1.000")})
     assert script.last.state == "armed"
     assert denials(script) == []
     assert script.left == 1

@@ -68,10 +68,11 @@ def test_guard_denies_before_the_first_valuation_and_allows_after_it(guard):
 
 def test_valuation_with_unsettled_balances_does_not_count(guard):
     guard.judge(worth(0, 1_000.0))
-    judgement = guard.judge(worth(1, 500.0), settled=False)
-    assert not judgement.status.fresh
+    guard.judge(worth(1, 500.0), settled=False)
+    assert not guard.monitor.status.fresh
     assert guard.check(asks(1)).code == "STALE_EQUITY"
-    assert guard.judge(worth(2, 500.0), -500.0).status.drawdown == 0.0
+    guard.judge(worth(2, 500.0), -500.0)
+    assert guard.monitor.status.drawdown == 0.0
 
 
 def test_hourly_loss_halts_but_does_not_kill(guard):
