@@ -125,6 +125,7 @@ class RegimeGate(Actor):  # type: ignore[misc]
         self._kinds: dict[str, str] = dict(self.config.kinds)
         self._saved: dict[str, int] = {}
         self._store: StateStore | None = None
+        self._keeps = self.config.state is not None
         self._gateway: OrderGateway | None = None
 
     @property
@@ -176,11 +177,12 @@ class RegimeGate(Actor):  # type: ignore[misc]
         instrument = self._source_of(bar.bar_type)
         if instrument is None:
             return
-        changes = self._book.update(instrument, _values_of(bar), bar.ts_init)
+        heard = bar.ts_init
+        changes = self._book.update(instrument, _values_of(bar), heard)
         for change in changes:
             self._tell(change)
-        if changes or bar.ts_init - self._saved.get(instrument, 0) >= _SAVE_EVERY:
-            self._save(instrument, bar.ts_init)
+        if self._keeps and (changes or heard - self._saved.get(instrument, 0) >= _SAVE_EVERY):
+            self._save(instrument, heard)
 
     def _on_past_bar(self, bar: Bar) -> None:
         instrument = self._source_of(bar.bar_type)
@@ -189,9 +191,11 @@ class RegimeGate(Actor):  # type: ignore[misc]
 
     def _source_of(self, bar_type: BarType) -> str | None:
         """Return the instrument these bars tell the regime of, or ``None`` when they are not listened to."""
-        if bar_type not in self._sources:
-            self._sources[bar_type] = self._follow(bar_type)
-        return self._sources[bar_type]
+        try:
+            return self._sources[bar_type]
+        except KeyError:
+            source = self._sources[bar_type] = self._follow(bar_type)
+            return source
 
     def _follow(self, bar_type: BarType) -> str | None:
         instrument_id, wanted = bar_type.instrument_id, self.config.bar
@@ -248,7 +252,7 @@ class RegimeGate(Actor):  # type: ignore[misc]
             self._tell(change)
 
     def _save(self, instrument: str, ts: int) -> None:
-        if self._store is None or self.config.state is None:
+        if self._store is None or not self._keeps:
             return
         self._saved[instrument] = ts
         self._store.put(GATE, instrument, self._book.to_dict(instrument), ts=ts)
@@ -270,4 +274,6 @@ class RegimeGate(Actor):  # type: ignore[misc]
 
 
 def _values_of(bar: Bar) -> BarValues:
-    return BarValues(bar.ts_event, float(bar.open), float(bar.high), float(bar.low), float(bar.close))
+    return BarValues(
+        bar.ts_event, bar.open.as_double(), bar.high.as_double(), bar.low.as_double(), bar.close.as_double()
+    )

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from nautilus_trader.model.enums import OrderSide
-from nautilus_trader.model.events import PositionOpened
+from nautilus_trader.model.events import PositionClosed, PositionOpened
 
 from nautilus_quant.account.flows import FlowDetector, spot_effects
 
@@ -106,7 +106,10 @@ class CashWatch:
             return 0.0, True, {}
         rates = {code: self._valuer.rate(code, now) for code in self._totals}
         known = {code for code, rate in rates.items() if math.isfinite(rate)}
-        flows = self.detector.poll(now, known)
+        unexplained = self.detector.poll(now, known)
+        flows = {
+            code: amount for code, amount in unexplained.items() if not self._is_funding(code, amount, now)
+        }
         return sum(amount * rates[code] for code, amount in flows.items()), not self.detector.unsettled, flows
 
     def _read_totals(self) -> dict[str, float]:
@@ -119,9 +122,7 @@ class CashWatch:
     def _on_account(self, event: AccountState) -> None:
         totals = self._read_totals()
         for code, total in totals.items():
-            change = total - self._totals.get(code, 0.0)
-            if change:
-                self._explain_funding(code, change, event.ts_init)
+            if total != self._totals.get(code, 0.0):
                 self.detector.observe_balance(event.ts_init, code, total)
         self._totals = totals
 
@@ -131,7 +132,10 @@ class CashWatch:
             return
         realized = _amount(event.realized_pnl)
         before = 0.0 if isinstance(event, PositionOpened) else self._realized.get(event.position_id, 0.0)
-        self._realized[event.position_id] = realized
+        if isinstance(event, PositionClosed):
+            self._realized.pop(event.position_id, None)
+        else:
+            self._realized[event.position_id] = realized
         if realized != before:
             self.detector.explain(event.ts_init, event.realized_pnl.currency.code, realized - before)
 
@@ -148,7 +152,7 @@ class CashWatch:
             return
         side = 1 if fill.order_side == OrderSide.BUY else -1
         size, price = float(fill.last_qty) * float(instrument.multiplier), float(fill.last_px)
-        base = instrument.base_currency
+        base = instrument.get_base_currency()
         if base is None:
             return
         for code, amount in spot_effects(
@@ -165,28 +169,42 @@ class CashWatch:
         self._funding[update.instrument_id.value] = update
 
     def _note_due(self, instrument: str, now: int) -> None:
+        """Add what an instrument pays once its time has come: the rate known last before that counts."""
         update = self._funding.get(instrument)
         if update is None or update.next_funding_ns is None or update.next_funding_ns > now:
             return
+        del self._funding[instrument]
         for position in self._cache.positions_open(instrument_id=update.instrument_id):
             price = self._valuer.price(instrument, now).value
             size = float(position.signed_qty) * float(position.multiplier)
             worth = size / price if position.is_inverse else size * price
-            code = position.settlement_currency.code
-            due = self._due.get(code, (0, 0.0))[1] - worth * float(update.rate)
-            self._due[code] = (update.next_funding_ns, due)
-        del self._funding[instrument]
+            if math.isfinite(worth):
+                self._add_due(
+                    position.settlement_currency.code, update.next_funding_ns, -worth * float(update.rate)
+                )
 
-    def _explain_funding(self, code: str, change: float, now: int) -> None:
+    def _add_due(self, code: str, at: int, amount: float) -> None:
+        before, due = self._due.get(code, (at, 0.0))
+        self._due[code] = (at, due + amount if abs(at - before) <= FUNDING_WINDOW else amount)
+
+    def _is_funding(self, code: str, amount: float, now: int) -> bool:
+        """
+        Tell whether an unexplained change is a funding payment, and so profit or loss.
+
+        Venues pay for all positions at once, or one by one: any part of what is due may be one, and up to
+        twice of it, since rate and price of the moment are the venue's.
+        """
         for instrument in list(self._funding):
             self._note_due(instrument, now)
         at, due = self._due.get(code, (0, 0.0))
         if not due or now - at > FUNDING_WINDOW:
             self._due.pop(code, None)
-            return
-        if 0.5 <= change / due <= 2.0:
-            self.detector.explain(now, code, change)
-            del self._due[code]
+            return False
+        if not 0.0 < amount / due <= 2.0:
+            return False
+        left = due - amount
+        self._due[code] = (at, left if left * due > 0.0 else 0.0)
+        return True
 
 
 def _amount(money: Any) -> float:

@@ -9,7 +9,6 @@ from nautilus_trader.model.enums import ContingencyType, OmsType, OrderSide
 from nautilus_trader.model.identifiers import PositionId
 
 from nautilus_quant.gating.intent import Intent, Side
-from nautilus_quant.host.marks import last_price, notional_of
 from nautilus_quant.host.routing import oms_of
 
 if TYPE_CHECKING:
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
     from nautilus_trader.model.orders import Order
     from nautilus_trader.model.position import Position
     from nautilus_trader.system.kernel import NautilusKernel
+
+    from nautilus_quant.host.valuation import Valuer
 
 _ZERO = Decimal(0)
 _LINKED = (ContingencyType.OCO, ContingencyType.OUO)
@@ -64,17 +65,17 @@ class Exposure:
         The system whose cache and engines tell positions, order management type and prices.
     working
         Orders already let through.
-    currency
-        Reporting currency of notionals; ``None`` takes each instrument's own.
+    valuer
+        Prices, and what a unit is worth.
 
     """
 
-    def __init__(self, kernel: NautilusKernel, working: WorkingOrders, currency: str | None = None) -> None:
+    def __init__(self, kernel: NautilusKernel, working: WorkingOrders, valuer: Valuer) -> None:
         self._cache = kernel.cache
         self._exec_engine = kernel.exec_engine
         self._clock = kernel.clock
         self._working = working
-        self.currency = currency
+        self._valuer = valuer
 
     def submit(self, order: Order, position_id: PositionId | None, command: str = "submit") -> Intent:
         """Return the intent of a new order."""
@@ -162,15 +163,17 @@ class Exposure:
     def _notional(self, instrument: Instrument | None, opening: Decimal, price: float | None) -> float:
         if instrument is None:
             return float("nan")
-        return notional_of(self._cache, instrument, float(opening), price, self.currency)
+        return float(opening) * self._valuer.unit(instrument, self._clock.timestamp_ns(), price)
 
     def _base_quantity(self, order: Order) -> Decimal:
         quantity: Decimal = order.leaves_qty.as_decimal()
         if not order.is_quote_quantity:
             return quantity
-        price = _limit_of(order) or last_price(self._cache, order.instrument_id)
+        price = _limit_of(order)
+        if price is None:
+            price = self._valuer.price(order.instrument_id.value, self._clock.timestamp_ns()).value
         # Without a price nobody can say how much it is: all of it counts, and NaN notional says so.
-        return quantity if not price else quantity / Decimal(str(price))
+        return quantity / Decimal(repr(price)) if price > 0.0 else quantity
 
     def _waiting_parent(self, order: Order) -> Order | None:
         """Return the order whose fill will bring this one to life, while it has not filled."""

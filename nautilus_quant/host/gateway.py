@@ -23,6 +23,7 @@ from nautilus_quant.host.denial import deny_modify, deny_order, single
 from nautilus_quant.host.exposure import Exposure, WorkingOrders
 from nautilus_quant.host.kernel import find_kernel
 from nautilus_quant.host.messages import publish
+from nautilus_quant.host.valuation import Valuer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,7 +73,7 @@ class OrderGateway:
         self._in_flight: dict[UUID4, None] = {}
         cache = kernel.cache
         self._working = WorkingOrders([*cache.orders_open(), *cache.orders_inflight()])
-        self.exposure = Exposure(kernel, self._working)
+        self.exposure = Exposure(kernel, self._working, Valuer.on(kernel.msgbus))
         self.counts: dict[str, Counter[str]] = {}
         self.outcomes: Counter[str] = Counter()
         self._installed = False

@@ -11,7 +11,7 @@ from nautilus_trader.backtest.node import BacktestNode
 from nautilus_trader.common.component import is_backtest_force_stop
 
 from nautilus_quant.config.native_backtest import run_configs
-from nautilus_quant.host.marks import rate
+from nautilus_quant.host.valuation import Valuer
 from nautilus_quant.host.runner_monitor import Monitor
 from nautilus_quant.monitoring.results import (
     CurveStatistics,
@@ -96,7 +96,7 @@ def run_backtest(deployment: Deployment, progress: Progress) -> BacktestFinished
         snapshot=monitor.snapshot(),
         native=native,
         curve=curve_statistics(recorder.curve),
-        trades=trade_statistics(_profits(engine, deployment.reporting_currency)),
+        trades=trade_statistics(_profits(engine)),
         problem=problem,
     )
 
@@ -174,11 +174,12 @@ def _reported(engine: BacktestEngine, progress: Progress) -> Iterator[None]:
         thread.join()
 
 
-def _profits(engine: BacktestEngine, currency: str) -> Iterator[float]:
+def _profits(engine: BacktestEngine) -> Iterator[float]:
     """Yield the realised profit of every closed position, those of netted positions included."""
-    cache = engine.kernel.cache
+    cache, now = engine.kernel.cache, engine.kernel.clock.timestamp_ns()
+    valuer = Valuer.on(engine.kernel.msgbus)
     closed: list[Position] = [*cache.positions_closed(), *cache.position_snapshots()]
     for position in closed:
         profit = position.realized_pnl
         if profit is not None and position.is_closed:
-            yield float(profit) * rate(cache, profit.currency.code, currency)
+            yield float(profit) * valuer.rate(profit.currency.code, now)

@@ -18,7 +18,6 @@ from nautilus_quant.gating.intent import ALLOW, Decision, Side
 from nautilus_quant.host import messages
 from nautilus_quant.host.bars import bar_type_of
 from nautilus_quant.host.gateway import find_gateway
-from nautilus_quant.host.marks import last_price, rate
 from nautilus_quant.host.messages import AllocationUpdate, TargetUpdate
 from nautilus_quant.host.valuation import Valuer
 from nautilus_quant.portfolio.sizing import Lot, order_quantity, target_quantity
@@ -210,26 +209,20 @@ class TargetStrategy(Strategy):
         allocation = self._allocation(instrument.id)
         wanted = exposure if allocation > 0.0 else 0.0
         lot = lot_of(instrument)
-        unit = self._unit_value(instrument)
-        budget = self._budget(allocation) if wanted else 0.0
+        unit, budget = self._measure(instrument, allocation) if wanted else (1.0, 0.0)
         target = target_quantity(wanted, budget, unit, lot)
         full = target_quantity(1.0, budget, unit, lot) if wanted else _ZERO
         if target is None or full is None:
             return _ZERO
         return order_quantity(current, target, full, float(self.config.rebalance_threshold), lot)
 
-    def _budget(self, allocation: float) -> float:
+    def _measure(self, instrument: Instrument, allocation: float) -> tuple[float, float]:
+        """Return what a unit and a full position are worth [reporting currency]; NaN when nobody can tell."""
         assert self._valuer is not None  # set in on_start
-        valuation = self._valuer.value(self.clock.timestamp_ns())
-        return allocation * valuation.equity * float(self.config.leverage)
-
-    def _unit_value(self, instrument: Instrument) -> float:
-        currency = self._valuer.currency if self._valuer is not None else None
-        multiplier = float(instrument.multiplier) * rate(self.cache, instrument.quote_currency.code, currency)
-        if instrument.is_inverse:
-            return multiplier
-        price = last_price(self.cache, instrument.id)
-        return float("nan") if price is None else price * multiplier
+        now = self.clock.timestamp_ns()
+        valuation = self._valuer.value(now)
+        equity = valuation.equity if valuation.fresh else float("nan")
+        return self._valuer.unit(instrument, now), allocation * equity * float(self.config.leverage)
 
     def _allowed(self, instrument_id: InstrumentId, side: Side, quantity: Decimal) -> tuple[Decimal, bool]:
         """Return how much of a quantity may be sent now, and whether any of it opens risk."""

@@ -10,7 +10,6 @@ from nautilus_quant.account.equity import Account, AccountKind, OpenPosition, Va
 from nautilus_quant.account.marks import PAR, UNKNOWN, Mark, MarkBook, Price
 from nautilus_quant.host.board import share_on_bus
 from nautilus_quant.host.kernel import find_kernel
-from nautilus_quant.host.marks import is_par
 
 if TYPE_CHECKING:
     from nautilus_trader.accounting.accounts.base import Account as VenueAccount
@@ -20,6 +19,9 @@ if TYPE_CHECKING:
     from nautilus_trader.model.instruments import Instrument
     from nautilus_trader.model.position import Position
     from nautilus_trader.system.kernel import NautilusKernel
+
+DOLLARS = frozenset({"USD", "USDT", "USDC", "FDUSD", "USDE", "DAI"})
+"""Currencies taken as worth one dollar; few nodes subscribe a market among them."""
 
 _PLACE = "nautilus_quant.valuation"
 _EARLY = 15
@@ -47,6 +49,7 @@ class Valuer:
         self._accounts: list[Account] | None = None
         self._names: dict[InstrumentId, str] = {}
         self._marked: set[str] = set()
+        self._terms: dict[InstrumentId, tuple[float, bool, str]] = {}
         self._bars: dict[BarType, tuple[str, int]] = {}
         self._listings: dict[str, Instrument | None] = {}
         self._now = 0
@@ -99,23 +102,62 @@ class Valuer:
     def price(self, instrument: str, now: int) -> Price:
         """Return what an instrument is worth at `now` [ns], and what is wrong with that, if anything."""
         price = self.book.price(instrument, now)
-        if price.problem and self._look_at_book(instrument):
+        if price.problem and self._look_at_cache(instrument):
             return self.book.price(instrument, now)
         return price
 
+    def unit(self, instrument: Instrument, now: int, price: float | None = None) -> float:
+        """
+        Return the value of one unit (base coin, or contract) of an instrument [reporting currency].
+
+        Parameters
+        ----------
+        instrument
+            Its multiplier, and whether it is inverse, count.
+        now
+            UNIX time [ns].
+        price
+            At this price [quote currency]; ``None`` takes the last one known, however old.
+
+        Returns
+        -------
+        float
+            NaN when a price or a rate is missing.
+
+        """
+        multiplier, inverse, code = self._terms_of(instrument)
+        worth = multiplier * self.rate(code, now)
+        if inverse:
+            return worth
+        return worth * (self.price(instrument.id.value, now).value if price is None else price)
+
+    def _terms_of(self, instrument: Instrument) -> tuple[float, bool, str]:
+        terms = self._terms.get(instrument.id)
+        if terms is None:
+            code: str = instrument.quote_currency.code
+            terms = (float(instrument.multiplier), bool(instrument.is_inverse), code)
+            self._terms[instrument.id] = terms
+        return terms
+
     def rate(self, code: str, now: int) -> float:
         """Return the price of a currency in the reporting currency; NaN when it cannot be trusted."""
+        if code == self.currency:
+            return 1.0
         self._now = now
         price = self._rate(code)
         return float("nan") if price.problem else price.value
 
-    def _look_at_book(self, instrument: str) -> bool:
-        """Take the middle of a maintained order book, for those who subscribe nothing but books."""
-        book = self._cache.order_book(InstrumentId.from_str(instrument))
+    def _look_at_cache(self, instrument: str) -> bool:
+        """Take what came before anybody listened, or an order book for those who subscribe nothing else."""
+        instrument_id = InstrumentId.from_str(instrument)
+        quote = self._cache.quote_tick(instrument_id)
+        if quote is not None:
+            self._on_quote(quote)
+        book = self._cache.order_book(instrument_id)
         mid = None if book is None else book.midpoint()
-        if mid is None:
-            return False
-        return self.book.put(instrument, Mark(float(mid), book.ts_last, "mid"))
+        if mid is not None:
+            self.book.put(instrument, Mark(float(mid), book.ts_last, "mid"))
+        return quote is not None or mid is not None
 
     # -- what comes in -----------------------------------------------------------------------------
 
@@ -179,7 +221,7 @@ class Valuer:
         return self.price(instrument, self._now)
 
     def _rate(self, code: str) -> Price:
-        if is_par(code, self.currency):
+        if _is_par(code, self.currency):
             return PAR
         if code not in self._listings:
             self._listings[code] = self._listing(code)
@@ -192,7 +234,7 @@ class Valuer:
             base = instrument.base_currency
             if base is None or base.code != code or instrument.is_inverse:
                 continue
-            if is_par(instrument.quote_currency.code, self.currency):
+            if _is_par(instrument.quote_currency.code, self.currency):
                 return instrument
         return None
 
@@ -214,6 +256,10 @@ class Valuer:
             multiplier=float(position.multiplier),
             inverse=bool(position.is_inverse),
         )
+
+
+def _is_par(one: str, other: str | None) -> bool:
+    return one == other or other is None or (one in DOLLARS and other in DOLLARS)
 
 
 def _account(account: VenueAccount, positions: list[OpenPosition]) -> Account:
