@@ -47,6 +47,7 @@ class CashWatch:
         self._valuer = valuer
         self.detector = detector or FlowDetector()
         self._totals: dict[str, float] = {}
+        self._held_before: Mapping[str, Any] | None = None
         self._realized: dict[PositionId, float] = {}
         self._funding: dict[str, FundingRateUpdate] = {}
         self._due: dict[str, tuple[int, float]] = {}
@@ -63,12 +64,10 @@ class CashWatch:
             Positions when the state was stored; equal ones mean that a difference came from outside.
 
         """
-        self._totals = self._read_totals()
         for position in self._cache.positions_open():
             self._realized[position.id] = _amount(position.realized_pnl)
-        if self._totals:
-            attributable = held_before is not None and dict(held_before) == self.held()
-            self.detector.start(now, self._totals, attributable=attributable)
+        self._held_before = held_before
+        self._begin(now)
         msgbus = self._kernel.msgbus
         msgbus.subscribe("events.account.*", self._on_account)
         msgbus.subscribe("events.position.*", self._on_position)
@@ -112,6 +111,14 @@ class CashWatch:
         }
         return sum(amount * rates[code] for code, amount in flows.items()), not self.detector.unsettled, flows
 
+    def _begin(self, now: int) -> None:
+        """Take what the accounts hold as the start; before the first account there is nothing to take."""
+        self._totals = self._read_totals()
+        if self._totals:
+            before = self._held_before
+            attributable = before is not None and dict(before) == self.held()
+            self.detector.start(now, self._totals, attributable=attributable)
+
     def _read_totals(self) -> dict[str, float]:
         totals: dict[str, float] = {}
         for account in self._cache.accounts():
@@ -120,6 +127,9 @@ class CashWatch:
         return totals
 
     def _on_account(self, event: AccountState) -> None:
+        if not self._totals:
+            self._begin(event.ts_init)
+            return
         totals = self._read_totals()
         for code, total in totals.items():
             if total != self._totals.get(code, 0.0):
