@@ -164,6 +164,13 @@ class MarkBook:
     def _near(self, mark: Mark, other: Mark) -> bool:
         return abs(mark.price - other.price) <= self.max_jump * other.price
 
+    def heard(self, instrument: str, source: str) -> int:
+        """Return when the last mark of a source came, credible or not [ns]; -1 before the first."""
+        if instrument not in self._marks:
+            return -1
+        last = (book[instrument].get(source) for book in (self._marks, self._doubts))
+        return max((mark.ts for mark in last if mark is not None), default=-1)
+
     def price(self, instrument: str, now: int) -> Price:
         """Return the price to value `instrument` with at `now` [ns]."""
         marks = self._marks.get(instrument)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from nautilus_trader.model.identifiers import InstrumentId
+from nautilus_trader.model.instruments import CryptoPerpetual, CurrencyPair
 
 from nautilus_quant.account.equity import Account, AccountKind, OpenPosition, Valuation, value
 from nautilus_quant.account.marks import PAR, UNKNOWN, Mark, MarkBook, Price
@@ -51,7 +53,7 @@ class Valuer:
         self._marked: set[str] = set()
         self._terms: dict[InstrumentId, tuple[float, bool, str]] = {}
         self._bars: dict[BarType, tuple[str, int]] = {}
-        self._listings: dict[str, Instrument | None] = {}
+        self._listings: dict[str, list[str]] = {}
         self._now = 0
         self._subscribe()
 
@@ -66,7 +68,7 @@ class Valuer:
             The bus of the asking actor or strategy.
         currency
             Reporting currency; ``None`` takes what others asked for, else the base currency of the
-            first account, else the currency most of its balance is in.
+            first account, else the dollars it holds, else the currency it holds most of.
 
         Raises
         ------
@@ -150,14 +152,15 @@ class Valuer:
     def _look_at_cache(self, instrument: str) -> bool:
         """Take what came before anybody listened, or an order book for those who subscribe nothing else."""
         instrument_id = InstrumentId.from_str(instrument)
+        before = self.book.heard(instrument, "mid")  # what is not newer must not confirm what was doubted
         quote = self._cache.quote_tick(instrument_id)
-        if quote is not None:
+        if quote is not None and quote.ts_init > before:
             self._on_quote(quote)
         book = self._cache.order_book(instrument_id)
         mid = None if book is None else book.midpoint()
-        if mid is not None:
+        if mid is not None and book.ts_last > self.book.heard(instrument, "mid"):
             self.book.put(instrument, Mark(float(mid), book.ts_last, "mid"))
-        return quote is not None or mid is not None
+        return self.book.heard(instrument, "mid") > before
 
     # -- what comes in -----------------------------------------------------------------------------
 
@@ -223,20 +226,27 @@ class Valuer:
     def _rate(self, code: str) -> Price:
         if _is_par(code, self.currency):
             return PAR
-        if code not in self._listings:
-            self._listings[code] = self._listing(code)
-        listed = self._listings[code]
-        return UNKNOWN if listed is None else self._price(listed.id.value)
+        listed = self._listings.get(code)
+        if not listed:
+            listed = self._listings[code] = self._markets_of(code)
+        best = UNKNOWN
+        for name in listed:
+            price = self._price(name)
+            if not price.problem:
+                return price
+            best = price if math.isnan(best.value) else best
+        return best
 
-    def _listing(self, code: str) -> Instrument | None:
-        """Return an instrument whose price is that of a currency in the reporting currency."""
+    def _markets_of(self, code: str) -> list[str]:
+        """Name the markets whose price is that of a currency in the reporting currency: spot first."""
+        found: dict[type, list[str]] = {CurrencyPair: [], CryptoPerpetual: []}
         for instrument in self._cache.instruments():
-            base = instrument.base_currency
-            if base is None or base.code != code or instrument.is_inverse:
+            markets = found.get(type(instrument))
+            if markets is None or instrument.base_currency.code != code or instrument.is_inverse:
                 continue
             if _is_par(instrument.quote_currency.code, self.currency):
-                return instrument
-        return None
+                markets.append(instrument.id.value)
+        return found[CurrencyPair] + found[CryptoPerpetual]
 
     def _read(self) -> list[Account]:
         accounts: list[VenueAccount] = self._cache.accounts()
@@ -274,5 +284,5 @@ def _main_currency(accounts: list[VenueAccount]) -> str | None:
             return str(account.base_currency.code)
         totals: dict[str, float] = {c.code: m.as_double() for c, m in account.balances_total().items()}
         if totals:
-            return max(totals, key=lambda code: totals[code])
+            return max(totals, key=lambda code: (code in DOLLARS and totals[code] > 0.0, totals[code]))
     return None

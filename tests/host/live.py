@@ -45,9 +45,12 @@ class VenueProbe(LiveExecutionClient):
         kind: AccountType = AccountType.MARGIN,
         oms: OmsType = OmsType.NETTING,
     ) -> None:
+        # Another issuer than the simulated exchanges of backtests: NautilusTrader remembers, per process, to
+        # calculate the balances of their accounts, and here the venue alone says what they are.
+        issuer = f"{name}LIVE"
         super().__init__(
             loop=kernel.loop,
-            client_id=ClientId(name),
+            client_id=ClientId(issuer),
             venue=Venue(name),
             oms_type=oms,
             account_type=kind,
@@ -57,7 +60,7 @@ class VenueProbe(LiveExecutionClient):
             cache=kernel.cache,
             clock=kernel.clock,
         )
-        self._set_account_id(AccountId(f"{name}-001"))
+        self._set_account_id(AccountId(f"{issuer}-001"))
         self.fill_at: float | None = None  # None: accepted orders rest
         self.commission: Money | None = None
         self.positions: list[PositionStatusReport] = []
