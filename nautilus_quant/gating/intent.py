@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import IntEnum
-from typing import Protocol, Self, runtime_checkable
+from types import MappingProxyType
+from typing import NamedTuple, Protocol, Self, runtime_checkable
 
 UNLIMITED = Decimal("Infinity")
 """The answer of a gate which has no objection to any size."""
@@ -16,7 +16,7 @@ SIZED_DOWN = "SIZED_DOWN"
 DENY = "DENY"
 
 _ZERO = Decimal(0)
-_NO_NUMBERS: Mapping[str, float | str] = {}
+_NO_NUMBERS: Mapping[str, float | str] = MappingProxyType({})
 
 
 class Side(IntEnum):
@@ -26,8 +26,7 @@ class Side(IntEnum):
     SELL = -1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Intent:
+class Intent(NamedTuple):
     """
     One order as the gates see it.
 
@@ -74,8 +73,7 @@ class Intent:
         return self.instrument.rpartition(".")[2]
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """
     One gate's answer.
 
@@ -98,7 +96,7 @@ class Verdict:
     allowed: Decimal
     code: str = ALLOW
     reason: str = ""
-    numbers: Mapping[str, float | str] = field(default_factory=lambda: _NO_NUMBERS)
+    numbers: Mapping[str, float | str] = _NO_NUMBERS
 
     @classmethod
     def allow(cls, gate: str, **numbers: float | str) -> Self:
@@ -128,8 +126,7 @@ class Gate(Protocol):
         """Say how much of ``intent.opening`` may be traded now; must not change the market or block."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """
     What the whole chain says: the smallest of its verdicts.
 
