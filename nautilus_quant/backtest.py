@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from nautilus_quant.config.deployment import Deployment
     from nautilus_quant.host.runner_backtest import BacktestFinished
 
+_STATISTICS = ("trades", "win_rate", "profit_factor", "expectancy", "max_drawdown", "sharpe")
+
 Report = Annotated[
     Path | None,
     typer.Option(metavar="FILE.html", help="Write NautilusTrader's tear sheet there (needs plotly)."),
@@ -69,7 +71,7 @@ def _run(deployment: Deployment, report: Path | None, *, json_output: bool) -> N
     if json_output:
         typer.echo(json.dumps(document, allow_nan=False))
     else:
-        _print(console, document, took, report)
+        _print(console, finished, document, took, report)
     if finished.problem:
         stop(f"failed: {finished.problem}", FAILED)
 
@@ -104,11 +106,16 @@ def _numbers(statistics: dict[str, Any]) -> dict[str, float | None]:
     return {name: known(float(value)) for name, value in statistics.items() if value is not None}
 
 
-def _print(console: Console, document: dict[str, Any], took: float, report: Path | None) -> None:
-    from nautilus_quant.monitoring.table import result_table
+def _print(
+    console: Console, finished: BacktestFinished, document: dict[str, Any], took: float, report: Path | None
+) -> None:
+    from nautilus_quant.monitoring.table import live_table, result_table
+    from nautilus_quant.monitoring.words import lasted
 
-    shown = {key: value for key, value in document.items() if key != "statistics"}
-    console.print(result_table("backtest", shown))
+    console.print(live_table(finished.snapshot, ended=document["reason"]))
+    data = f"{document['start'][:16]} to {document['end'][:16]}, {lasted(finished.duration_s)}"
+    statistics = {key: document[key] for key in _STATISTICS}
+    console.print(result_table("", {"data": data, **statistics}))
     console.print(f"took {took:.1f} s", highlight=False)
     if report is not None:
         console.print(f"report {report}", markup=False, highlight=False)

@@ -86,19 +86,18 @@ def _run(
             screen.close()
     _report(finished, screen, json_output=json_output)
     if not finished.outcome.ok:
-        stop(f"failed: {finished.outcome.reason} (see {deployment.log_file or 'the log'})", FAILED)
+        stop(f"failed: {finished.outcome.reason} (see {deployment.log_files or 'the log'})", FAILED)
 
 
 def _report(finished: Finished, screen: Screen, *, json_output: bool) -> None:
     from nautilus_quant.monitoring.summary import summary
-    from nautilus_quant.monitoring.table import result_table
 
     outcome = finished.outcome
-    document = summary(finished.snapshot, duration_s=outcome.duration_s, reason=outcome.reason)
     if json_output:
+        document = summary(finished.snapshot, duration_s=outcome.duration_s, reason=outcome.reason)
         typer.echo(json.dumps(document, allow_nan=False))
     else:
-        screen.console.print(result_table("summary", document))
+        screen.end(finished.snapshot, outcome.reason)
 
 
 def _dry_build(deployment: Deployment, *, json_output: bool) -> None:

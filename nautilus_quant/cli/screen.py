@@ -98,7 +98,8 @@ class Screen:
         if self.console.is_terminal:
             self._aside = Aside(_errors_path(self._deployment))
             self.console = Console(file=self._aside.terminal) if self._stderr else self.console
-            self._live = Live(console=self.console, auto_refresh=False)
+            # What stands there at the end is drawn once more, with the reason, by `end`.
+            self._live = Live(console=self.console, auto_refresh=False, transient=True)
             self._live.start()
 
     def look(self, snapshot: Snapshot) -> None:
@@ -107,13 +108,17 @@ class Screen:
         self._phase = snapshot.phase
         now = time.monotonic()
         if self._live is not None:
-            self._live.update(live_table(snapshot), refresh=True)
+            self._live.update(live_table(snapshot, limits=self._safety), refresh=True)
         elif changed or now >= self._next_line:
             self._next_line = now + _LINE_EVERY
             self.console.print(plain_line(snapshot), highlight=False, soft_wrap=True, markup=False)
         if changed or now >= self._next_status:
             self._next_status = now + _STATUS_EVERY
             self._write_status(snapshot)
+
+    def end(self, snapshot: Snapshot, reason: str) -> None:
+        """Sum up a run that is over; the terminal has been given back."""
+        self.console.print(live_table(snapshot, limits=self._safety, ended=reason))
 
     def close(self) -> None:
         """Give the terminal back."""

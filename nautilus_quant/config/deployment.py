@@ -173,6 +173,11 @@ class Deployment:
         return self.log.level
 
     @property
+    def log_files(self) -> str:
+        """Pattern of the log files, to whose names NautilusTrader adds when each was begun; empty for none."""
+        return f"{self.log_file.removesuffix('.log')}_*.log" if self.log_file else ""
+
+    @property
     def real(self) -> bool:
         """Whether orders reach a real venue."""
         return any(not venue.paper for venue in self.venues.values())

@@ -7,6 +7,7 @@ import os
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from nautilus_trader.model.enums import PriceType
 from nautilus_trader.model.events import OrderDenied, OrderFilled, OrderInitialized
 
 from nautilus_quant.account.equity import OpenPosition, unrealised
@@ -15,6 +16,7 @@ from nautilus_quant.host.gateway import find_gateway
 from nautilus_quant.host.messages import RegimeUpdate, SafetyStatus, everything, latest
 from nautilus_quant.host.valuation import Valuer
 from nautilus_quant.monitoring.snapshot import PositionLine, Snapshot
+from nautilus_quant.monitoring.words import amount
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,7 +80,9 @@ class Monitor:
     def accounts(self) -> dict[str, str]:
         """Return the balances of each account in words."""
         return {
-            account.id.value: ", ".join(m.to_formatted_str() for m in account.balances_total().values())
+            account.id.value: ", ".join(
+                f"{amount(total.as_decimal())} {code}" for code, total in account.balances_total().items()
+            )
             for account in self._kernel.cache.accounts()
         }
 
@@ -101,6 +105,7 @@ class Monitor:
             fills=self._events[OrderFilled],
             denied=self._events[OrderDenied],
             positions=tuple(self._position(p) for p in self._kernel.cache.positions_open()),
+            prices=self._prices(),
             regimes={key: update.regime for key, update in sorted(everything(msgbus, RegimeUpdate).items())},
             gates=self._gates(),
             data_age=self._data_age(),
@@ -110,6 +115,8 @@ class Monitor:
         )
 
     def _on_order_event(self, event: OrderEvent) -> None:
+        if self.phase == "starting" and event.reconciliation:
+            return  # what an earlier run has done
         self._events[type(event)] += 1
         # The gateway goes when its last gate leaves; its counts are still wanted in the summary.
         self._gateway = self._gateway or find_gateway(self._kernel.msgbus)
@@ -141,6 +148,15 @@ class Monitor:
             entry=held.entry,
             unrealised=unrealised(held, price.value),
         )
+
+    def _prices(self) -> dict[str, float]:
+        """Return the last price of every instrument that has one."""
+        cache = self._kernel.cache
+        found = (
+            (known.value, cache.price(known, PriceType.MID) or cache.price(known, PriceType.LAST))
+            for known in sorted(cache.instrument_ids())
+        )
+        return {name: float(price) for name, price in found if price is not None}
 
     def _data_age(self) -> dict[str, float]:
         now = self._kernel.clock.timestamp_ns()

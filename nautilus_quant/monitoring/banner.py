@@ -45,7 +45,7 @@ def banner(
         ("mode", f"{deployment.mode} ({'REAL ORDERS' if deployment.real else 'simulated fills'})"),
         *[("venue", _venue(venue)) for venue in deployment.venues.values()],
         *[("account", f"{name}: {text}") for name, text in accounts.items()],
-        ("allocation", f"{100.0 * deployment.allocation:.4g} % of the equity"),
+        ("capital", f"{100.0 * deployment.allocation:.4g} % of the equity"),
         ("strategies", ", ".join(deployment.strategies) or "none"),
         ("actors", ", ".join(deployment.actors) or "none"),
         ("limits", limits(safety)),
@@ -53,7 +53,7 @@ def banner(
         ("on stop", _on_stop(deployment.on_stop)),
         ("state", masked_text(deployment.state) or "in memory"),
         ("status", deployment.status_file or "none"),
-        ("log", deployment.log_file or "none"),
+        ("log", deployment.log_files or "none"),
     ]
     if latch:
         rows.append(("KILL SWITCH", latch))

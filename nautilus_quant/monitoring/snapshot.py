@@ -60,6 +60,8 @@ class Snapshot:
         Now and when trading started [`currency`]; NaN while unknown.
     orders, fills, denied
         Orders made, fills, and orders denied since the start.
+    prices
+        Last price by instrument, the mid where there are quotes [quote currency].
     regimes
         Regime by instrument, and ``"MARKET"``.
     gates
@@ -95,6 +97,7 @@ class Snapshot:
     fills: int = 0
     denied: int = 0
     positions: tuple[PositionLine, ...] = ()
+    prices: Mapping[str, float] = field(default_factory=dict)
     regimes: Mapping[str, str] = field(default_factory=dict)
     gates: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     latch: str = NO_ENGINE
@@ -141,6 +144,7 @@ def to_document(snapshot: Snapshot) -> dict[str, Any]:
         "fills": snapshot.fills,
         "denied": snapshot.denied,
         "positions": [_position(line) for line in snapshot.positions],
+        "prices": {instrument: known(price) for instrument, price in snapshot.prices.items()},
         "regimes": dict(snapshot.regimes),
         "gates": {gate: dict(counts) for gate, counts in snapshot.gates.items()},
         "latch": snapshot.latch,

@@ -11,14 +11,36 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from nautilus_quant.monitoring.snapshot import NO_ENGINE
+from nautilus_quant.monitoring.words import (
+    UNKNOWN,
+    lasted,
+    money,
+    percent,
+    price,
+    regimes_text,
+    seconds,
+    share,
+    signed,
+    words,
+)
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from rich.console import RenderableType
 
-    from nautilus_quant.monitoring.snapshot import Snapshot
+    from nautilus_quant.monitoring.snapshot import PositionLine, Snapshot
 
-UNKNOWN = "–"
+_MARKET = "MARKET"
+_MARKET_COLUMNS = ("instrument", "price", "regime", "strategy", "quantity", "entry", "P&L")
+_WORDS = frozenset({"instrument", "regime", "strategy", "gate"})
+_SHOWN_ALERTS = 5
+_LOSSES = (
+    ("hour", "hourly_loss", "max_hourly_loss"),
+    ("day", "daily_loss", "max_daily_loss"),
+    ("drawdown", "drawdown", "max_drawdown"),
+)
 
 
 def banner_panel(title: str, rows: Iterable[tuple[str, str]], *, alarming: bool) -> RenderableType:
@@ -29,17 +51,32 @@ def banner_panel(title: str, rows: Iterable[tuple[str, str]], *, alarming: bool)
     return Panel(grid, title=title, title_align="left", border_style="red" if alarming else "cyan")
 
 
-def live_table(snapshot: Snapshot) -> RenderableType:
-    """Draw a running system."""
-    title = f"{snapshot.name} · {snapshot.mode} · {snapshot.phase}"
+def live_table(
+    snapshot: Snapshot, *, limits: Mapping[str, Any] | None = None, ended: str = ""
+) -> RenderableType:
+    """
+    Draw a running system, or one that has just ended.
+
+    Parameters
+    ----------
+    snapshot
+        What is to be seen.
+    limits
+        Settings of the safety engine, to show losses beside what they may come to.
+    ended
+        Why it is over; empty while it runs.
+
+    """
     style = "red" if snapshot.kill_switch or snapshot.phase == "failed" else "cyan"
-    parts: list[RenderableType] = [_head(snapshot)]
-    if snapshot.positions:
-        parts.append(_positions(snapshot))
+    parts: list[RenderableType] = [_head(snapshot, limits or {}, ended)]
+    if snapshot.regimes or snapshot.positions:
+        parts.append(_market(snapshot))
     if snapshot.gates:
         parts.append(_gates(snapshot))
-    parts += [Text(f"! {alert}", style="yellow") for alert in snapshot.alerts[-5:]]
-    return Panel(Group(*parts), title=title, title_align="left", border_style=style)
+    parts += [Text(f"! {alert}", style="yellow") for alert in snapshot.alerts[-_SHOWN_ALERTS:]]
+    return Panel(
+        Group(*parts), title=_title(snapshot, ended=bool(ended)), title_align="left", border_style=style
+    )
 
 
 def plain_line(snapshot: Snapshot) -> str:
@@ -58,80 +95,110 @@ def plain_line(snapshot: Snapshot) -> str:
 
 
 def result_table(title: str, document: Mapping[str, Any]) -> RenderableType:
-    """Draw the summary of a run; nested values are flattened into words."""
+    """Draw results by name; nested values are flattened into words."""
     table = Table(title=title, title_justify="left", box=box.SIMPLE, show_header=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     for key, value in document.items():
-        table.add_row(key, Text(_words(value)))
+        table.add_row(key, Text(words(value)))
     return table
 
 
-def money(value: float) -> str:
-    """Write an amount with two decimals and thousands marks; a dash when it is not known."""
-    return f"{value:,.2f}" if math.isfinite(value) else UNKNOWN
+def _title(snapshot: Snapshot, *, ended: bool) -> str:
+    names = dict.fromkeys((snapshot.name, snapshot.mode))  # a deployment is often named as its mode
+    # A backtest starts at time 0 of its clock.
+    since = (snapshot.ts - snapshot.started) / 1e9 if snapshot.started else math.nan
+    after = f" {'after ' if ended else ''}{lasted(since)}" if math.isfinite(since) else ""
+    return " · ".join((*names, f"{snapshot.phase}{after}"))
 
 
-def signed(value: float) -> str:
-    """Write a profit or loss with its sign."""
-    return f"{value:+,.2f}" if math.isfinite(value) else UNKNOWN
-
-
-def percent(value: float) -> str:
-    """Write a fraction as a percentage."""
-    return f"{value:.2%}" if math.isfinite(value) else UNKNOWN
-
-
-def seconds(value: float) -> str:
-    """Write a length of time [s]."""
-    return f"{value:.1f} s" if math.isfinite(value) else UNKNOWN
-
-
-def regimes_text(regimes: Mapping[str, str]) -> str:
-    """Write regimes in one line."""
-    return ", ".join(f"{key} {regime}" for key, regime in regimes.items())
-
-
-def _head(snapshot: Snapshot) -> Table:
+def _head(snapshot: Snapshot, limits: Mapping[str, Any], ended: str) -> Table:
     grid = _grid()
-    losses = (
-        f"hour {percent(snapshot.hourly_loss)}, day {percent(snapshot.daily_loss)}, "
-        f"drawdown {percent(snapshot.drawdown)}"
-    )
-    grid.add_row("equity", f"{money(snapshot.equity)} {snapshot.currency}  P&L {signed(snapshot.pnl)}")
-    grid.add_row("losses", losses)
+    if ended:
+        grid.add_row("ended", Text(ended))
+    grid.add_row("equity", _equity(snapshot, ended=bool(ended)))
+    grid.add_row("losses", _losses(snapshot, limits))
     grid.add_row("latch", _latch(snapshot))
-    grid.add_row("orders", f"{snapshot.orders} made, {snapshot.fills} fills, {snapshot.denied} denied")
-    grid.add_row("regime", Text(regimes_text(snapshot.regimes) or UNKNOWN))
-    lag = f"loop lag {snapshot.loop_lag * 1e3:.0f} ms" if math.isfinite(snapshot.loop_lag) else ""
-    grid.add_row("data", f"{seconds(snapshot.last_data_age)} old  {lag}")
+    orders = f"{snapshot.orders} made, {snapshot.fills} fills, {snapshot.denied} denied"
+    grid.add_row("orders", orders)
+    if not ended:
+        lag = f", loop lag {snapshot.loop_lag * 1e3:.0f} ms" if math.isfinite(snapshot.loop_lag) else ""
+        grid.add_row("data", f"{seconds(snapshot.last_data_age)} old{lag}")
     return grid
 
 
+def _equity(snapshot: Snapshot, *, ended: bool) -> Text:
+    start = f"{money(snapshot.equity_start)} → " if ended else ""
+    text = Text(f"{start}{money(snapshot.equity)} {snapshot.currency}   ")
+    return text.append_text(_profit(snapshot.pnl)).append(" since the start")
+
+
+def _losses(snapshot: Snapshot, limits: Mapping[str, Any]) -> Text:
+    parts = []
+    for name, field, limit in _LOSSES:
+        loss, allowed = getattr(snapshot, field), float(limits.get(limit, math.nan))
+        of = f" of {share(allowed)}" if math.isfinite(allowed) else ""
+        style = "red" if loss >= allowed else "yellow" if loss >= allowed / 2.0 else ""
+        parts.append(Text(f"{name} {percent(loss)}{of}", style=style))
+    return Text(",  ").join(parts)
+
+
 def _latch(snapshot: Snapshot) -> Text:
+    if snapshot.latch == NO_ENGINE:
+        starting = snapshot.phase == "starting"
+        return Text(UNKNOWN) if starting else Text("none: no safety engine", style="yellow")
     entries = "entries allowed" if snapshot.entries else "no new risk"
     style = "red" if snapshot.kill_switch else ("green" if snapshot.entries else "yellow")
     return Text(f"{snapshot.latch}, {entries}", style=style)
 
 
-def _positions(snapshot: Snapshot) -> Table:
-    rows = [
-        (p.instrument, p.strategy, f"{p.quantity:g}", f"{p.entry:,.6g}", signed(p.unrealised))
-        for p in snapshot.positions
-    ]
-    return _table(("position", "strategy", "quantity", "entry", "unrealised"), rows)
+def _market(snapshot: Snapshot) -> Table:
+    held = {line.instrument for line in snapshot.positions}
+    rows: list[tuple[str | Text, ...]] = []
+    for instrument in sorted(held | (snapshot.regimes.keys() - {_MARKET})):
+        lines = [line for line in snapshot.positions if line.instrument == instrument]
+        rows += _rows(snapshot, instrument, lines)
+    if _MARKET in snapshot.regimes:
+        rows.append(("market", "", snapshot.regimes[_MARKET]))
+    return _table(_MARKET_COLUMNS, rows)
+
+
+def _rows(
+    snapshot: Snapshot, instrument: str, lines: Sequence[PositionLine]
+) -> Iterator[tuple[str | Text, ...]]:
+    """Yield a row for each position in an instrument; its price and regime stand in the first."""
+    last = price(snapshot.prices.get(instrument, math.nan))
+    first = (instrument, last, snapshot.regimes.get(instrument, ""))
+    if not lines:
+        yield first
+    for at, line in enumerate(lines):
+        numbers = (f"{line.quantity:g}", price(line.entry), _profit(line.unrealised))
+        yield (*(first if at == 0 else ("", "", "")), line.strategy, *numbers)
 
 
 def _gates(snapshot: Snapshot) -> Table:
-    rows = [(gate, *(str(n) for n in counts.values())) for gate, counts in snapshot.gates.items()]
     verdicts = next(iter(snapshot.gates.values()), {})
-    return _table(("gate", *verdicts), rows)
+    rows = [(gate, *(str(count) for count in counts.values())) for gate, counts in snapshot.gates.items()]
+    return _table(("gate", *(verdict.replace("_", " ") for verdict in verdicts)), rows)
 
 
-def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-    table = Table(box=box.SIMPLE, pad_edge=False)
+def _profit(value: float) -> Text:
+    return Text(signed(value), style="green" if value >= 0.005 else "red" if value <= -0.005 else "")
+
+
+def _table(columns: Sequence[str], rows: Sequence[tuple[str | Text, ...]]) -> Table:
+    """Make a table; on a narrow terminal words are cut, and numbers, which half of would lie, never."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for at, name in enumerate(columns):
-        table.add_column(name, justify="left" if at < 1 else "right")
+        words = name in _WORDS
+        width = max((len(row[at]) for row in rows if at < len(row)), default=0)
+        table.add_column(
+            name,
+            justify="left" if words else "right",
+            no_wrap=not words,
+            overflow="ellipsis",
+            min_width=None if words else max(width, len(name)),
+        )
     for row in rows:
         table.add_row(*row)
     return table
@@ -142,15 +209,3 @@ def _grid() -> Table:
     grid.add_column(style="bold")
     grid.add_column(overflow="fold")
     return grid
-
-
-def _words(value: Any) -> str:
-    if value is None:
-        return UNKNOWN
-    if isinstance(value, float):
-        return f"{value:,.6g}" if abs(value) < 1e4 else f"{value:,.2f}"
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {_words(item)}" for key, item in value.items()) or UNKNOWN
-    if isinstance(value, list | tuple):
-        return "; ".join(_words(item) for item in value) or UNKNOWN
-    return str(value)

@@ -15,7 +15,8 @@ def test_mode_venue_account_limits_and_files(project):
     assert rows["mode"] == "canary (simulated fills)"
     assert rows["venue"] == "SIM: simulated, margin account, paper fills"
     assert rows["account"] == "SIM-001: 100_000.00 USDT"
-    assert rows["allocation"] == "1 % of the equity"
+    assert rows["capital"] == "1 % of the equity"
+    assert rows["log"] == "var/canary/node_*.log"
     assert rows["limits"] == "loss in an hour 0.4 %, in a day 2 %, drawdown 10 %"
     assert rows["kill file"] == "/tmp/k"
     assert "KILL SWITCH" not in rows
