@@ -174,7 +174,7 @@ class Deployment:
 
     @property
     def log_files(self) -> str:
-        """Pattern of the log files, to whose names NautilusTrader adds when each was begun; empty for none."""
+        """Pattern of the log files, whose names NautilusTrader ends with a time; empty for none."""
         return f"{self.log_file.removesuffix('.log')}_*.log" if self.log_file else ""
 
     @property
