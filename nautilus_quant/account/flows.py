@@ -95,10 +95,11 @@ class FlowDetector:
     @property
     def unsettled(self) -> bool:
         """Whether some balance change still waits for its explanation. Poll first."""
-        found = any(ledger.since is not None for ledger in self._ledgers.values())
-        if not found:
-            self._waiting = None  # seen settled: rule 5 begins anew, even if nobody polls while it is
-        return found
+        for ledger in self._ledgers.values():
+            if ledger.since is not None:
+                return True
+        self._waiting = None  # seen settled: rule 5 begins anew, even if nobody polls while it is
+        return False
 
     def start(self, ts: int, balances: Mapping[str, float], *, attributable: bool = False) -> None:
         """

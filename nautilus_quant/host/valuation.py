@@ -221,7 +221,8 @@ class Valuer:
     # -- what goes out -----------------------------------------------------------------------------
 
     def _price(self, instrument: str) -> Price:
-        return self.price(instrument, self._now)
+        price = self.book.price(instrument, self._now)
+        return self.price(instrument, self._now) if price.problem else price
 
     def _rate(self, code: str) -> Price:
         if _is_par(code, self.currency):
