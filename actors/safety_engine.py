@@ -296,7 +296,8 @@ class SafetyEngine(Actor):  # type: ignore[misc]
 
     def _on_step(self, _event: object) -> None:
         before = self._guard.kill.state
-        actions = self._guard.kill.step(self.clock.timestamp_ns(), self._watch.look())
+        seen = self._watch.look(resting=before is KillState.HALTED)
+        actions = self._guard.kill.step(self.clock.timestamp_ns(), seen)
         if self._guard.kill.state is not before:
             self._latch()
         for action in actions:
@@ -311,6 +312,8 @@ class SafetyEngine(Actor):  # type: ignore[misc]
             case CancelAll(closes=closes):
                 self._liquidator.cancel_all(closes=closes)
             case Close(position=position, quantity=quantity):
+                # Somebody may have set HALTED or REDUCING, which deny closing orders too.
+                self._set_trading(TradingState.ACTIVE)
                 self._liquidator.close(position, quantity)
             case Halt():
                 self._set_trading(TradingState.HALTED)

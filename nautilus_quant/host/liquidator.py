@@ -11,9 +11,12 @@ from nautilus_trader.model.enums import OrderSide, TimeInForce, TriggerType
 from nautilus_trader.model.identifiers import ClientOrderId, PositionId
 from nautilus_trader.model.orders import MarketOrder
 
+from nautilus_quant.host.routing import nets
+
 if TYPE_CHECKING:
     from collections.abc import Container
 
+    from nautilus_trader.model.identifiers import AccountId, InstrumentId
     from nautilus_trader.model.orders import Order
     from nautilus_trader.model.position import Position
     from nautilus_trader.system.kernel import NautilusKernel
@@ -52,6 +55,36 @@ class Liquidator:
     def positions(self) -> list[Position]:
         """Return all open positions of the node."""
         return list(self._cache.positions_open())
+
+    def exposed(self) -> dict[str, Decimal]:
+        """
+        Return the signed quantities that can be closed, by position id.
+
+        Without what is too small for an order, and without what positions of several strategies
+        cancel out where the venue nets them: there a reduce-only order could not close it.
+        """
+        groups: dict[tuple[AccountId, InstrumentId], list[Position]] = {}
+        found: dict[str, Decimal] = {}
+        for position in self.positions():
+            if nets(self._kernel.exec_engine, position):
+                groups.setdefault((position.account_id, position.instrument_id), []).append(position)
+            elif not self.is_dust(position.instrument_id, position.signed_decimal_qty()):
+                found[position.id.value] = position.signed_decimal_qty()
+        for (_, instrument_id), positions in groups.items():
+            net = sum((p.signed_decimal_qty() for p in positions), Decimal(0))
+            if not self.is_dust(instrument_id, net):
+                found |= _share_out(net, positions)
+        return found
+
+    def is_dust(self, instrument_id: InstrumentId, quantity: Decimal) -> bool:
+        """Tell whether a quantity is smaller than the smallest order; of an unknown instrument none is."""
+        instrument = self._cache.instrument(instrument_id)
+        if instrument is None:
+            return not quantity
+        least = instrument.size_increment.as_decimal()
+        if instrument.min_quantity is not None:
+            least = max(least, instrument.min_quantity.as_decimal())
+        return bool(abs(quantity) < least)
 
     def cancel_all(self, *, closes: bool = False) -> int:
         """
@@ -113,6 +146,8 @@ class Liquidator:
         if position is None or position.is_closed:
             return False
         instrument = self._cache.instrument(position.instrument_id)
+        if instrument is None:
+            return False
         size = instrument.make_qty(min(quantity, abs(position.signed_decimal_qty())))
         if size.as_decimal() <= 0:
             return False
@@ -135,9 +170,14 @@ class Liquidator:
             init_id=UUID4(),
             ts_init=now,
             time_in_force=TimeInForce.GTC,
-            reduce_only=True,
+            # A spot account cannot go short, and some spot venues refuse the word.
+            reduce_only=not self._is_cash(position),
             tags=[TAG],
         )
+
+    def _is_cash(self, position: Position) -> bool:
+        account = self._cache.account(position.account_id)
+        return account is not None and bool(account.is_cash_account)
 
     def _submit(self, order: MarketOrder, position: Position) -> None:
         msgbus = self._kernel.msgbus
@@ -170,3 +210,15 @@ class Liquidator:
         else:
             endpoint = "ExecEngine.execute"
         self._kernel.msgbus.send(endpoint, command)
+
+
+def _share_out(net: Decimal, positions: list[Position]) -> dict[str, Decimal]:
+    """Divide a net quantity among the positions on its side."""
+    shares: dict[str, Decimal] = {}
+    for position in positions:
+        size = position.signed_decimal_qty()
+        if size * net > 0:
+            share = min(size, net, key=abs)
+            shares[position.id.value] = share
+            net -= share
+    return shares

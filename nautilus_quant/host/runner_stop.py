@@ -100,9 +100,8 @@ class Shutdown:
         if not self._flatten:
             return
         under_way = self._liquidator.working_closes()
-        for position in self._liquidator.positions():
-            name = position.id.value
-            missing = abs(position.signed_decimal_qty()) - under_way.get(name, 0)
+        for name, size in self._liquidator.exposed().items():
+            missing = abs(size) - under_way.get(name, 0)
             if missing > 0:
                 self._liquidator.close(name, missing)
 
@@ -110,7 +109,8 @@ class Shutdown:
         """Say what still has to go, in words; empty when nothing has."""
         orders = len(self._liquidator.working())
         closing = self._flatten or self._kill_switch_works()
-        positions = self._liquidator.positions() if closing else []
+        exposed = self._liquidator.exposed() if closing else {}
+        positions = [p for p in self._liquidator.positions() if p.id.value in exposed]
         parts = [f"{orders} working orders"] if orders else []
         parts += [f"{p.signed_qty:g} {p.instrument_id} of {p.strategy_id} open" for p in positions]
         return ", ".join(parts)

@@ -56,8 +56,9 @@ class KillSwitch:
     FLAT, HALTED not flat, connected                           FLATTENING   Unhalt, REOPENED, and the same
     FLAT, HALTED `rearm`                                       ARMED        nothing
     any other    `rearm`                                       unchanged    ValueError
-    all but      not connected                                 unchanged    no command; DISCONNECTED, if it
+    all but      not connected to any venue                    unchanged    no command; DISCONNECTED, if it
     ARMED                                                                   lasts and it is not flat at rest
+    FLATTENING   positions at a venue that cannot be reached   unchanged    nothing for them; DISCONNECTED
     ============ ============================================= ============ =================================
 
     Words in capitals on the right are codes of `Alarm`. Commands are due at once when a connection returns or
@@ -214,6 +215,9 @@ class KillSwitch:
 
     def _close(self, ts: int, position: str, venue: VenueView) -> list[Action]:
         closing = self._closings.setdefault(position, Closing(position, self.params))
+        if position in venue.unreachable:
+            closing.wake()  # due at once when its venue is back
+            return self._alarms.raise_(ts, "DISCONNECTED", f"{position}: no connection to its venue")
         size = venue.positions.get(position, _ZERO)
         working = venue.working_closes.get(position, _ZERO)
         return closing.step(ts, size, working, venue.max_slice.get(position, _ZERO))

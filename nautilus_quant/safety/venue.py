@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -30,7 +30,9 @@ class VenueView:
     confirmed
         Whether the venue itself has confirmed `positions` and `open_orders` since they last changed.
     connected
-        Whether commands can reach every venue involved.
+        Whether commands can reach any of the venues involved.
+    unreachable
+        Ids of positions at venues which cannot be reached now.
 
     """
 
@@ -40,6 +42,7 @@ class VenueView:
     connected: bool
     working_closes: Mapping[str, Decimal] = field(default_factory=lambda: _NONE)
     max_slice: Mapping[str, Decimal] = field(default_factory=lambda: _NONE)
+    unreachable: Container[str] = frozenset()
 
     @property
     def is_flat(self) -> bool:

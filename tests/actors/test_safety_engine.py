@@ -10,6 +10,7 @@ from nautilus_trader.model.events import AccountState, OrderDenied
 from nautilus_trader.model.objects import AccountBalance, Money, Quantity
 
 from nautilus_quant.actors import SafetyEngine, SafetyEngineConfig
+from nautilus_quant.host.kernel import find_kernel
 from nautilus_quant.host.messages import SafetyStatus, latest, subscribe
 from nautilus_quant.host.state import shared_store
 from tests.host.engine import BTC, SECOND, START, USDT, Script, engine, quotes
@@ -222,3 +223,16 @@ def test_it_does_not_mind_other_peoples_position_sizes():
     script = run([30_000.0] * 20, {2: buy("0.001"), 10: sell("0.001")}, **LOOSE)
     assert script.left == Decimal(0)
     assert denials(script) == []
+
+
+@pytest.mark.parametrize("state", [TradingState.HALTED, TradingState.REDUCING])
+def test_a_trading_state_set_by_others_does_not_deny_the_closing_orders(state):
+    def forbid(s: Script) -> None:
+        find_kernel(s.msgbus).risk_engine.set_trading_state(state)
+
+    other = Script({3: sell("10.000")}, tag="002")
+    script = run(fall(24_000), {2: buy("40.000"), 5: forbid}, others=[other], max_drawdown=0.01)
+    assert len(other.reached_venue()) == 2
+    assert script.left == 0
+    assert script.trading_state == TradingState.HALTED
+    assert script.last.state == "halted"

@@ -12,7 +12,7 @@ from nautilus_trader.model.identifiers import ClientOrderId
 from nautilus_trader.model.objects import Price, Quantity
 from nautilus_trader.test_kit.providers import TestInstrumentProvider
 
-from nautilus_quant.host import venue_watch
+from nautilus_quant.host import venue_truth
 from nautilus_quant.host.liquidator import TAG, Liquidator
 from nautilus_quant.host.venue_watch import VenueWatch
 from tests.host.live import LiveSystem, VenueProbe, live_system
@@ -22,7 +22,9 @@ ETH = TestInstrumentProvider.ethusdt_perp_binance()
 
 
 @pytest.fixture
-def live():
+def live(monkeypatch):
+    monkeypatch.setattr(venue_truth, "PAUSE", 0)
+    monkeypatch.setattr(venue_truth, "LASTING", 0)
     with live_system() as system:
         yield system
 
@@ -47,10 +49,13 @@ def answered(live: LiveSystem, watch: VenueWatch):
 
 
 class Report:
-    """The one thing that is read of an order's status report."""
+    """What is read of the status report of an open order."""
+
+    is_open = True
 
     def __init__(self, order) -> None:
         self.client_order_id: ClientOrderId = order.client_order_id
+        self.venue_order_id = order.venue_order_id
 
 
 def test_flat_is_only_believed_when_the_venue_says_so(live, client, watch):
@@ -104,7 +109,7 @@ def test_one_venue_of_two_that_cannot_answer_is_enough(live, client, watch):
 
 
 def test_an_order_no_venue_lists_holds_nothing_up(live, client, watch, monkeypatch):
-    monkeypatch.setattr(venue_watch, "SETTLE", 0)
+    monkeypatch.setattr(venue_truth, "SETTLE", 0)
     order = live.order(BTC, OrderSide.BUY, "1", at=20_000.0)
     assert watch.look().open_orders == 1
     live.turn()
@@ -127,7 +132,7 @@ def test_closing_orders_are_counted_apart_until_the_venue_has_lost_them(live, cl
     client.orders = [Report(order)]
     view = answered(live, watch)
     assert (view.open_orders, view.working_closes) == (0, {position.id.value: Decimal("0.5")})
-    monkeypatch.setattr(venue_watch, "SETTLE", 0)
+    monkeypatch.setattr(venue_truth, "SETTLE", 0)
     client.orders = []
     live.turn()
     answered(live, watch)

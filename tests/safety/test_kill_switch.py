@@ -402,3 +402,30 @@ def test_patience_is_kept():
         [],
         ["Halt"],
     ]
+
+
+def test_a_venue_that_cannot_be_reached_keeps_no_other_position_open(switch):
+    seen = VenueView(
+        open_orders=0,
+        positions={BTC: D(2), ETH: D(-3)},
+        confirmed=False,
+        connected=True,
+        unreachable=frozenset({ETH}),
+    )
+    [actions] = run(switch, (0.5, seen))
+    assert [a.position for a in actions if isinstance(a, Close)] == [BTC]
+    back = VenueView(open_orders=0, positions={ETH: D(-3)}, confirmed=False, connected=True)
+    [*_, actions] = run(switch, (11, seen), (22, seen), (22.5, back))
+    assert Close(ETH, D(3), 1) in actions
+
+
+def test_a_venue_that_stays_away_is_told_of(switch):
+    away = VenueView(
+        open_orders=0,
+        positions={BTC: D(2), ETH: D(-3)},
+        confirmed=False,
+        connected=True,
+        unreachable=frozenset({ETH}),
+    )
+    said = run(switch, (0.5, away), (5, away), (11, away))
+    assert "DISCONNECTED" in codes(said[-1])
