@@ -10,6 +10,7 @@ second lets pass. Cancels and queries are never looked at.
 from __future__ import annotations
 
 from collections import Counter
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from nautilus_trader.common.component import Logger
@@ -142,11 +143,28 @@ class OrderGateway:
             bound = DENY if not verdict.allowed > 0 else SIZED_DOWN
             self.counts[verdict.gate][ALLOW if verdict.allowed >= intent.opening else bound] += 1
         if self._journal is not None:
-            self._journal.append("order_decision", decision_body(decision), ts=intent.ts)
+            self._tell(self._write_down, decision)
         for handler in self._handlers:
-            handler(decision)
+            self._tell(handler, decision)
         if decision.outcome != ALLOW:
-            publish(self._msgbus, decision_message(decision))
+            self._tell(self._announce, decision)
+
+    def _tell(self, listener: DecisionHandler, decision: Decision) -> None:
+        """Hand a decision on; who fails to take it must neither stop the node nor leave an order hanging."""
+        try:
+            listener(decision)
+        except Exception as error:  # noqa: BLE001 (a full journal, a subscriber's bug: the decision stands)
+            name = getattr(listener, "__qualname__", repr(listener))
+            if name not in self._faulty:
+                self._faulty.add(name)
+                self._log.exception(f"{name} could not take decisions on orders, told once", error)
+
+    def _write_down(self, decision: Decision) -> None:
+        if self._journal is not None:
+            self._journal.append("order_decision", decision_body(decision), ts=decision.intent.ts)
+
+    def _announce(self, decision: Decision) -> None:
+        publish(self._msgbus, decision_message(decision))
 
     # -- the two addresses -------------------------------------------------------------------------
 
@@ -167,6 +185,26 @@ class OrderGateway:
             self._kernel.exec_engine.execute(command)
 
     def _passes(self, command: TradingCommand, how: str) -> bool:
+        try:
+            return self._judge(command, how)
+        except Exception as error:  # noqa: BLE001 (an order nobody could judge must not open risk, or hang)
+            self._log.exception(f"could not judge {command!r}", error)
+            return self._refuse(command, f"GATEWAY_ERROR: {error!r}")
+
+    def _refuse(self, command: TradingCommand, reason: str) -> bool:
+        """Deny what could not be judged; only an order that its venue lets reduce and no more may pass."""
+        if isinstance(command, SubmitOrder) and command.order.is_reduce_only:
+            return True
+        if isinstance(command, SubmitOrder):
+            deny_order(self._kernel, command.order, reason)
+        elif isinstance(command, SubmitOrderList):
+            for order in command.order_list.orders:
+                deny_order(self._kernel, order, reason)
+        elif isinstance(command, ModifyOrder):
+            deny_modify(self._kernel, self._kernel.cache.order(command.client_order_id), reason)
+        return False
+
+    def _judge(self, command: TradingCommand, how: str) -> bool:
         if isinstance(command, SubmitOrder):
             return self._submit(command.order, command, how)
         if isinstance(command, SubmitOrderList):
@@ -226,12 +264,16 @@ class OrderGateway:
                 gate.name, "GATE_STOPPED", f"gate {gate.name} was stopped while strategies run"
             )
         try:
-            return gate.check(intent)
-        except Exception as error:  # noqa: BLE001 (any failure of a gate must close it)
-            if gate.name not in self._faulty:
-                self._faulty.add(gate.name)
-                self._log.exception(f"gate {gate.name} failed, no new risk passes it", error)
-            return Verdict.deny(gate.name, "GATE_ERROR", f"gate {gate.name} failed: {error!r}")
+            verdict = gate.check(intent)
+            if isinstance(verdict.allowed, Decimal):
+                return verdict
+            error: Exception = TypeError(f"a verdict allows a Decimal, was {verdict!r}")
+        except Exception as raised:  # noqa: BLE001 (any failure of a gate must close it)
+            error = raised
+        if gate.name not in self._faulty:
+            self._faulty.add(gate.name)
+            self._log.exception(f"gate {gate.name} failed, no new risk passes it", error)
+        return Verdict.deny(gate.name, "GATE_ERROR", f"gate {gate.name} failed: {error!r}")
 
     def _add(self, gate: Gate) -> None:
         known = self._gates.get(gate.name)
