@@ -148,10 +148,10 @@ class Liquidator:
         instrument = self._cache.instrument(position.instrument_id)
         if instrument is None:
             return False
-        size = instrument.make_qty(min(quantity, abs(position.signed_decimal_qty())))
-        if size.as_decimal() <= 0:
-            return False
-        order = self._market_order(position, size)
+        most = min(quantity, abs(position.signed_decimal_qty()))
+        if most < instrument.size_increment.as_decimal():
+            return False  # make_qty raises rather than give zero
+        order = self._market_order(position, instrument.make_qty(most, round_down=True))
         self._closers.setdefault(position_id, []).append(order)
         self._submit(order, position)
         return True

@@ -148,8 +148,8 @@ NOW = NOON + 100 * SECOND
         (15.0, -1, "running"),
         (15.1, -1, "dead"),
         (-15.0, -1, "running"),
-        (-15.1, os.getpid(), "hung"),  # from the future: somebody set the clock
-        (60.0, os.getpid(), "hung"),
+        pytest.param(-15.1, os.getpid(), "hung", id="from the future"),  # somebody set the clock
+        pytest.param(60.0, os.getpid(), "hung", id="old"),
         (60.0, "x", "dead"),
     ],
 )
