@@ -40,7 +40,7 @@ def row(name: str, finished: BacktestFinished) -> list[str]:
         f"{seen.equity:,.2f}",
         f"{finished.curve.max_drawdown:.2%}",
         f"{seen.orders:,}",
-        f"{seen.denied:,}",
+        f"{sum(counts['deny'] for counts in seen.gates.values()):,}",
     ]
 
 
@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("config", type=Path, help="a deployment, e.g. configs/backtest.yaml")
     deployment = load(parser.parse_args().config)
     console = Console()
-    table = Table("", "equity", "drawdown", "orders", "denied", title=deployment.name)
+    table = Table("", "equity", "drawdown", "orders", "verdicts against", title=deployment.name)
     for name, uses in VARIANTS.items():
         variant = without(deployment, uses)
         with console.status(name):
