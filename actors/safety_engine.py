@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ from nautilus_quant.host.liquidator import Liquidator
 from nautilus_quant.host.state import StateError, shared_store
 from nautilus_quant.host.valuation import Valuer
 from nautilus_quant.host.venue_watch import VenueWatch
-from nautilus_quant.safety.guard import STALE_MARK, SafetyGuard
+from nautilus_quant.safety.guard import SAFETY_ERROR, STALE_MARK, STATE_UNWRITABLE, SafetyGuard
 from nautilus_quant.safety.kill_switch import KillState
 from nautilus_quant.safety.limits import SafetyLimits
 from nautilus_quant.safety.venue import Action, Alarm, CancelAll, Close, Halt, Unhalt
@@ -115,6 +116,8 @@ class SafetyEngine(Actor):  # type: ignore[misc]
         )
         self._interval = round(config.valuation_interval * _SECOND)
         self._next = 0
+        self._silent = 0  # polls since the last valuation
+        self._asking: asyncio.Task[None] | None = None
         self._open: bool | None = None
         self._quoted: set[str] = set()
 
@@ -139,9 +142,11 @@ class SafetyEngine(Actor):  # type: ignore[misc]
         for topic in _MARKET:
             self.msgbus.subscribe(topic, self._on_market, priority=_AFTER_VALUER)
         self.msgbus.subscribe("events.position.*", self._on_position)
+        for position in self.cache.positions_open():
+            self._want_quotes(position.instrument_id.value)
         if self._live:
             self._every(_POLL, 1.0, self._on_poll)
-            kernel.loop.add_signal_handler(signal.SIGUSR1, self._on_signal)
+            self._hear_signal()
         if not self._guard.kill.is_armed:
             self._begin()
         self._publish()
@@ -156,7 +161,9 @@ class SafetyEngine(Actor):  # type: ignore[misc]
             self.msgbus.unsubscribe(topic, self._on_market)
         self.msgbus.unsubscribe("events.position.*", self._on_position)
         if self._live:
-            self._kernel.loop.remove_signal_handler(signal.SIGUSR1)
+            self._ignore_signal()
+        if self._asking is not None:
+            self._asking.cancel()
         self._store.close()
 
     def on_reset(self) -> None:
@@ -192,12 +199,19 @@ class SafetyEngine(Actor):  # type: ignore[misc]
         self._cash = CashWatch(self._kernel, self._valuer, detector)
         self._cash.start(now, None if flows is None else flows["held"])
         if rearmed is not None:
+            # One transaction: an armed switch beside a tripped drawdown would trip again.
+            self._store.append("rearm", {"reason": rearmed, "effective": True}, ts=now)
+            self._store.put(_NAMESPACE, "limits", self._guard.monitor.to_dict(), ts=now)
             self._store.put_now(_NAMESPACE, "latch", self._guard.kill.to_dict(), ts=now)
-            self._store.append_now("rearm", {"reason": rearmed, "effective": True}, ts=now)
             self.log.warning(f"kill switch re-armed: {rearmed}")
 
     def _save(self) -> None:
-        now = self.clock.timestamp_ns()
+        now, problems = self.clock.timestamp_ns(), self._store.problems
+        if problems:
+            reason = f"latches and loss windows would not survive a restart: {problems[0]}"
+            self._guard.troubles[STATE_UNWRITABLE] = reason
+        else:
+            self._guard.troubles.pop(STATE_UNWRITABLE, None)
         self._store.put(_NAMESPACE, "limits", self._guard.monitor.to_dict(), ts=now)
         flows = {"detector": self._cash.detector.to_dict(), "held": self._cash.held()}
         self._store.put(_NAMESPACE, "flows", flows, ts=now)
@@ -212,6 +226,18 @@ class SafetyEngine(Actor):  # type: ignore[misc]
     def _value(self, now: int) -> None:
         # Aligned to the interval, so that a live node and a backtest judge at the same moments.
         self._next = now - now % self._interval + self._interval if self._interval else now
+        self._silent = 0
+        try:
+            self._judge(now)
+        except Exception as error:
+            if not self._live:
+                raise
+            self._complain("the account could not be judged", error)
+            self._guard.troubles[SAFETY_ERROR] = f"the account could not be judged: {error!r}"
+        else:
+            self._guard.troubles.pop(SAFETY_ERROR, None)
+
+    def _judge(self, now: int) -> None:
         flow, settled, flows = self._cash.poll(now)
         if flows:
             self._journal("cash_flow", {"flows": flows, "amount": flow, "currency": self._valuer.currency})
@@ -246,22 +272,56 @@ class SafetyEngine(Actor):  # type: ignore[misc]
         if isinstance(self.cache.instrument(instrument_id), CryptoPerpetual):
             self._valuer.want_marks(instrument)
             self.subscribe_mark_prices(instrument_id)
+            self.subscribe_funding_rates(instrument_id)
 
     # -- the outside world, in a live node ---------------------------------------------------------
 
     def _on_poll(self, _event: object) -> None:
-        now = self.clock.timestamp_ns()
         if self._guard.kill.is_armed:
-            if Path(self.config.kill_file).exists():
-                self._trip("file", f"{self.config.kill_file} appeared")
-            request = self._store.get(_NAMESPACE, "kill_request")
-            if request is not None:
-                self._store.delete(_NAMESPACE, "kill_request")
-                self._trip("command", str(request.get("reason", "nq kill")))
-        if now >= self._next + self._interval:
-            self._value(now)  # the market is silent; else it sets the moments, as in a backtest
+            self._look_for_file()
+            if self._asking is None or self._asking.done():
+                self._asking = self._kernel.loop.create_task(self._look_for_request())
+        # Counted, since a clock that is set back would wait for itself. While the market is not silent it
+        # sets the moments, as in a backtest.
+        self._silent += 1
+        if self._silent * _SECOND > self._interval:
+            self._value(self.clock.timestamp_ns())
         self._save()
         self._publish()
+
+    def _look_for_file(self) -> None:
+        try:
+            if Path(self.config.kill_file).exists():
+                self._trip("file", f"{self.config.kill_file} appeared")
+        except OSError as error:
+            self._complain(f"{self.config.kill_file} cannot be looked for", error)
+
+    async def _look_for_request(self) -> None:
+        """Read the state in a thread: a database may be slow, or far away."""
+        try:
+            request = await self._kernel.loop.run_in_executor(
+                None, self._store.get, _NAMESPACE, "kill_request"
+            )
+            if request is not None and self._guard.kill.is_armed:
+                self._store.delete(_NAMESPACE, "kill_request")
+                self._trip("command", str(request.get("reason", "nq kill")))
+        except Exception as error:  # noqa: BLE001 (tried again a second later; a timer must not die of it)
+            self._complain("the state could not be read for a kill request", error)
+
+    def _hear_signal(self) -> None:
+        try:
+            self._kernel.loop.add_signal_handler(signal.SIGUSR1, self._on_signal)
+        except (AttributeError, NotImplementedError, RuntimeError, ValueError) as error:
+            # Windows has no such signal, and only a main thread hears any.
+            self.log.warning(f"SIGUSR1 cannot trip the kill switch here, the file and `nq kill` can: {error}")
+
+    def _ignore_signal(self) -> None:
+        try:
+            if self._kernel.loop.remove_signal_handler(signal.SIGUSR1):
+                # Its default would end the process, in the middle of an orderly stop.
+                signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+        except (AttributeError, NotImplementedError, RuntimeError, ValueError):
+            return
 
     def _on_signal(self) -> None:
         self._trip("signal", "SIGUSR1")
@@ -288,8 +348,12 @@ class SafetyEngine(Actor):  # type: ignore[misc]
         document = kill.to_dict()
         self.log.error(f"kill switch {kill.state}: {document['tripped']}")
         try:
-            self._store.put_now(_NAMESPACE, "latch", document, ts=now)
-            self._store.append_now("kill_switch", document, ts=now)
+            self._store.append("kill_switch", document, ts=now)
+            if self._store.healthy:
+                self._store.put_now(_NAMESPACE, "latch", document, ts=now)
+            else:
+                # Waiting for a database that takes nothing would hold up the closing.
+                self._store.put(_NAMESPACE, "latch", document, ts=now)
         except StateError as error:
             # Losing the latch is bad, staying exposed because of it would be worse.
             self.log.error(f"ALARM the latch could not be written, closing all the same: {error}")
@@ -301,7 +365,10 @@ class SafetyEngine(Actor):  # type: ignore[misc]
         if self._guard.kill.state is not before:
             self._latch()
         for action in actions:
-            self._carry_out(action)
+            try:
+                self._carry_out(action)
+            except Exception as error:  # noqa: BLE001 (one that fails must not keep the others back)
+                self._complain(f"{action} failed", error)
         halted = self._guard.kill.state is KillState.HALTED
         if halted and not self._live and _STEP in self.clock.timer_names:
             self.clock.cancel_timer(_STEP)  # nothing happens unseen in a backtest: a position wakes it
@@ -341,7 +408,13 @@ class SafetyEngine(Actor):  # type: ignore[misc]
         }
 
     def _journal(self, kind: str, body: dict[str, Any]) -> None:
-        self._store.append(kind, body, ts=self.clock.timestamp_ns())
+        try:
+            self._store.append(kind, body, ts=self.clock.timestamp_ns())
+        except StateError as error:
+            self._complain(f"{kind} is not in the journal", error)
+
+    def _complain(self, what: str, error: Exception) -> None:
+        self.log.error(f"ALARM {what}: {error!r}")
 
     def _publish_change(self, now: int) -> None:
         if self._guard.is_open(now) != self._open:

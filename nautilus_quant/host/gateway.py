@@ -265,7 +265,8 @@ class OrderGateway:
             )
         try:
             verdict = gate.check(intent)
-            if isinstance(verdict.allowed, Decimal):
+            allowed: object = verdict.allowed
+            if isinstance(allowed, Decimal):
                 return verdict
             error: Exception = TypeError(f"a verdict allows a Decimal, was {verdict!r}")
         except Exception as raised:  # noqa: BLE001 (any failure of a gate must close it)

@@ -13,6 +13,8 @@ from nautilus_quant.safety.limits import DRAWDOWN, Block, LossMonitor, SafetyLim
 
 NAME = "safety"
 STALE_MARK = "STALE_MARK"
+STATE_UNWRITABLE = "STATE_UNWRITABLE"
+SAFETY_ERROR = "SAFETY_ERROR"
 
 
 class Judgement(NamedTuple):
@@ -49,6 +51,12 @@ class SafetyGuard:
     params
         Patience of the kill switch.
 
+    Attributes
+    ----------
+    troubles
+        What keeps the guard from doing its work, by code, e.g. ``STATE_UNWRITABLE``: a latch that cannot
+        be written, or a valuation that fails. While there is any, nothing new may be opened.
+
     """
 
     def __init__(
@@ -62,6 +70,7 @@ class SafetyGuard:
         self.params = params or KillParams()
         self.monitor = LossMonitor(limits)
         self.kill = KillSwitch(self.params)
+        self.troubles: dict[str, str] = {}
 
     @property
     def name(self) -> str:
@@ -104,11 +113,16 @@ class SafetyGuard:
 
     def is_open(self, ts: int) -> bool:
         """Whether new risk is allowed at `ts` [ns]: exactly when `blocked` gives no reason."""
-        return self.kill.is_armed and self.monitor.is_open(ts)
+        return self.kill.is_armed and not self.troubles and self.monitor.is_open(ts)
 
     def blocked(self, ts: int) -> Block | None:
         """Why nothing new may be opened at `ts` [ns]: (code, reason, numbers), or None when it may."""
-        return self.kill.blocked() or self.monitor.blocked(ts)
+        return self.kill.blocked() or self._trouble() or self.monitor.blocked(ts)
+
+    def _trouble(self) -> Block | None:
+        for code, reason in self.troubles.items():
+            return (code, reason, {})
+        return None
 
     def check(self, intent: Intent) -> Verdict:
         """Allow or deny new risk; never more than that."""

@@ -164,3 +164,13 @@ def test_damaged_memory_does_not_start(guard, which):
     documents[which]["version"] = 0
     with pytest.raises(ValueError, match="must have version 1, was 0"):
         guard.restore(*documents, None, START)
+
+
+def test_trouble_denies_new_risk_until_it_is_gone(guard):
+    guard.judge(worth(1, 100.0))
+    assert guard.is_open(START + 1 * SECOND)
+    guard.troubles["STATE_UNWRITABLE"] = "disk full"
+    assert not guard.is_open(START + 1 * SECOND)
+    assert guard.blocked(START + 1 * SECOND) == ("STATE_UNWRITABLE", "disk full", {})
+    guard.troubles.clear()
+    assert guard.blocked(START + 1 * SECOND) is None
