@@ -101,6 +101,11 @@ class FlowDetector:
         self._waiting = None  # seen settled: rule 5 begins anew, even if nobody polls while it is
         return False
 
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """Currencies with a change that waits for its explanation."""
+        return tuple(currency for currency, ledger in self._ledgers.items() if ledger.since is not None)
+
     def start(self, ts: int, balances: Mapping[str, float], *, attributable: bool = False) -> None:
         """
         Begin, or go on after a restart, with these totals by currency.

@@ -103,7 +103,7 @@ class CashWatch:
         """
         if not self.detector.unsettled:
             return 0.0, True, {}
-        rates = {code: self._valuer.rate(code, now) for code in self._totals}
+        rates = {code: self._valuer.rate(code, now) for code in self.detector.waiting}
         known = {code for code, rate in rates.items() if math.isfinite(rate)}
         unexplained = self.detector.poll(now, known)
         flows = {
@@ -130,7 +130,8 @@ class CashWatch:
         if not self._totals:
             self._begin(event.ts_init)
             return
-        totals = self._read_totals()
+        # A currency that is not mentioned any more is gone, and kept at 0 to be noticed when it returns.
+        totals = {**dict.fromkeys(self._totals, 0.0), **self._read_totals()}
         for code, total in totals.items():
             if total != self._totals.get(code, 0.0):
                 self.detector.observe_balance(event.ts_init, code, total)

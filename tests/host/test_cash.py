@@ -10,6 +10,7 @@ from nautilus_trader.model.enums import AccountType, OmsType, OrderSide
 from nautilus_trader.model.objects import Currency, Money
 from nautilus_trader.test_kit.providers import TestInstrumentProvider
 
+from nautilus_quant.account.flows import FlowDetector
 from nautilus_quant.host.cash import FUNDING_WINDOW, CashWatch
 from nautilus_quant.host.valuation import Valuer
 from tests.host.live import LiveSystem, live_system
@@ -299,6 +300,29 @@ def test_a_difference_over_a_restart_is_a_flow_when_nothing_else_changed(live, m
     live.balance(margin, USDT=11_000)
     again = watching(live, held, first.detector)
     assert settled(live, again) == {"USDT": 1_000.0}
+
+
+def test_a_coin_that_is_gone_after_a_restart_is_a_withdrawal(live, margin):
+    live.balance(margin, USDT=10_000, BTC=0.5)
+    first = watching(live)
+    held = first.held()
+    first.stop()
+    first.detector = FlowDetector.from_dict(first.detector.to_dict())
+    other = CashWatch(live.kernel, Valuer.on(live.kernel.msgbus), first.detector)
+    other._read_totals = lambda: {"USDT": 10_000.0}  # venues leave out what is nothing
+    other.start(live.now, held)
+    assert settled(live, other) == {"BTC": pytest.approx(-0.5)}
+
+
+def test_a_coin_that_is_not_mentioned_any_more_is_gone(live, margin, monkeypatch):
+    live.balance(margin, USDT=10_000, BTC=0.5)
+    watch = watching(live)
+    monkeypatch.setattr(watch, "_read_totals", lambda: {"USDT": 10_000.0})
+    live.balance(margin, USDT=10_000)
+    assert settled(live, watch) == {"BTC": pytest.approx(-0.5)}
+    monkeypatch.undo()
+    live.balance(margin, USDT=10_000, BTC=0.5)
+    assert settled(live, watch) == {"BTC": pytest.approx(0.5)}
 
 
 def test_a_difference_over_a_restart_is_profit_or_loss_when_positions_changed(live, margin):
