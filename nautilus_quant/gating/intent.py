@@ -98,6 +98,11 @@ class Verdict(NamedTuple):
     reason: str = ""
     numbers: Mapping[str, float | str] = _NO_NUMBERS
 
+    @property
+    def bound(self) -> Decimal:
+        """What counts: `allowed`, or 0 when that is not a number."""
+        return _ZERO if self.allowed.is_nan() else self.allowed
+
     @classmethod
     def allow(cls, gate: str, **numbers: float | str) -> Self:
         """No objection to any size."""
@@ -111,7 +116,8 @@ class Verdict(NamedTuple):
     @classmethod
     def limit(cls, gate: str, allowed: Decimal, code: str, reason: str, **numbers: float | str) -> Self:
         """New risk up to `allowed` [base coin, or contracts]; a negative or NaN size means none."""
-        return cls(gate, allowed if allowed > 0 else _ZERO, code, reason, numbers)
+        sane = not allowed.is_nan() and allowed > 0
+        return cls(gate, allowed if sane else _ZERO, code, reason, numbers)
 
 
 @runtime_checkable
@@ -153,11 +159,7 @@ class Decision(NamedTuple):
         """Combine: the minimum wins, and a verdict that is not a number counts as zero."""
         allowed = intent.opening
         for verdict in verdicts:
-            bound = verdict.allowed
-            if bound.is_nan():
-                bound = _ZERO
-            if bound < allowed:
-                allowed = bound
+            allowed = min(allowed, verdict.bound)
         if allowed >= intent.opening:
             return cls(intent, verdicts, allowed, ALLOW)
         return cls(intent, verdicts, allowed, SIZED_DOWN if allowed > 0 else DENY)
@@ -167,7 +169,7 @@ class Decision(NamedTuple):
         """The verdict that decided, or ``None`` when nothing was cut."""
         if self.outcome == ALLOW:
             return None
-        return min(self.verdicts, key=lambda v: _ZERO if v.allowed.is_nan() else v.allowed)
+        return min(self.verdicts, key=lambda verdict: verdict.bound)
 
     @property
     def passes(self) -> Decimal:

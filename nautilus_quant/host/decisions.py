@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, override
 
 from nautilus_quant.host.messages import GateDecision
 
@@ -66,3 +67,41 @@ def decision_body(decision: Decision) -> dict[str, Any]:
             for verdict in decision.verdicts
         ],
     }
+
+
+class DecisionRecord(Mapping[str, Any]):
+    """
+    The journal entry of a decision, written out when somebody reads it.
+
+    A journal encodes its entries later, off the trading thread; until then a decision, which never
+    changes, need not be more than itself.
+
+    Parameters
+    ----------
+    decision
+        What was decided.
+
+    """
+
+    __slots__ = ("_body", "_decision")
+
+    def __init__(self, decision: Decision) -> None:
+        self._decision = decision
+        self._body: dict[str, Any] | None = None
+
+    def _written(self) -> dict[str, Any]:
+        if self._body is None:
+            self._body = decision_body(self._decision)
+        return self._body
+
+    @override
+    def __getitem__(self, key: str) -> Any:
+        return self._written()[key]
+
+    @override
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._written())
+
+    @override
+    def __len__(self) -> int:
+        return len(self._written())

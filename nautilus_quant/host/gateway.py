@@ -19,7 +19,7 @@ from nautilus_trader.execution.messages import ModifyOrder, SubmitOrder, SubmitO
 
 from nautilus_quant.gating.intent import ALLOW, DENY, SIZED_DOWN, Decision, Gate, Intent, Verdict
 from nautilus_quant.host.board import find_on_bus
-from nautilus_quant.host.decisions import decision_body, decision_message, denial_text
+from nautilus_quant.host.decisions import DecisionRecord, decision_message, denial_text
 from nautilus_quant.host.denial import deny_modify, deny_order, single
 from nautilus_quant.host.exposure import Exposure, WorkingOrders
 from nautilus_quant.host.kernel import find_kernel
@@ -140,8 +140,9 @@ class OrderGateway:
         if not intent.opening:
             return
         for verdict in decision.verdicts:
-            bound = DENY if not verdict.allowed > 0 else SIZED_DOWN
-            self.counts[verdict.gate][ALLOW if verdict.allowed >= intent.opening else bound] += 1
+            bound = verdict.bound
+            said = ALLOW if bound >= intent.opening else SIZED_DOWN if bound > 0 else DENY
+            self.counts[verdict.gate][said] += 1
         if self._journal is not None:
             self._tell(self._write_down, decision)
         for handler in self._handlers:
@@ -161,7 +162,7 @@ class OrderGateway:
 
     def _write_down(self, decision: Decision) -> None:
         if self._journal is not None:
-            self._journal.append("order_decision", decision_body(decision), ts=decision.intent.ts)
+            self._journal.append("order_decision", DecisionRecord(decision), ts=decision.intent.ts)
 
     def _announce(self, decision: Decision) -> None:
         publish(self._msgbus, decision_message(decision))
