@@ -53,7 +53,7 @@ def schema() -> None:
     from nautilus_quant.config import schema as json_schema
 
     with user_errors():
-        _emit(json_schema())
+        typer.echo(json.dumps(json_schema(), indent=1))
 
 
 def _problem(problem: object) -> dict[str, object]:

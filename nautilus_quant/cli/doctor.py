@@ -94,6 +94,7 @@ def _data(checks: Sequence[Check]) -> dict[str, object]:
 
 
 def _view(checks: Sequence[Check]) -> RenderableType:
+    from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
@@ -102,4 +103,14 @@ def _view(checks: Sequence[Check]) -> RenderableType:
         hint = f" ({check.hint})" if check.hint else ""
         mark = Text(check.level.value, style=_STYLES[check.level])
         table.add_row(mark, Text(check.name), Text(check.found + hint))
-    return table
+    return Group(table, _verdict(checks))
+
+
+def _verdict(checks: Sequence[Check]) -> RenderableType:
+    from rich.text import Text
+
+    failed, warned = (sum(c.level is level for c in checks) for level in (Level.FAIL, Level.WARN))
+    if failed:
+        return Text(f"not fit to trade: {failed} of {len(checks)} checks failed", style="bold red")
+    looks = "" if not warned else f", {warned} worth a look"
+    return Text(f"fit to trade: {len(checks)} checks{looks}", style="green")

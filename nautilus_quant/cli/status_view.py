@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from nautilus_quant.cli.latch import latch_data, pending_rearm, read_latch
 from nautilus_quant.cli.places import Place, find_place
 from nautilus_quant.host.statejson import NoStateError, StateError
 from nautilus_quant.monitoring.status import read_status
+from nautilus_quant.monitoring.words import lasted, money, signed
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -73,16 +75,18 @@ def judge(status: dict[str, Any] | None, now: int) -> Life:
 
     """
     if status is None:
-        return Life("never started", "there is no status file yet")
+        return Life("never started", "never started: there is no status file yet")
     phase, pid, age = status.get("phase"), status.get("pid"), _age(status, now)
-    said = "an unknown time" if age is None else f"{age:.0f} s"
+    said = "an unknown time" if age is None else lasted(age)
     if phase in ("stopped", "failed"):
-        return Life("stopped", f"{phase} {said} ago")
+        return Life("stopped", phase if age is None else f"{phase} {lasted(age)} ago")
     if age is not None and -FRESH <= age <= FRESH:
-        return Life("running", f"{phase}, process {pid}, seen {max(age, 0.0):.0f} s ago")
+        since = _age(status, now, of="started")
+        lasting = "" if since is None else f" for {lasted(since)}"
+        return Life("running", f"{phase}{lasting}, process {pid}, seen {lasted(age)} ago")
     if _is_alive(pid):
-        return Life("hung", f"process {pid} is there and has said nothing for {said}: look at its log")
-    return Life("dead", f"process {pid} ended without a word, last seen {said} ago: start it again")
+        return Life("hung", f"hangs: process {pid} is there and has said nothing for {said}: look at its log")
+    return Life("dead", f"dead: process {pid} ended without a word, last seen {said} ago; start it again")
 
 
 def _code(life: Life, *, tripped: bool, problem: str) -> int:
@@ -100,9 +104,9 @@ def _status(path: Path) -> dict[str, Any] | None:
         return None
 
 
-def _age(status: dict[str, Any], now: int) -> float | None:
+def _age(status: dict[str, Any], now: int, *, of: str = "ts") -> float | None:
     try:
-        return now / 1e9 - datetime.fromisoformat(status["ts"]).timestamp()
+        return now / 1e9 - datetime.fromisoformat(status[of]).timestamp()
     except (KeyError, TypeError, ValueError):
         return None
 
@@ -138,7 +142,7 @@ def _view(life: Life, data: dict[str, Any]) -> RenderableType:
     from rich.text import Text
 
     grid = Table.grid(padding=(0, 2))
-    grid.add_row("node", Text(f"{life.state}: {life.words}"))
+    grid.add_row("node", Text(life.words))
     latch = data["latch"]
     if latch is not None:
         why = f" since {latch['ts']}, {latch['trigger']}: {latch['reason']}" if latch["ts"] else ""
@@ -156,13 +160,17 @@ def _view(life: Life, data: dict[str, Any]) -> RenderableType:
 def _lines(status: dict[str, Any]) -> list[tuple[str, str]]:
     lines = []
     if status.get("equity") is not None:
-        lines.append(("equity", f"{status['equity']:,.2f} {status.get('currency', '')}"))
+        equity = f"{money(_number(status['equity']))} {status.get('currency', '')}"
+        lines.append(("equity", f"{equity}, {signed(_number(status.get('pnl')))} since the start"))
     if status.get("orders") is not None:
-        lines.append(
-            ("orders", f"{status['orders']}, {status.get('fills')} fills, {status.get('denied')} denied")
-        )
+        orders = f"{status['orders']} made, {status.get('fills')} fills, {status.get('denied')} denied"
+        lines.append(("orders", orders))
     held = [f"{line['quantity']:g} {line['instrument']}" for line in status.get("positions") or ()]
     if status:
         lines.append(("positions", ", ".join(held) or "flat"))
     lines += [("no new risk", reason) for reason in status.get("reasons") or ()]
     return lines
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else math.nan

@@ -99,7 +99,7 @@ def _tree(path: Path, problems: list[Problem], asked_by: Node | None) -> Node:
         return empty
     except (OSError, ValueError) as error:
         said = getattr(error, "strerror", None) or str(error)
-        problems.append(_about(asked_by, path, f"cannot read {path}: {said}", ""))
+        problems.append(_about(asked_by, path, f"cannot read {path if asked_by else 'it'}: {said}", ""))
         return empty
     if len(raw) > MAX_BYTES:
         rule = f"a configuration is at most {MAX_BYTES} bytes"

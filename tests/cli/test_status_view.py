@@ -15,6 +15,7 @@ import pytest
 from nautilus_quant.cli import status_view
 from nautilus_quant.cli.codes import FAILED, NOT_RUNNING, OK, TRIPPED
 from nautilus_quant.monitoring.snapshot import PositionLine, Snapshot, iso_time, to_document
+from nautilus_quant.monitoring.words import lasted
 from nautilus_quant.safety.kill_switch import KillState
 from tests.cli.deployments import NOON, SECOND, open_state, set_latch, shown, write_config
 
@@ -29,6 +30,7 @@ def document(**changes: Any) -> dict[str, Any]:
         "ts": time.time_ns(),
         "currency": "USDT",
         "equity": 100_123.456,
+        "equity_start": 100_000.0,
         "orders": 7,
         "fills": 5,
         "denied": 2,
@@ -62,8 +64,9 @@ def test_a_running_node(tmp_path: Path) -> None:
     assert (answer.code, answer.data["node"], answer.data["kill_switch"]) == (OK, "running", False)
     assert answer.data["status"]["orders"] == 7
     text = shown(answer)
-    assert "100,123.46 USDT" in text
-    assert "7, 5 fills, 2 denied" in text
+    assert f"running for {lasted((time.time_ns() - NOON) / 1e9)}, process {os.getpid()}, seen 0 s ago" in text
+    assert "100,123.46 USDT, +123.46 since the start" in text
+    assert "7 made, 5 fills, 2 denied" in text
     assert "-0.5 BTC.SIM" in text
     assert "DAILY_LOSS: lost 2.1%" in text
 
