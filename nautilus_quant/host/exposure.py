@@ -12,9 +12,9 @@ from nautilus_quant.gating.intent import Intent, Side
 from nautilus_quant.host.routing import oms_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
 
-    from nautilus_trader.model.identifiers import InstrumentId, StrategyId
+    from nautilus_trader.model.identifiers import ClientOrderId, InstrumentId, StrategyId
     from nautilus_trader.model.instruments import Instrument
     from nautilus_trader.model.orders import Order
     from nautilus_trader.model.position import Position
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from nautilus_quant.host.valuation import Valuer
 
 _ZERO = Decimal(0)
+_ROOM = 64
+"""Orders of one strategy on one instrument from which on closed ones are looked for [orders]."""
 _LINKED = (ContingencyType.OCO, ContingencyType.OUO)
 
 
@@ -36,13 +38,18 @@ class WorkingOrders:
 
     def __init__(self, orders: Iterable[Order] = ()) -> None:
         self._books: dict[tuple[StrategyId, InstrumentId], dict[str, Order]] = {}
+        self._room: dict[tuple[StrategyId, InstrumentId], int] = {}
         for order in orders:
             self.add(order)
 
     def add(self, order: Order) -> None:
         """Count an order from now until it is closed."""
-        book = self._books.setdefault((order.strategy_id, order.instrument_id), {})
+        key = (order.strategy_id, order.instrument_id)
+        book = self._books.setdefault(key, {})
         book[order.client_order_id.value] = order
+        if len(book) > self._room.get(key, _ROOM):
+            self.of(*key)
+            self._room[key] = max(_ROOM, 2 * len(book))  # so that tidying up is rare, and memory bounded
 
     def of(self, strategy_id: StrategyId, instrument_id: InstrumentId) -> list[Order]:
         """Return the open ones of a strategy on an instrument."""
@@ -53,6 +60,10 @@ class WorkingOrders:
         for key in closed:
             del book[key]
         return list(book.values())
+
+    def __len__(self) -> int:
+        """Count what is held, closed ones that nobody has noticed yet included."""
+        return sum(map(len, self._books.values()))
 
 
 class Exposure:
@@ -77,14 +88,21 @@ class Exposure:
         self._working = working
         self._valuer = valuer
 
-    def submit(self, order: Order, position_id: PositionId | None, command: str = "submit") -> Intent:
-        """Return the intent of a new order."""
+    def submit(
+        self,
+        order: Order,
+        position_id: PositionId | None,
+        command: str = "submit",
+        *,
+        gone: Container[ClientOrderId] = (),
+    ) -> Intent:
+        """Return the intent of a new order, taking the working orders named in `gone` for cancelled."""
         quantity = self._base_quantity(order)
         parent = self._waiting_parent(order)
         if parent is not None:
             reducing = _closes(order, parent, quantity)
         else:
-            reducing = self._reducing(order, quantity, position_id)
+            reducing = self._reducing(order, quantity, position_id, gone)
         return self._intent(order, quantity, reducing, _limit_of(order), command)
 
     def modify(
@@ -182,25 +200,39 @@ class Exposure:
         parent = self._cache.order(order.parent_order_id)
         return None if parent is None or parent.is_closed else parent
 
-    def _reducing(self, order: Order, quantity: Decimal, position_id: PositionId | None) -> Decimal:
+    def _reducing(
+        self,
+        order: Order,
+        quantity: Decimal,
+        position_id: PositionId | None,
+        gone: Container[ClientOrderId] = (),
+    ) -> Decimal:
         position = self._signed_position(order.strategy_id, order.instrument_id, position_id)
         side = _side(order)
         if not _opposes(position, side):
             return _ZERO
-        # Venues cap reduce-only orders at the position, and an order that is lost without a word must
-        # not stand in the way of the next that closes: what else works does not count for them.
+        # Venues cap reduce-only orders at the position, of which more may be filled than is known here. And
+        # an order that is lost without a word must not stand in the way of the next that closes.
         if order.is_reduce_only:
-            return _closable(position, side, quantity, _ZERO)
+            return quantity
         linked = order.linked_order_ids or () if order.contingency_type in _LINKED else ()
+        hedged = position_id if self._hedges(order) else None
         closing = sum(
             (
                 other.leaves_qty.as_decimal()
                 for other in self._closers(order.strategy_id, order.instrument_id, side)
-                if other.client_order_id != order.client_order_id and other.client_order_id not in linked
+                if other.client_order_id != order.client_order_id
+                and other.client_order_id not in linked
+                and other.client_order_id not in gone
+                and (hedged is None or self._cache.position_id(other.client_order_id) == hedged)
             ),
             _ZERO,
         )
         return _closable(position, side, quantity, closing)
+
+    def _hedges(self, order: Order) -> bool:
+        oms = oms_of(self._exec_engine, order.strategy_id, order.instrument_id.venue)
+        return oms != OmsType.NETTING
 
     def _closers(self, strategy_id: StrategyId, instrument_id: InstrumentId, side: Side) -> list[Order]:
         wanted = OrderSide.BUY if side is Side.BUY else OrderSide.SELL

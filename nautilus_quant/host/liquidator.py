@@ -103,12 +103,14 @@ class Liquidator:
 
     def cancel_opening(self, exposure: Exposure) -> int:
         """Cancel working orders that would open risk, keep stops and targets, and say how many went."""
-        chosen = []
-        for order in self.working():
-            intent = exposure.submit(order, self._cache.position_id(order.client_order_id))
+        chosen: dict[ClientOrderId, Order] = {}
+        # Where two orders would close the same position, one is too many: stops are kept before targets.
+        for order in sorted(self.working(), key=lambda order: order.has_trigger_price):
+            name = order.client_order_id
+            intent = exposure.submit(order, self._cache.position_id(name), gone=chosen)
             if intent.opening and order.parent_order_id is None:
-                chosen.append(order)
-        for order in chosen:
+                chosen[name] = order
+        for order in chosen.values():
             self._cancel(order)
         return len(chosen)
 

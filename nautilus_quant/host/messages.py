@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from nautilus_trader.common.component import MessageBus
 
 _BOARD_TOPIC = "nautilus_quant.board"
+MOST = 4096
+"""Keys of one type that are remembered [messages]: every order has a key of its own, and some are denied."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +134,11 @@ class _Board:
         """Make the board findable; nothing is published here."""
 
     def keep(self, message: Message) -> None:
-        self._latest.setdefault(type(message), {})[message.key] = message
+        latest = self._latest.setdefault(type(message), {})
+        latest.pop(message.key, None)  # put last, since the first is the oldest
+        latest[message.key] = message
+        if len(latest) > MOST:
+            del latest[next(iter(latest))]
 
     def of(self, kind: type[Message]) -> dict[str, Message]:
         return self._latest.get(kind, {})

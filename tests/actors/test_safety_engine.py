@@ -236,3 +236,32 @@ def test_a_trading_state_set_by_others_does_not_deny_the_closing_orders(state):
     assert script.left == 0
     assert script.trading_state == TradingState.HALTED
     assert script.last.state == "halted"
+
+
+def test_a_target_left_behind_by_an_exit_opens_nothing_while_halted():
+    def rest(s: Script) -> None:
+        size = Quantity.from_str("10.000")
+        s.submit_order(s.order_factory.limit(BTC.id, OrderSide.SELL, size, BTC.make_price(29_500)))
+
+    def leave(s: Script) -> None:
+        size = Quantity.from_str("10.000")
+        s.submit_order(s.order_factory.market(BTC.id, OrderSide.SELL, size, reduce_only=True))
+
+    prices = [*fall(29_200), *([29_600] * 10)]
+    script = run(prices, {2: buy("10.000"), 4: rest, 40: leave}, max_daily_loss=0.9, max_drawdown=0.95)
+    assert script.left == 0
+
+
+def test_of_two_orders_for_one_position_the_stop_stays_when_a_limit_trips():
+    kept = []
+
+    def rest(s: Script) -> None:
+        size = Quantity.from_str("10.000")
+        s.submit_order(s.order_factory.limit(BTC.id, OrderSide.SELL, size, BTC.make_price(31_000)))
+        s.submit_order(s.order_factory.stop_market(BTC.id, OrderSide.SELL, size, BTC.make_price(25_000)))
+
+    def look(s: Script) -> None:
+        kept.extend(type(order).__name__ for order in s.cache.orders_open())
+
+    run(fall(29_200), {2: buy("10.000"), 4: rest, 40: look}, max_daily_loss=0.9, max_drawdown=0.95)
+    assert kept == ["StopMarketOrder"]
