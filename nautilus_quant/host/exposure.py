@@ -232,7 +232,7 @@ class Exposure:
 
     def _hedges(self, order: Order) -> bool:
         oms = oms_of(self._exec_engine, order.strategy_id, order.instrument_id.venue)
-        return oms != OmsType.NETTING
+        return bool(oms != OmsType.NETTING)
 
     def _closers(self, strategy_id: StrategyId, instrument_id: InstrumentId, side: Side) -> list[Order]:
         wanted = OrderSide.BUY if side is Side.BUY else OrderSide.SELL

@@ -241,13 +241,13 @@ def test_a_trading_state_set_by_others_does_not_deny_the_closing_orders(state):
 def test_a_target_left_behind_by_an_exit_opens_nothing_while_halted():
     def rest(s: Script) -> None:
         size = Quantity.from_str("10.000")
-        s.submit_order(s.order_factory.limit(BTC.id, OrderSide.SELL, size, BTC.make_price(29_500)))
+        s.submit_order(s.order_factory.limit(BTC.id, OrderSide.SELL, size, BTC.make_price(30_500)))
 
     def leave(s: Script) -> None:
         size = Quantity.from_str("10.000")
         s.submit_order(s.order_factory.market(BTC.id, OrderSide.SELL, size, reduce_only=True))
 
-    prices = [*fall(29_200), *([29_600] * 10)]
+    prices = [*fall(29_200), *([30_600] * 10)]
     script = run(prices, {2: buy("10.000"), 4: rest, 40: leave}, max_daily_loss=0.9, max_drawdown=0.95)
     assert script.left == 0
 
