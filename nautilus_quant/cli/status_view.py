@@ -14,6 +14,7 @@ from nautilus_quant.cli.answer import Answer
 from nautilus_quant.cli.codes import FAILED, NOT_RUNNING, OK, TRIPPED
 from nautilus_quant.cli.latch import latch_data, pending_rearm, read_latch
 from nautilus_quant.cli.places import Place, find_place
+from nautilus_quant.host.runner_lock import is_held
 from nautilus_quant.host.statejson import NoStateError, StateError
 from nautilus_quant.monitoring.status import read_status
 from nautilus_quant.monitoring.words import lasted, money, signed
@@ -47,7 +48,7 @@ def run(config: Path) -> Answer:
     place = find_place(config, None)
     assert place.deployment is not None
     status = _status(Path(place.deployment.status_file))
-    life = judge(status, time.time_ns())
+    life = judge(status, time.time_ns(), lost=_is_lost(status, place.url))
     latch, problem = _latch(place)
     tripped = latch is not None and latch["state"] != "armed"
     data = {
@@ -62,7 +63,7 @@ def run(config: Path) -> Answer:
     return Answer(_code(life, tripped=tripped, problem=problem), data, _view(life, data))
 
 
-def judge(status: dict[str, Any] | None, now: int) -> Life:
+def judge(status: dict[str, Any] | None, now: int, *, lost: bool = False) -> Life:
     """
     Tell a running node from a hung or a dead one.
 
@@ -72,6 +73,8 @@ def judge(status: dict[str, Any] | None, now: int) -> Life:
         What the status file says, ``None`` when there is none.
     now
         UNIX time [ns].
+    lost
+        Whether it is known that its process has ended, however fresh its status.
 
     """
     if status is None:
@@ -80,11 +83,11 @@ def judge(status: dict[str, Any] | None, now: int) -> Life:
     said = "an unknown time" if age is None else lasted(age)
     if phase in ("stopped", "failed"):
         return Life("stopped", phase if age is None else f"{phase} {lasted(age)} ago")
-    if age is not None and -FRESH <= age <= FRESH:
+    if age is not None and -FRESH <= age <= FRESH and not lost:
         since = _age(status, now, of="started")
         lasting = "" if since is None else f" for {lasted(since)}"
         return Life("running", f"{phase}{lasting}, process {pid}, seen {lasted(age)} ago")
-    if _is_alive(pid):
+    if _is_alive(pid) and not lost:
         return Life("hung", f"hangs: process {pid} is there and has said nothing for {said}: look at its log")
     return Life("dead", f"dead: process {pid} ended without a word, last seen {said} ago; start it again")
 
@@ -109,6 +112,11 @@ def _age(status: dict[str, Any], now: int, *, of: str = "ts") -> float | None:
         return now / 1e9 - datetime.fromisoformat(status[of]).timestamp()
     except (KeyError, TypeError, ValueError):
         return None
+
+
+def _is_lost(status: dict[str, Any] | None, state: str) -> bool:
+    """Whether the process is gone for sure: nobody has its id, and nobody holds its lock."""
+    return status is not None and not _is_alive(status.get("pid")) and is_held(state) is False
 
 
 def _is_alive(pid: object) -> bool:

@@ -75,6 +75,23 @@ def state_lock(state: str | None) -> Iterator[None]:
         yield
 
 
+def is_held(state: str | None) -> bool | None:
+    """Tell whether a process holds the lock of a state; ``None`` when that cannot be told from here."""
+    path = lock_path(state)
+    if path is None or not (state or "").startswith(_SQLITE):
+        return None  # a node on a database server may run on another machine
+    import fcntl
+
+    try:
+        with path.open("r", encoding="ascii") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False
+
+
 def _refusal(state: str | None, pid: str, path: Path) -> str:
     shown = state if state and state.startswith(_SQLITE) else "this database"
     return (

@@ -14,6 +14,7 @@ import pytest
 
 from nautilus_quant.cli import status_view
 from nautilus_quant.cli.codes import FAILED, NOT_RUNNING, OK, TRIPPED
+from nautilus_quant.host.runner_lock import state_lock
 from nautilus_quant.monitoring.snapshot import PositionLine, Snapshot, iso_time, to_document
 from nautilus_quant.monitoring.words import lasted
 from nautilus_quant.safety.kill_switch import KillState
@@ -113,6 +114,17 @@ def test_a_dead_node(tmp_path: Path, gone: int) -> None:
     answer = at(tmp_path, document(pid=gone, ts=time.time_ns() - 60 * SECOND))
     assert (answer.code, answer.data["node"]) == (NOT_RUNNING, "dead")
     assert answer.data["age_s"] == pytest.approx(60, abs=30)
+
+
+def test_a_killed_node_is_dead_at_once(tmp_path: Path, gone: int) -> None:
+    answer = at(tmp_path, document(pid=gone))
+    assert (answer.code, answer.data["node"]) == (NOT_RUNNING, "dead")
+
+
+def test_a_node_in_another_container_runs_as_long_as_it_holds_its_lock(tmp_path: Path, gone: int) -> None:
+    with state_lock(f"sqlite:///{tmp_path}/state/rig.db"):
+        answer = at(tmp_path, document(pid=gone))
+    assert (answer.code, answer.data["node"]) == (OK, "running")
 
 
 def test_a_hung_node(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from nautilus_quant.host.runner_lock import AlreadyRunningError, lock_path, state_lock
+from nautilus_quant.host.runner_lock import AlreadyRunningError, is_held, lock_path, state_lock
 
 HOLD = """
 import sys
@@ -64,3 +64,12 @@ def test_a_database_server_needs_no_file_name_to_refuse(monkeypatch, tmp_path):
     with state_lock(url), pytest.raises(AlreadyRunningError, match="this database") as told, state_lock(url):
         pass
     assert "secret" not in str(told.value)
+
+
+def test_whether_it_is_held_can_be_asked_without_taking_it(holder, tmp_path):
+    assert is_held(holder.url) is True
+    holder.kill()
+    holder.wait()
+    assert is_held(holder.url) is False
+    assert is_held(f"sqlite:///{tmp_path}/never.db") is False
+    assert is_held("postgresql://u:secret@h:1/a") is is_held(None) is None
