@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -96,6 +97,12 @@ def run_live(
         )
         run = LiveRun(node, monitor, observer, duration=duration, flatten=deployment.on_stop == "flatten")
         _note(store, node, "start", config=deployment.path, version=__version__, pid=os.getpid())
+        guarded = safety_fields(deployment) is not None
+        signals.listen_kill(
+            partial(_ask_for_kill, store, node)
+            if guarded
+            else partial(run.request_stop, "SIGUSR1, and no safety engine to hear it")
+        )
         signals.enter_loop(loop)
         signals.listen(run.request_stop)
         outcome = loop.run_until_complete(run.run())
@@ -146,6 +153,12 @@ def safety_fields(deployment: Deployment) -> dict[str, Any] | None:
         return None
     config = msgspec.convert(plugin.config, resolve_config_path(plugin.config_path))
     return msgspec.structs.asdict(config)
+
+
+def _ask_for_kill(store: StateStore, node: TradingNode) -> None:
+    """Leave the wish where the safety engine looks for it as soon as it runs."""
+    now = node.kernel.clock.timestamp_ns()
+    store.put("safety", "kill_request", {"ts": now, "reason": "SIGUSR1", "by": "signal"}, ts=now)
 
 
 def _note(store: StateStore, node: TradingNode, event: str, **facts: Any) -> None:

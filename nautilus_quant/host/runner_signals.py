@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+KILL_SIGNAL = signal.SIGUSR1
 
 
 class StopSignals:
@@ -32,6 +33,8 @@ class StopSignals:
     def __init__(self, on_force: Callable[[], None]) -> None:
         self._on_force = on_force
         self._listener: Callable[[str], None] | None = None
+        self._kill: Callable[[], None] | None = None
+        self._kill_heard = False
         self.reason = ""
         # nohup starts us with SIGHUP ignored, and means it.
         self._signals = [s for s in STOP_SIGNALS if signal.getsignal(s) is not signal.SIG_IGN]
@@ -42,20 +45,30 @@ class StopSignals:
         if self.reason:
             listener(self.reason)
 
+    def listen_kill(self, listener: Callable[[], None]) -> None:
+        """Call `listener` when the kill switch is wanted before there is a safety engine to hear it."""
+        self._kill = listener
+
     def install(self) -> None:
         """Hear signals outside of an event loop."""
         for number in self._signals:
             signal.signal(number, self._from_python)
+        # Its default would end a node that is still connecting, with its positions open and no latch.
+        signal.signal(KILL_SIGNAL, self._kill_from_python)
 
     def enter_loop(self, loop: asyncio.AbstractEventLoop) -> None:
         """Hear signals inside the loop, in place of whoever did."""
         for number in self._signals:
             loop.add_signal_handler(number, self.hear, number)
+        loop.add_signal_handler(KILL_SIGNAL, self.hear_kill)  # until the safety engine takes it over
+        if self._kill_heard:
+            self.hear_kill()
 
     def leave_loop(self, loop: asyncio.AbstractEventLoop) -> None:
         """Go back to hearing them outside."""
         for number in self._signals:
             loop.remove_signal_handler(number)
+        loop.remove_signal_handler(KILL_SIGNAL)
         self.install()
 
     def hear(self, number: int) -> None:
@@ -68,6 +81,15 @@ class StopSignals:
             # Latches and the paper account are on disk already: what is lost is a tidy end.
             self._on_force()
             os._exit(128 + number)
+
+    def hear_kill(self) -> None:
+        """Pass on that the kill switch is wanted, once somebody listens."""
+        self._kill_heard = True
+        if self._kill is not None:
+            self._kill()
+
+    def _kill_from_python(self, _number: int, _frame: FrameType | None) -> None:
+        self._kill_heard = True  # a store must not be written from inside a signal handler
 
     def _from_python(self, number: int, _frame: FrameType | None) -> None:
         self.hear(number)

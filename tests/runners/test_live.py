@@ -87,6 +87,17 @@ def test_a_signal_before_the_node_exists_is_not_lost(deployed):
     assert (ended.code, ended.json["reason"]) == (0, "signal SIGTERM")
 
 
+def test_the_kill_signal_is_heard_while_the_node_is_still_starting(deployed):
+    process = deployed.start_live("--json", "--duration", "8")
+    for line in process.stderr:  # pragma: no branch
+        if "mode" in line:
+            break
+    ended = deployed.end(process, signal.SIGUSR1)
+    assert (ended.code, ended.json["kill_switch"]) == (0, True)
+    with StateStore.open(f"sqlite:///{deployed.folder}/var/test/paper.db", read_only=True) as store:
+        assert store.get("safety", "latch")["tripped"]["reason"] == "SIGUSR1"
+
+
 def test_one_node_for_each_state(deployed):
     first = deployed.start_live("--json")
     deployed.wait_for(first, lambda status: status["phase"] == "running")
