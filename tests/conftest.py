@@ -31,12 +31,14 @@ def recorded_data() -> Path | None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what is marked ``data`` where there is none; what asks for the fixture counts as marked."""
+    """Skip what needs recorded data where there is none (who asks for the fixture does); sort by length."""
     for item in items:
         if "nq_data" in getattr(item, "fixturenames", ()):
             item.add_marker("data")
         if recorded_data() is None and item.get_closest_marker("data"):
             item.add_marker(pytest.mark.skip(reason=WITHOUT_DATA))
+    # Long ones first: workers that run side by side end together.
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.fixture(scope="session")
