@@ -11,8 +11,8 @@ from nautilus_trader.backtest.node import BacktestNode
 from nautilus_trader.common.component import is_backtest_force_stop
 
 from nautilus_quant.config.native_backtest import run_configs
-from nautilus_quant.host.valuation import Valuer
 from nautilus_quant.host.runner_monitor import Monitor
+from nautilus_quant.host.valuation import Valuer
 from nautilus_quant.monitoring.results import (
     CurveStatistics,
     TradeStatistics,
