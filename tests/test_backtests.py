@@ -31,7 +31,11 @@ def test_what_gates_cost_compares_the_variants(tmp_path, project):
     )
     assert done.returncode == 0, done.stderr
     lines = [line for line in done.stdout.splitlines() if "gate" in line and "│" in line]
-    assert [line.split("│")[1].strip() for line in lines] == ["all gates", "without the regime gate", "no gates"]
+    assert [line.split("│")[1].strip() for line in lines] == [
+        "all gates",
+        "without the regime gate",
+        "no gates",
+    ]
 
 
 def test_every_example_says_what_it_does_and_how_to_run_it(project):

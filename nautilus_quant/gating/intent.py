@@ -115,7 +115,7 @@ class Verdict(NamedTuple):
 
     @classmethod
     def limit(cls, gate: str, allowed: Decimal, code: str, reason: str, **numbers: float | str) -> Self:
-        """New risk up to `allowed` [base coin, or contracts]; a negative or NaN size means none."""
+        """Allow new risk up to `allowed` [base coin, or contracts]; a negative or NaN size means none."""
         sane = not allowed.is_nan() and allowed > 0
         return cls(gate, allowed if sane else _ZERO, code, reason, numbers)
 

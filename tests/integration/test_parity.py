@@ -34,7 +34,9 @@ strategies:
     {{use: mean_reversion, instrument: ETHUSDT-PERP.SIM, bar: 1-SECOND, lookback: 10, entry: 1.0, exit: 0.2,
      vol_half_life: 5, vol_target: 4, history: false}}
 actors:
-  safety: {{use: safety_engine, kill_file: {folder}/kill, max_daily_loss: 50%, max_drawdown: 60%, max_hourly_loss: 0.5%}}
+  safety:
+    {{use: safety_engine, kill_file: {folder}/kill, max_daily_loss: 50%, max_drawdown: 60%,
+     max_hourly_loss: 0.5%}}
   regime: {{use: regime_gate, warm_up: 12, dwell: 2, adx_period: 5, fast_half_life: 3, slow_half_life: 10}}
   recorder: {{use: "tests.integration.recorder:Recorder", path: "{folder}/{name}.jsonl"}}
 """
@@ -80,7 +82,8 @@ def first_difference(live: list[dict], tested: list[dict]) -> str:
     for n, (one, other) in enumerate(zip(live, tested, strict=False)):
         if one != other:
             before = "\n  ".join(json.dumps(line) for line in live[max(0, n - 4) : n])
-            cause = "the market itself differs" if one["kind"] == "bar" else "same market so far, another decision"
+            same = "same market so far, another decision"
+            cause = "the market itself differs" if one["kind"] == "bar" else same
             return f"line {n}: {cause}\n  {before}\n  live     {one}\n  backtest {other}"
     return ""
 
