@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
-from typing import NamedTuple
 
 from nautilus_quant.account.marks import FOREVER, MAX_AGE, PAR, UNKNOWN, Mark, MarkBook, Price, freshest
 

@@ -28,8 +28,8 @@ venues:
       - {{kind: crash, at: 35s, size: 4%, over: 3s, recover: 5s, duration: 10s}}
 strategies:
   momentum-btc:
-    {{use: momentum, instrument: BTCUSDT-PERP.SIM, bar: 1-SECOND, fast: 3, slow: 8, vol_half_life: 10, leverage: 2,
-     vol_target: 4, history: false}}
+    {{use: momentum, instrument: BTCUSDT-PERP.SIM, bar: 1-SECOND, fast: 3, slow: 8, vol_half_life: 10,
+     leverage: 2, vol_target: 4, history: false}}
   reversion-eth:
     {{use: mean_reversion, instrument: ETHUSDT-PERP.SIM, bar: 1-SECOND, lookback: 10, entry: 1.0, exit: 0.2,
      vol_half_life: 5, vol_target: 4, history: false}}
