@@ -258,9 +258,6 @@ class SafetyEngine(Actor):  # type: ignore[misc]
         self._want_quotes(event.instrument_id.value)
         if not self._guard.kill.is_armed:
             self._watch_steps()
-        elif self._guard.monitor.is_halted(self.clock.timestamp_ns()):
-            # What was to close a position would open one when another order has closed it before.
-            self._liquidator.cancel_opening(self._gateway.exposure)
 
     def _on_decision(self, decision: Decision) -> None:
         if any(verdict.code == STALE_MARK for verdict in decision.verdicts):

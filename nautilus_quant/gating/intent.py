@@ -51,7 +51,8 @@ class Intent(NamedTuple):
     order
         Client order id; empty for a preview.
     command
-        ``submit``, ``modify``, ``release`` (of an emulated order) or ``preview``.
+        ``submit``, ``modify``, ``release`` (of an emulated order), ``rest`` (an order that was to close and
+        would now open) or ``preview``.
 
     """
 

@@ -38,32 +38,53 @@ class WorkingOrders:
 
     def __init__(self, orders: Iterable[Order] = ()) -> None:
         self._books: dict[tuple[StrategyId, InstrumentId], dict[str, Order]] = {}
+        self._exits: dict[tuple[StrategyId, InstrumentId], dict[str, Order]] = {}
         self._room: dict[tuple[StrategyId, InstrumentId], int] = {}
         for order in orders:
             self.add(order)
 
-    def add(self, order: Order) -> None:
-        """Count an order from now until it is closed."""
+    def add(self, order: Order, *, closes: bool = False) -> None:
+        """
+        Count an order from now until it is closed.
+
+        Parameters
+        ----------
+        order
+            Let through just now.
+        closes
+            Whether it was let through because it only closes.
+
+        """
         key = (order.strategy_id, order.instrument_id)
         book = self._books.setdefault(key, {})
         book[order.client_order_id.value] = order
+        if closes and not order.is_reduce_only:
+            self._exits.setdefault(key, {})[order.client_order_id.value] = order
         if len(book) > self._room.get(key, _ROOM):
             self.of(*key)
+            self.exits(*key)
             self._room[key] = max(_ROOM, 2 * len(book))  # so that tidying up is rare, and memory bounded
 
     def of(self, strategy_id: StrategyId, instrument_id: InstrumentId) -> list[Order]:
         """Return the open ones of a strategy on an instrument."""
-        book = self._books.get((strategy_id, instrument_id))
-        if not book:
-            return []
-        closed = [key for key, order in book.items() if order.is_closed]
-        for key in closed:
-            del book[key]
-        return list(book.values())
+        return _open_of(self._books.get((strategy_id, instrument_id)))
+
+    def exits(self, strategy_id: StrategyId, instrument_id: InstrumentId) -> list[Order]:
+        """Return those of the open ones which were to close, and which no venue keeps from doing more."""
+        return _open_of(self._exits.get((strategy_id, instrument_id)))
 
     def __len__(self) -> int:
         """Count what is held, closed ones that nobody has noticed yet included."""
         return sum(map(len, self._books.values()))
+
+
+def _open_of(book: dict[str, Order] | None) -> list[Order]:
+    if not book:
+        return []
+    closed = [key for key, order in book.items() if order.is_closed]
+    for key in closed:
+        del book[key]
+    return list(book.values())
 
 
 class Exposure:
@@ -207,6 +228,9 @@ class Exposure:
         position_id: PositionId | None,
         gone: Container[ClientOrderId] = (),
     ) -> Decimal:
+        hedges = self._hedges(order)
+        if hedges and position_id is None:
+            position_id = self._cache.position_id(order.client_order_id)  # parts of an algorithm's order
         position = self._signed_position(order.strategy_id, order.instrument_id, position_id)
         side = _side(order)
         if not _opposes(position, side):
@@ -216,7 +240,6 @@ class Exposure:
         if order.is_reduce_only:
             return quantity
         linked = order.linked_order_ids or () if order.contingency_type in _LINKED else ()
-        hedged = position_id if self._hedges(order) else None
         closing = sum(
             (
                 other.leaves_qty.as_decimal()
@@ -224,7 +247,7 @@ class Exposure:
                 if other.client_order_id != order.client_order_id
                 and other.client_order_id not in linked
                 and other.client_order_id not in gone
-                and (hedged is None or self._cache.position_id(other.client_order_id) == hedged)
+                and not (hedges and self._cache.position_id(other.client_order_id) != position_id)
             ),
             _ZERO,
         )

@@ -23,6 +23,7 @@ from nautilus_quant.host.decisions import DecisionRecord, decision_message, deni
 from nautilus_quant.host.denial import deny_modify, deny_order, single
 from nautilus_quant.host.exposure import Exposure, WorkingOrders
 from nautilus_quant.host.kernel import find_kernel
+from nautilus_quant.host.liquidator import send_cancel
 from nautilus_quant.host.messages import publish
 from nautilus_quant.host.valuation import Valuer
 
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from nautilus_trader.common.component import MessageBus
     from nautilus_trader.core.uuid import UUID4
     from nautilus_trader.execution.messages import TradingCommand
+    from nautilus_trader.model.events import PositionEvent
+    from nautilus_trader.model.identifiers import ClientOrderId
     from nautilus_trader.model.orders import Order
     from nautilus_trader.system.kernel import NautilusKernel
 
@@ -41,6 +44,7 @@ _RISK = "RiskEngine.execute"
 _EXEC = "ExecEngine.execute"
 _PLACE = "nautilus_quant.gateway"
 _LIFECYCLE = "events.system.*"
+_POSITIONS = "events.position.*"
 _MAX_IN_FLIGHT = 4096
 
 type DecisionHandler = Callable[[Decision], Any]
@@ -217,7 +221,7 @@ class OrderGateway:
     def _submit(self, order: Order, command: TradingCommand, how: str) -> bool:
         decision = self.decide(self.exposure.submit(order, command.position_id, how))
         if decision.outcome == ALLOW:
-            self._working.add(order)
+            self._working.add(order, closes=not decision.intent.opening)
             return True
         deny_order(self._kernel, order, denial_text(decision))
         return False
@@ -227,8 +231,9 @@ class OrderGateway:
         orders = command.order_list.orders
         decisions = []
         for order in orders:
-            decisions.append(self.decide(self.exposure.submit(order, command.position_id)))
-            self._working.add(order)
+            decision = self.decide(self.exposure.submit(order, command.position_id))
+            self._working.add(order, closes=not decision.intent.opening)
+            decisions.append(decision)
         cut = next((d for d in decisions if d.outcome != ALLOW), None)
         if cut is None:
             return True
@@ -256,6 +261,22 @@ class OrderGateway:
             return True
         deny_modify(self._kernel, order, denial_text(decision))
         return False
+
+    def _on_position(self, event: PositionEvent) -> None:
+        """Cancel what was to close a position, would now open one since others closed it, and may not."""
+        gone: dict[ClientOrderId, Order] = {}
+        cache = self._kernel.cache
+        for order in self._working.exits(event.strategy_id, event.instrument_id):
+            name = order.client_order_id
+            intent = self.exposure.submit(order, cache.position_id(name), "rest", gone=gone)
+            if not intent.opening or not (order.is_open or order.is_inflight):
+                continue
+            decision = self.preview(intent)
+            if decision.outcome != ALLOW:
+                gone[name] = order
+                self.record(decision)
+        for order in gone.values():
+            send_cancel(self._kernel, order)
 
     # -- gates -------------------------------------------------------------------------------------
 
@@ -293,12 +314,14 @@ class OrderGateway:
         self._swap(_EXEC, self._kernel.exec_engine.execute, self.on_execution)
         self._msgbus.subscribe(_PLACE, self.on_ping)
         self._msgbus.subscribe(_LIFECYCLE, self._on_lifecycle)
+        self._msgbus.subscribe(_POSITIONS, self._on_position)
 
     def _uninstall(self) -> None:
         self._swap(_RISK, self.on_command, self._kernel.risk_engine.execute)
         self._swap(_EXEC, self.on_execution, self._kernel.exec_engine.execute)
         self._msgbus.unsubscribe(_PLACE, self.on_ping)
         self._msgbus.unsubscribe(_LIFECYCLE, self._on_lifecycle)
+        self._msgbus.unsubscribe(_POSITIONS, self._on_position)
 
     def _swap(self, endpoint: str, old: Callable[..., Any], new: Callable[..., Any]) -> None:
         self._msgbus.deregister(endpoint, old)

@@ -98,7 +98,7 @@ class Liquidator:
         """
         chosen = [o for o in self.working() if closes or TAG not in (o.tags or ())]
         for order in chosen:
-            self._cancel(order)
+            send_cancel(self._kernel, order)
         return len(chosen)
 
     def cancel_opening(self, exposure: Exposure) -> int:
@@ -111,7 +111,7 @@ class Liquidator:
             if intent.opening and order.parent_order_id is None:
                 chosen[name] = order
         for order in chosen.values():
-            self._cancel(order)
+            send_cancel(self._kernel, order)
         return len(chosen)
 
     def working_closes(self, ghosts: Container[ClientOrderId] = ()) -> dict[str, Decimal]:
@@ -195,24 +195,6 @@ class Liquidator:
         )
         msgbus.send("RiskEngine.execute", command)
 
-    def _cancel(self, order: Order) -> None:
-        command = CancelOrder(
-            trader_id=order.trader_id,
-            strategy_id=order.strategy_id,
-            instrument_id=order.instrument_id,
-            client_order_id=order.client_order_id,
-            venue_order_id=order.venue_order_id,
-            command_id=UUID4(),
-            ts_init=self._kernel.clock.timestamp_ns(),
-        )
-        if order.is_emulated or order.emulation_trigger != TriggerType.NO_TRIGGER:
-            endpoint = "OrderEmulator.execute"
-        elif order.exec_algorithm_id is not None and order.is_active_local:
-            endpoint = f"{order.exec_algorithm_id}.execute"
-        else:
-            endpoint = "ExecEngine.execute"
-        self._kernel.msgbus.send(endpoint, command)
-
 
 def _share_out(net: Decimal, positions: list[Position]) -> dict[str, Decimal]:
     """Divide a net quantity among the positions on its side."""
@@ -224,3 +206,23 @@ def _share_out(net: Decimal, positions: list[Position]) -> dict[str, Decimal]:
             shares[position.id.value] = share
             net -= share
     return shares
+
+
+def send_cancel(kernel: NautilusKernel, order: Order) -> None:
+    """Cancel an order, wherever it is held."""
+    command = CancelOrder(
+        trader_id=order.trader_id,
+        strategy_id=order.strategy_id,
+        instrument_id=order.instrument_id,
+        client_order_id=order.client_order_id,
+        venue_order_id=order.venue_order_id,
+        command_id=UUID4(),
+        ts_init=kernel.clock.timestamp_ns(),
+    )
+    if order.is_emulated or order.emulation_trigger != TriggerType.NO_TRIGGER:
+        endpoint = "OrderEmulator.execute"
+    elif order.exec_algorithm_id is not None and order.is_active_local:
+        endpoint = f"{order.exec_algorithm_id}.execute"
+    else:
+        endpoint = "ExecEngine.execute"
+    kernel.msgbus.send(endpoint, command)

@@ -211,10 +211,6 @@ class LossMonitor:
             and not self.pending
         )
 
-    def is_halted(self, ts: int) -> bool:
-        """Whether a limit has tripped and its halt lasts at `ts` [ns]."""
-        return self._latched or ts < self._day.until or ts < self._hour.until
-
     def blocked(self, ts: int) -> Block | None:
         """
         Return why nothing new may be opened at `ts` [ns], or None when it may.

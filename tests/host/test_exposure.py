@@ -5,7 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from nautilus_trader.examples.algorithms.twap import TWAPExecAlgorithm
 from nautilus_trader.model.enums import OmsType, OrderSide
+from nautilus_trader.model.identifiers import ExecAlgorithmId
 from nautilus_trader.model.objects import Quantity
 
 from nautilus_quant.host.gateway import find_gateway
@@ -64,6 +66,60 @@ def test_a_reduce_only_order_larger_than_what_is_known_passes_and_stops_at_flat(
     script = run({1: market(BUY, "2.000"), 4: close}, gate)
     assert script.left == 0
     assert "OrderDenied" not in script.kinds()
+
+
+def test_hedging_the_parts_of_an_algorithms_closing_order_pass():
+    gate = Valve()
+
+    def close(s: Script) -> None:
+        gate.close()
+        order = s.order_factory.market(
+            BTC.id,
+            SELL,
+            Quantity.from_str("1.000"),
+            exec_algorithm_id=ExecAlgorithmId("TWAP"),
+            exec_algorithm_params={"horizon_secs": 4, "interval_secs": 1},
+        )
+        s.submit_order(order, position_id=s.cache.positions_open()[0].id)
+
+    steps = {1: market(BUY, "1.000"), 4: close}
+    script = run(steps, gate, oms=OmsType.HEDGING, algorithms=[TWAPExecAlgorithm()])
+    assert script.left == 0
+    assert "OrderDenied" not in script.kinds()
+
+
+@pytest.mark.parametrize("oms", [OmsType.NETTING, OmsType.HEDGING])
+@pytest.mark.parametrize("closed", [True, False])
+def test_what_an_exit_leaves_behind_may_open_only_what_the_gates_allow(closed, oms):
+    gate = Valve()
+
+    def leave(s: Script) -> None:
+        if closed:
+            gate.close()
+        held = s.cache.positions_open()[0].id
+        limit(s, SELL, 30_100, held)
+        order = s.order_factory.market(BTC.id, SELL, Quantity.from_str("1.000"), reduce_only=True)
+        s.submit_order(order, position_id=held)
+
+    prices = [30_000.0] * 10 + [30_200.0] * 10
+    script = run({1: market(BUY, "1.000"), 4: leave}, gate, data=quotes(prices), oms=oms)
+    assert script.left == (0 if closed else -1)
+    assert script.kinds().count("OrderCanceled") == (1 if closed else 0)
+
+
+def test_an_order_that_was_allowed_to_open_stays_when_the_gate_closes():
+    gate = Valve()
+
+    def enter(s: Script) -> None:
+        order = s.order_factory.limit(BTC.id, BUY, Quantity.from_str("1.000"), BTC.make_price(29_000))
+        s.submit_order(order)
+
+    def leave(s: Script) -> None:
+        gate.close()
+        market(SELL, "1.000")(s)
+
+    script = run({1: market(BUY, "1.000"), 2: enter, 4: leave}, gate)
+    assert "OrderCanceled" not in script.kinds()
 
 
 def test_closed_orders_are_forgotten_though_nobody_asks_for_them():
