@@ -250,9 +250,13 @@ class SafetyEngine(Actor):  # type: ignore[misc]
 
     def _halt_entries(self, limits: tuple[str, ...]) -> None:
         self._save()
-        self._journal("loss_limit", {"limits": list(limits), **self._numbers()})
+        at = {name: self._guard.monitor.tripped_at(name) for name in limits}
+        # Its window begins anew when a limit trips, so that only these numbers tell what was lost.
+        lost = {name: loss for name, (loss, _) in at.items()}
+        self._journal("loss_limit", {"limits": list(limits), **self._numbers(), **lost})
         cancelled = self._liquidator.cancel_opening(self._gateway.exposure)
-        self.log.error(f"{' and '.join(limits)} exceeded: no new risk, {cancelled} opening orders cancelled")
+        said = [f"{name} of {loss:.3%} exceeded {limit:.3%}" for name, (loss, limit) in at.items()]
+        self.log.error(f"{' and '.join(said)}: no new risk, {cancelled} opening orders cancelled")
 
     def _on_position(self, event: PositionEvent) -> None:
         self._want_quotes(event.instrument_id.value)
@@ -346,7 +350,8 @@ class SafetyEngine(Actor):  # type: ignore[misc]
     def _latch(self) -> None:
         kill, now = self._guard.kill, self.clock.timestamp_ns()
         document = kill.to_dict()
-        self.log.error(f"kill switch {kill.state}: {document['tripped']}")
+        why = f", tripped by {kill.tripped.trigger}: {kill.tripped.reason}" if kill.tripped else ""
+        self.log.error(f"kill switch {kill.state}{why}")
         try:
             self._store.append("kill_switch", document, ts=now)
             if self._store.healthy:

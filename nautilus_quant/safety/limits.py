@@ -211,6 +211,11 @@ class LossMonitor:
             and not self.pending
         )
 
+    def tripped_at(self, name: str) -> tuple[float, float]:
+        """Return the loss at which the limit of an hour or a day tripped last, and that limit [fractions]."""
+        limit = {HOURLY: self._hour, DAILY: self._day}[name]
+        return limit.tripped_loss, limit.limit
+
     def blocked(self, ts: int) -> Block | None:
         """
         Return why nothing new may be opened at `ts` [ns], or None when it may.

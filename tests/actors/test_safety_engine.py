@@ -155,6 +155,16 @@ def test_re_arming_needs_a_word_from_a_person_and_starts_from_the_equity_of_then
     store.close()
 
 
+def test_the_journal_tells_what_was_lost_when_a_limit_tripped(tmp_path):
+    state = f"sqlite:///{tmp_path}/state.db"
+    run(fall(29_200), {2: buy("10.000")}, state=state, max_daily_loss=0.9, max_drawdown=0.95)
+    store = shared_store(state)
+    (entry,) = store.entries(kind="loss_limit")
+    store.close()
+    assert entry.body["limits"] == ["hourly_loss"]
+    assert 0.005 < entry.body["hourly_loss"] < 0.009
+
+
 @pytest.mark.parametrize("seconds", [20, 40])
 def test_a_halted_hour_is_remembered_over_a_restart(tmp_path, seconds):
     state = f"sqlite:///{tmp_path}/state.db"

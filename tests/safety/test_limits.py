@@ -71,6 +71,14 @@ def test_halt_says_what_was_lost_and_how_long_it_lasts(monitor):
     )
 
 
+def test_what_a_limit_tripped_at_is_known_though_its_window_begins_anew(monitor):
+    assert monitor.tripped_at("hourly_loss") == (0.0, 0.005)
+    feed(monitor, 1_000.0, 994.0, 993.0)
+    assert monitor.tripped_at("hourly_loss") == (0.007, 0.005)
+    assert monitor.tripped_at("daily_loss") == (0.0, 0.02)
+    assert monitor.status.hourly_loss == 0.0
+
+
 def test_daily_trip_halts_for_a_day_and_outranks_the_hour(monitor):
     *_, trip = feed(monitor, 1_000.0, 979.0, 979.0)
     assert trip.trips == ("hourly_loss", "daily_loss")
