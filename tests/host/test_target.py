@@ -6,11 +6,16 @@ from decimal import Decimal
 
 import pytest
 from nautilus_trader.model.data import QuoteTick
+from nautilus_trader.model.enums import OrderSide
+from nautilus_trader.model.objects import Quantity
+from nautilus_trader.test_kit.providers import TestInstrumentProvider
 
 from nautilus_quant.host.bars import bar_type_of
 from nautilus_quant.host.messages import AllocationUpdate, TargetUpdate, publish, subscribe
 from nautilus_quant.host.target import TargetStrategy, TargetStrategyConfig
 from tests.host.engine import BTC, START, GateActor, Valve, engine, quotes
+
+ETH = TestInstrumentProvider.ethusdt_perp_binance()
 
 
 class Wishes(TargetStrategy):
@@ -144,3 +149,38 @@ def test_bar_types_are_read_as_people_write_them(text, means):
 def test_other_bar_types_are_refused_with_an_example(text):
     with pytest.raises(ValueError, match="1-MINUTE"):
         bar_type_of(BTC.id, text)
+
+
+def test_without_its_instrument_it_does_not_run():
+    strategy = Wishes({5: 1.0})
+    made = engine(strategies=[strategy], instruments=[ETH], data=quotes([2_000.0] * 20, ETH))
+    made.run()
+    assert strategy.seen == 0
+    assert not strategy.is_running
+    assert made.cache.orders() == []
+    made.dispose()
+
+
+def test_a_target_before_any_price_waits_for_the_next():
+    class Eager(Wishes):
+        def on_target_start(self) -> None:
+            self.set_target(BTC.id, 1.0, ts=START)
+
+    assert run(Eager({})).orders == []
+    assert run(Eager({5: 1.0})).left > 0
+
+
+def test_what_was_bought_without_a_target_is_left_alone():
+    def buy(s: Wishes) -> None:
+        s.submit_order(s.order_factory.market(BTC.id, OrderSide.BUY, Quantity.from_str("2.000")))
+
+    strategy = run(Wishes({}, {5: buy}))
+    assert strategy.left == 2
+    assert strategy.targets == []
+
+
+def test_the_allocation_of_another_strategy_is_not_its_own():
+    def cut(s: Wishes) -> None:
+        publish(s.msgbus, AllocationUpdate(key="Other-001", ts=1, allocation=0.0))
+
+    assert run(Wishes({5: 1.0}, {10: cut})).left > 0
