@@ -241,7 +241,11 @@ class SafetyEngine(Actor):  # type: ignore[misc]
         flow, settled, flows = self._cash.poll(now)
         if flows:
             self._journal("cash_flow", {"flows": flows, "amount": flow, "currency": self._valuer.currency})
-        judgement = self._guard.judge(self._valuer.value(now), flow, settled=settled)
+        valuation = self._valuer.value(now)
+        if not valuation.fresh:
+            for market in self._valuer.markets():
+                self._want_quotes(market)
+        judgement = self._guard.judge(valuation, flow, settled=settled)
         if judgement.halted:
             self._halt_entries(judgement.halted)
         if judgement.killed:

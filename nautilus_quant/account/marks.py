@@ -186,9 +186,19 @@ class MarkBook:
         doubt = freshest_doubt(doubts.values(), best, now, self.max_age) if doubts else None
         if doubt is not None:
             return self._untrusted(marks, f"absurd {doubt.source} price {doubt.price:g}")
-        if best is None:
+        if best is None or self._is_outlived(best, marks, now):
             return self._untrusted(marks, "stale")
         return Price(best.price, "", best.expires(self.max_age))
+
+    def _is_outlived(self, best: Mark, marks: dict[str, Mark], now: int) -> bool:
+        """
+        Tell whether a mark is fresh by its interval alone, though newer ones have come and gone stale.
+
+        The last bar of an hour says nothing of a market whose quotes were heard since, and fell silent.
+        """
+        if now - best.ts <= self.max_age:
+            return False
+        return any(mark.ts > best.ts for mark in marks.values())
 
     @staticmethod
     def _untrusted(marks: dict[str, Mark], problem: str) -> Price:

@@ -162,6 +162,14 @@ class Valuer:
             self.book.put(instrument, Mark(float(mid), book.ts_last, "mid"))
         return self.book.heard(instrument, "mid") > before
 
+    def markets(self) -> list[str]:
+        """Name a market for each currency held that is not the reporting one: whose price is needed."""
+        held = {
+            code for account in self._accounts or () for code, amount in account.balances.items() if amount
+        }
+        found = (self._markets_of(code) for code in sorted(held) if not _is_par(code, self.currency))
+        return [markets[0] for markets in found if markets]
+
     # -- what comes in -----------------------------------------------------------------------------
 
     def _subscribe(self) -> None:
@@ -213,7 +221,8 @@ class Valuer:
         bar_type = bar.bar_type
         known = self._bars.get(bar_type)
         if known is None:
-            interval = int(bar_type.spec.timedelta.total_seconds() * 1e9)
+            timed = bar_type.spec.is_time_aggregated()  # bars of ticks or volume take what time they take
+            interval = int(bar_type.spec.timedelta.total_seconds() * 1e9) if timed else 0
             known = self._bars[bar_type] = (self._name(bar_type.instrument_id), interval)
         name, interval = known
         self.book.put(name, Mark(bar.close.as_double(), bar.ts_init, "bar", interval))

@@ -268,3 +268,13 @@ def test_a_mark_price_that_came_once_does_not_hide_what_quotes_say_since():
     assert book.price("X", 6 * SECOND).value == 70.0
     book.put("X", Mark(71.0, 7 * SECOND, "mark"))
     assert book.price("X", 7 * SECOND).value == 71.0
+
+
+def test_a_bar_does_not_keep_a_market_fresh_whose_quotes_fell_silent(book):
+    book.put("BTC", Mark(100.0, 0, "bar", 3_600 * SECOND))
+    assert book.price("BTC", 1_000 * SECOND).problem == ""  # nothing but bars: one an hour is all there is
+    book.put("BTC", Mark(101.0, 1_010 * SECOND, "mid"))
+    assert book.price("BTC", 1_040 * SECOND).value == 101.0
+    assert book.price("BTC", 1_041 * SECOND).problem == "stale"
+    book.put("BTC", Mark(102.0, 3_600 * SECOND, "bar", 3_600 * SECOND))
+    assert book.price("BTC", 5_000 * SECOND).problem == ""

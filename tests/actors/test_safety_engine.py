@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from nautilus_trader.model.data import BarType
 from nautilus_trader.model.enums import OrderSide, TradingState
 from nautilus_trader.model.events import AccountState, OrderDenied
 from nautilus_trader.model.objects import AccountBalance, Money, Quantity
@@ -275,3 +276,9 @@ def test_of_two_orders_for_one_position_the_stop_stays_when_a_limit_trips():
 
     run(fall(29_200), {2: buy("10.000"), 4: rest, 40: look}, max_daily_loss=0.9, max_drawdown=0.95)
     assert kept == ["StopMarketOrder"]
+
+
+def test_bars_that_are_not_of_time_stop_nothing():
+    ticks = BarType.from_str(f"{BTC.id}-5-TICK-MID-INTERNAL")
+    script = run([30_000.0] * 60, {1: lambda s: s.subscribe_bars(ticks), 40: buy("1.000")})
+    assert script.left == 1

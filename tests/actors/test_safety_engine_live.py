@@ -203,3 +203,16 @@ def test_a_signal_after_the_end_does_not_end_the_process(live, started):
     os.kill(os.getpid(), signal.SIGUSR1)
     live.turn()
     assert engine._guard.kill.is_armed
+
+
+def test_a_coin_that_is_held_gets_a_price_though_nobody_trades_it(live, client, started):
+    coin = TestInstrumentProvider.ethusdt_binance()
+    live.cache.add_instrument(coin)
+    live.balance(client, USDT=100_000, ETH=5)
+    engine = started()
+    assert answer(live, engine) == "STALE_EQUITY"
+    assert engine._quoted == {coin.id.value}
+    live.quote(coin, 3_000)
+    poll(live, engine)
+    assert answer(live, engine) == "ALLOW"
+    assert engine._guard.monitor.status.equity == pytest.approx(115_000)
