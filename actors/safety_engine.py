@@ -354,7 +354,7 @@ class SafetyEngine(Actor):  # type: ignore[misc]
     def _latch(self) -> None:
         kill, now = self._guard.kill, self.clock.timestamp_ns()
         document = kill.to_dict()
-        why = f", tripped by {kill.tripped.trigger}: {kill.tripped.reason}" if kill.tripped else ""
+        why = f" ({kill.tripped.trigger}: {kill.tripped.reason})" if kill.tripped else ""
         self.log.error(f"kill switch {kill.state}{why}")
         try:
             self._store.append("kill_switch", document, ts=now)
