@@ -257,12 +257,17 @@ class TargetStrategy(Strategy):
             instrument_id=instrument.id,
             order_side=OrderSide.BUY if side is Side.BUY else OrderSide.SELL,
             quantity=instrument.make_qty(quantity),
-            reduce_only=not opening,
+            reduce_only=not opening and self._may_go_short(instrument),
         )
         if opening:
             self._last_open[instrument.id] = self.clock.timestamp_ns()
         self._pending[instrument.id] = order
         self.submit_order(order)
+
+    def _may_go_short(self, instrument: Instrument) -> bool:
+        """Tell whether an order could go beyond flat; some spot venues refuse to hear that it must not."""
+        account = self.portfolio.account(instrument.venue)
+        return account is None or bool(account.is_margin_account)
 
 
 def lot_of(instrument: Instrument) -> Lot:

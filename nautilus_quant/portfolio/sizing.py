@@ -91,10 +91,10 @@ def order_quantity(current: Decimal, target: Decimal, full: Decimal, threshold: 
     crosses = current * target <= 0
     if not crosses and abs(difference) < abs(full) * Decimal(repr(threshold)):
         return _ZERO
-    if target == 0:
-        return difference  # all of it, also a rest smaller than a step
     if lot.maximum is not None and abs(difference) > lot.maximum:
         difference = lot.maximum.copy_sign(difference)
+    if target == 0:
+        return difference  # all of it, also a rest smaller than a step
     difference = lot.floor(difference)
     if lot.minimum is not None and abs(difference) < lot.minimum:
         return _ZERO

@@ -5,24 +5,29 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from nautilus_trader.backtest.engine import BacktestEngine, BacktestEngineConfig
+from nautilus_trader.config import LoggingConfig
 from nautilus_trader.model.data import QuoteTick
-from nautilus_trader.model.enums import OrderSide
-from nautilus_trader.model.objects import Quantity
+from nautilus_trader.model.enums import AccountType, OmsType, OrderSide
+from nautilus_trader.model.identifiers import Venue
+from nautilus_trader.model.instruments import CryptoPerpetual
+from nautilus_trader.model.objects import Currency, Money, Quantity
 from nautilus_trader.test_kit.providers import TestInstrumentProvider
 
 from nautilus_quant.host.bars import bar_type_of
 from nautilus_quant.host.messages import AllocationUpdate, TargetUpdate, publish, subscribe
 from nautilus_quant.host.target import TargetStrategy, TargetStrategyConfig
-from tests.host.engine import BTC, START, GateActor, Valve, engine, quotes
+from tests.host.engine import BTC, START, USDT, GateActor, Valve, engine, quotes
 
 ETH = TestInstrumentProvider.ethusdt_perp_binance()
+BITCOIN = Currency.from_str("BTC")
 
 
 class Wishes(TargetStrategy):
     """Wants what it is told at the n-th quote."""
 
-    def __init__(self, wishes: dict[int, float], steps=None, **config) -> None:
-        super().__init__(TargetStrategyConfig(instrument=BTC.id, **config))
+    def __init__(self, wishes: dict[int, float], steps=None, *, spot=BTC.id, **config) -> None:
+        super().__init__(TargetStrategyConfig(instrument=spot, **config))
         self.wishes = wishes
         self.steps = steps or {}
         self.seen = 0
@@ -35,7 +40,7 @@ class Wishes(TargetStrategy):
         if self.seen in self.steps:
             self.steps[self.seen](self)
         if self.seen in self.wishes:
-            self.set_target(BTC.id, self.wishes[self.seen], ts=tick.ts_event, reason="told")
+            self.set_target(self.config.instrument, self.wishes[self.seen], ts=tick.ts_event, reason="told")
         self.seen += 1
 
 
@@ -184,3 +189,31 @@ def test_the_allocation_of_another_strategy_is_not_its_own():
         publish(s.msgbus, AllocationUpdate(key="Other-001", ts=1, allocation=0.0))
 
     assert run(Wishes({5: 1.0}, {10: cut})).left > 0
+
+
+def test_a_position_larger_than_the_largest_order_is_left_in_parts():
+    narrow = CryptoPerpetual.from_dict({**CryptoPerpetual.to_dict(BTC), "max_quantity": "2.000"})
+    strategy = Wishes({3: 1.0, 30: 0.0}, allocation=0.15)
+    made = engine(quotes([30_000.0] * 60), strategies=[strategy], instruments=[narrow])
+    made.run()
+    sizes = [order.quantity.as_decimal() for order in made.cache.orders_closed()]
+    assert strategy.position_of(BTC.id) == 0
+    assert len(sizes) == 6
+    assert max(sizes) == 2
+    made.dispose()
+
+
+def test_spot_is_sold_without_a_word_spot_venues_refuse():
+    coin = TestInstrumentProvider.btcusdt_binance()
+    strategy = Wishes({3: 1.0, 30: 0.0}, spot=coin.id, allocation=0.5)
+    made = BacktestEngine(BacktestEngineConfig(logging=LoggingConfig(bypass_logging=True)))
+    made.add_venue(
+        Venue("BINANCE"), OmsType.NETTING, AccountType.CASH, [Money(1_000_000, USDT), Money(0, BITCOIN)]
+    )
+    made.add_instrument(coin)
+    made.add_data(quotes([30_000.0] * 60, coin))
+    made.add_strategy(strategy)
+    made.run()
+    assert strategy.position_of(coin.id) == 0
+    assert [order.is_reduce_only for order in made.cache.orders()] == [False, False]
+    made.dispose()
