@@ -42,7 +42,7 @@ def of(language: str) -> pytest.MarkDecorator:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    """A folder with the shipped configs, where nothing that is written matters: shorter, a kill file of its own."""
+    """A folder with the shipped configs, shorter and with a kill file of their own."""
     shutil.copytree(ROOT / "configs", tmp_path / "configs")
     for path in (tmp_path / "configs").glob("*.yaml"):
         text = path.read_text(encoding="utf-8").replace("/tmp/quant_kill_switch", str(tmp_path / "kill"))
