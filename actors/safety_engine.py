@@ -201,6 +201,8 @@ class SafetyEngine(Actor):  # type: ignore[misc]
         if rearmed is not None:
             # One transaction: an armed switch beside a tripped drawdown would trip again.
             self._store.append("rearm", {"reason": rearmed, "effective": True}, ts=now)
+            # Used up: a trip by a clock that was set back must not find it younger than itself.
+            self._store.delete(_NAMESPACE, "rearm")
             self._store.put(_NAMESPACE, "limits", self._guard.monitor.to_dict(), ts=now)
             self._store.put_now(_NAMESPACE, "latch", self._guard.kill.to_dict(), ts=now)
             self.log.warning(f"kill switch re-armed: {rearmed}")

@@ -187,13 +187,15 @@ def test_a_re_arming_is_written_with_its_limits_at_once(live, started, tmp_path)
         def _restore(self) -> None:
             super()._restore()
             with StateStore.open(url, read_only=True) as store:  # what a kill -9 now would leave
-                seen.update(latch=store.get("safety", "latch"), limits=store.get("safety", "limits"))
+                for name in ("latch", "limits", "rearm"):
+                    seen[name] = store.get("safety", name)
 
     again = Watching(SafetyEngineConfig(state=url, kill_file=f"{tmp_path}/kill", component_id="AGAIN"))
     live.kernel.trader.add_actor(again)
     again.start()
     assert seen["latch"]["state"] == "armed"
     assert not seen["limits"]["latched"]
+    assert seen["rearm"] is None  # it counts once
     again.stop()
 
 
