@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nautilus_quant.cli.codes import FAILED
+from nautilus_quant.cli.codes import FAILED, REFUSED
 from nautilus_quant.cli.errors import stop, user_errors
 from nautilus_quant.cli.options import Config, Json, PrintNative
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from nautilus_quant.cli.screen import Screen
     from nautilus_quant.config.deployment import Deployment
     from nautilus_quant.host.runner_session import Finished
@@ -75,10 +78,12 @@ def _run(
     from nautilus_quant.cli.screen import Screen
     from nautilus_quant.host import runner_session as session
 
+    safety = session.safety_fields(deployment)
+    _check_kill_file(safety)
     with session.open_state(deployment) as store:
         kill = read_latch(store)
         latch = "" if kill.is_armed else f"{latch_text(kill)}; re-arm: nq rearm CONFIG --reason TEXT"
-        screen = Screen(deployment, session.safety_fields(deployment), latch, json_output=json_output)
+        screen = Screen(deployment, safety, latch, json_output=json_output)
         screens.append(screen)
         try:
             finished = session.run_live(deployment, store, screen, signals, duration=duration)
@@ -87,6 +92,13 @@ def _run(
     _report(finished, screen, json_output=json_output)
     if not finished.outcome.ok:
         stop(f"failed: {finished.outcome.reason} (see {deployment.log_files or 'the log'})", FAILED)
+
+
+def _check_kill_file(safety: Mapping[str, Any] | None) -> None:
+    """Refuse before anything starts what the safety engine would refuse in the middle of the start."""
+    file = Path((safety or {}).get("kill_file") or "/")
+    if not file.parent.is_dir():
+        stop(f"kill_file must lie in a folder that exists, was {file} (mkdir -p {file.parent})", REFUSED)
 
 
 def _report(finished: Finished, screen: Screen, *, json_output: bool) -> None:

@@ -268,6 +268,8 @@ def _guarded(decode: Decode | None) -> Decode | None:
 
 def _sentence(said: str) -> str:
     text = re.sub(r" - at `(key in )?\$.*`$", "", said)
+    if text.startswith("Invalid enum value"):
+        return "must be one of its choices"
     for name, word in _WORDS.items():
         text = text.replace(f"`{name}", f"`{word}")
     return text.replace("`", "").replace("Expected ", "must be ").replace(", got ", ", not ")

@@ -20,6 +20,7 @@ from nautilus_quant.config.registry import SAFETY_ENGINE, lookup
 from nautilus_quant.config.spec import Mode
 
 MAX_CANARY: Final = 0.05
+_STORES: Final = frozenset({"sqlite", "postgresql", "memory"})
 _MODE_KINDS: Final = {
     "paper": "paper",
     "shadow": "shadow",
@@ -92,6 +93,13 @@ class Rules:
         if deployment.mode.has_orders and deployment.state.startswith("memory:"):
             rule = f"{deployment.mode} needs a state that survives a restart"
             self.checker.report(node, "state", rule, hint="sqlite:///var/<name>/state.db")
+        kind, marker, _ = deployment.state.partition("://")
+        if marker and kind.partition("+")[0] not in _STORES:
+            rule = "a state is kept in SQLite, PostgreSQL or memory"
+            hint = (
+                "sqlite:///var/<name>/state.db, postgresql+psycopg://user:${PASSWORD}@host/name or memory://"
+            )
+            self.checker.report(node, "state", rule, hint=hint)
         # The file and its folder; folders further up are somebody's home.
         file = PurePath(deployment.state.partition("://")[2])
         kinds = {_MODE_KINDS[word]: word for word in (file.parent.name, file.stem) if word in _MODE_KINDS}

@@ -54,7 +54,7 @@ def _listed(deployment: Deployment, decode: Decode | None) -> Iterator[tuple[str
                 if instrument.endswith(f".{venue.name}") and instrument not in known:
                     place = f"{SECTIONS[plugin.kind]}.{plugin.name}"
                     hint = nearest(instrument, known, what="it has")
-                    yield place, f"{venue.name} does not offer {instrument}; {hint}"
+                    yield place, f"{venue.name} does not offer {instrument} ({hint})"
 
 
 def _sources(deployment: Deployment) -> Iterator[tuple[str, str]]:

@@ -51,6 +51,22 @@ def test_help_imports_nothing_heavy(module):
     assert "Usage" in ended.stdout
 
 
+def test_plugins_in_the_working_folder_are_found_and_hide_nothing(tmp_path):
+    (tmp_path / "mine.py").touch()
+    (tmp_path / "json.py").write_text("raise ImportError('not this one')", encoding="utf-8")
+    code = (
+        "import sys\n"
+        "sys.path.remove('')\n"
+        "sys.argv = ['nq', '--version']\n"
+        "from nautilus_quant.cli import main\n"
+        "try:\n"
+        "    main()\n"
+        "except SystemExit:\n"
+        "    import json, mine\n"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+
+
 def test_a_missing_config_is_a_message(nq, tmp_path):
     for args in (["live"], ["backtest"], ["config", "check"], ["status"], ["rearm", "--reason", "x"]):
         result = nq(*args, str(tmp_path / "none.yaml"))

@@ -56,7 +56,7 @@ def test_time(simulated):
         ("duration: 0", "duration", "must be a number > 0.0"),
         ("chunk_size: 100_000", "chunk_size", "in one go"),
         ("catalogs: {OKX: somewhere}", "catalogs.OKX", "not among the venues"),
-        ("data: [bars, ticks]", "data[1]", "Invalid enum value"),
+        ("data: [bars, ticks]", "data[1]", "must be one of its choices"),
     ],
 )
 def test_impossible_backtests(simulated, block, key, rule):

@@ -109,6 +109,11 @@ def test_paper_does_not_touch_the_state_of_others(refused, state):
     assert "never share a state" in only(refused(f"state: {state}")).rule
 
 
+@pytest.mark.parametrize("state", ["postgres://u@h/d", "mysql://u@h/d", "redis+x://h"])
+def test_a_state_is_kept_where_we_can_keep_it(refused, state):
+    assert only(refused(f"state: {state}")).rule == "a state is kept in SQLite, PostgreSQL or memory"
+
+
 def test_folders_further_up_are_somebodys_home(read):
     assert read("state: sqlite:////home/live/nq/state.db").state == "sqlite:////home/live/nq/state.db"
 

@@ -185,6 +185,15 @@ def test_a_refused_config_is_a_message_and_not_a_traceback(deployed):
     assert "Traceback" not in ended.err + ended.out
 
 
+def test_a_kill_file_in_no_folder_is_refused_before_anything_starts(deployed):
+    text = deployed.config.read_text(encoding="utf-8").replace("/kill}", "/nowhere/kill}")
+    deployed.config.write_text(text, encoding="utf-8")
+    ended = deployed.live()
+    assert ended.code == 2
+    assert f"was {deployed.folder}/nowhere/kill (mkdir -p {deployed.folder}/nowhere)" in ended.err
+    assert not (deployed.folder / "var").exists()
+
+
 def test_a_duration_that_is_none_is_refused(deployed):
     for text in ("soon", "0", "-5"):
         ended = deployed.live("--duration", text)
