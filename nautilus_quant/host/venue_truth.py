@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _SECOND = 1_000_000_000
 SETTLE = 3 * _SECOND
 """An order of the last few seconds may be missing from a venue's list and yet be on its way [ns]."""
+LOST = 10 * _SECOND
+"""After which an order that no venue has answered for, and none lists, is not waited for any longer [ns]."""
 PAUSE = 2 * _SECOND
 """Between two questions while something is being closed [ns]: a list of all orders is dear, a ban fatal."""
 REST = 30 * _SECOND
@@ -159,11 +161,12 @@ class VenueTruth:
         """Return orders taken for open since well before the venue was asked, which it does not list."""
         listed = {report.client_order_id for report in answer.orders}
         numbers = {report.venue_order_id for report in answer.orders}
+        settled = [o for o in self._cache.orders_open() if o.ts_last < asked - SETTLE]
+        silent = [o for o in self._cache.orders_inflight() if o.ts_last < asked - LOST]
         return [
             order
-            for order in self._cache.orders_open()
-            if order.ts_last < asked - SETTLE
-            and serves(self._kernel.exec_engine, answer.client, order)
+            for order in (*settled, *silent)
+            if serves(self._kernel.exec_engine, answer.client, order)
             and order.client_order_id not in listed
             and order.venue_order_id not in numbers
         ]

@@ -83,6 +83,7 @@ class StubbornVenue(LiveExecutionClient):
         self.cancelled: list[str] = []
         self.asked = 0
         self.lose_fills = False
+        self.lose_orders = 0  # how many of the next orders never arrive
         self.may_answer = asyncio.Event()
         self.may_answer.set()
 
@@ -104,6 +105,9 @@ class StubbornVenue(LiveExecutionClient):
         now = self._clock.timestamp_ns()
         key = (order.strategy_id, order.instrument_id, order.client_order_id)
         self.generate_order_submitted(*key, now)
+        if self.lose_orders:
+            self.lose_orders -= 1
+            return
         held = self.net.get(order.instrument_id, Decimal(0))
         sign = 1 if order.side == OrderSide.BUY else -1
         size = order.quantity.as_decimal()
@@ -162,6 +166,8 @@ class StubbornVenue(LiveExecutionClient):
 
     async def _cancel_order(self, command: Any) -> None:
         number = command.venue_order_id or self._cache.venue_order_id(command.client_order_id)
+        if number is None:
+            return  # it knows no such order, and says nothing
         self.cancelled.append(number.value)
         if self.resting.pop(number.value, None) is not None:
             self.generate_order_canceled(

@@ -92,6 +92,26 @@ def test_a_closing_fill_nobody_heard_of_does_not_stall_the_end(bench):
     assert bench.halted
 
 
+def test_a_closing_order_that_never_arrived_is_sent_again(bench):
+    bench.send("S-A", BUY, "6.000")
+    bench.venue.lose_orders = 1
+    bench.trip()
+    bench.run(30)
+    assert bench.venue.net[BTC.id] == 0
+    assert bench.halted
+
+
+def test_positions_that_come_back_are_closed_again(bench):
+    bench.trip()
+    bench.run(10)
+    assert bench.halted
+    bench.venue.net[BTC.id] = Decimal(4)
+    bench.run(100)
+    assert bench.venue.net[BTC.id] == 0
+    assert bench.halted
+    assert bench.alarms == ["REOPENED"]
+
+
 def test_an_order_only_the_venue_knows_is_cancelled_before_it_can_fill(bench):
     stranger = bench.order("S-A", BUY, "1.000", "20000.0")
     bench.venue.resting["V-X"] = bench.venue.rest(stranger, VenueOrderId("V-X"), known=False)
