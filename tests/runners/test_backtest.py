@@ -28,6 +28,7 @@ def backtest(deployed, *args):
     return deployed.run("nautilus_quant.backtest", str(deployed.config), *args)
 
 
+@pytest.mark.slow
 def test_the_same_twice_with_a_report(prepared):
     report = prepared.folder / "out/report.html"
     first = backtest(prepared, "--json", "--report", str(report))

@@ -87,6 +87,7 @@ def test_a_signal_before_the_node_exists_is_not_lost(deployed):
     assert (ended.code, ended.json["reason"]) == (0, "signal SIGTERM")
 
 
+@pytest.mark.slow
 def test_the_kill_signal_is_heard_while_the_node_is_still_starting(deployed):
     process = deployed.start_live("--json", "--duration", "8")
     for line in process.stderr:  # pragma: no branch
@@ -98,6 +99,7 @@ def test_the_kill_signal_is_heard_while_the_node_is_still_starting(deployed):
         assert store.get("safety", "latch")["tripped"]["reason"] == "SIGUSR1"
 
 
+@pytest.mark.slow
 def test_one_node_for_each_state(deployed):
     first = deployed.start_live("--json")
     deployed.wait_for(first, lambda status: status["phase"] == "running")
@@ -200,6 +202,7 @@ def test_a_duration_that_is_none_is_refused(deployed):
         assert (ended.code, "Traceback" in ended.err) == (2, False), text
 
 
+@pytest.mark.slow
 def test_a_state_of_another_kind_is_refused(deployed):
     assert deployed.live("--duration", "200ms", "--json").code == 0
     connection = sqlite3.connect(deployed.folder / "var/test/paper.db")

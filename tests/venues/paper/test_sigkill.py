@@ -3,6 +3,8 @@
 import signal
 from decimal import Decimal
 
+import pytest
+
 FEE = Decimal("0.0005")
 
 
@@ -10,6 +12,7 @@ def first(facts, when):
     return next(fact for fact in facts if fact["event"] == "account" and fact["when"] == when)
 
 
+@pytest.mark.slow
 def test_account_survives_sigkill_inside_the_handler_of_a_fill(run_node, tmp_path):
     state = f"sqlite:///{tmp_path}/state.db"
     code, facts = run_node(state=state, plan=[[3, "buy"], [5, "sell"]], die=2, quiet=True)

@@ -1,6 +1,7 @@
 """Replay through a live node, in a process of its own."""
 
 import pandas as pd
+import pytest
 
 MINUTE = 60_000_000_000
 MIDNIGHT = pd.Timestamp("2024-03-01", tz="UTC").value
@@ -47,6 +48,7 @@ def test_paced_replay_gives_the_same(run_node):
     assert outcome(paced) == outcome(quick)
 
 
+@pytest.mark.slow
 def test_recorded_month_is_played_whole(run_node, recorded_data):
     source = {
         "path": str(recorded_data / "ohlcv_1m_btc_perp_202201.parquet"),
