@@ -118,6 +118,7 @@ class VenueTruth:
         except Exception as error:  # noqa: BLE001 (whatever an adapter or NautilusTrader raises: not confirmed)
             self.problem = repr(error)
             return
+        self.problem = self.problem or self._out_of_reach(answers)
         self._confirmed = not failed and not any(map(self._anything, answers))
 
     async def _answer(self, client: LiveExecutionClient) -> Answer:
@@ -154,6 +155,13 @@ class VenueTruth:
         return bool(answer.orders) or any(
             not self._liquidator.is_dust(instrument_id, size) for (instrument_id, _), size in held.items()
         )
+
+    def _out_of_reach(self, answers: list[Answer]) -> str:
+        """Say what a venue has in instruments this node has not loaded: it cannot trade them."""
+        there = {key[0] for a in answers for key, size in _reported(a).items() if size}
+        there |= {report.instrument_id for a in answers for report in a.orders}
+        unknown = sorted(str(name) for name in there if self._cache.instrument(name) is None)
+        return f"not loaded here, close it at the venue: {', '.join(unknown)}" if unknown else ""
 
     # -- orders ------------------------------------------------------------------------------------
 

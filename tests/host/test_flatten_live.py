@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 from nautilus_trader.model.enums import AccountType, OrderSide
-from nautilus_trader.model.identifiers import VenueOrderId
+from nautilus_trader.model.identifiers import InstrumentId, VenueOrderId
 from nautilus_trader.model.instruments import CryptoPerpetual
 from nautilus_trader.test_kit.providers import TestInstrumentProvider
 
@@ -110,6 +110,16 @@ def test_positions_that_come_back_are_closed_again(bench):
     assert bench.venue.net[BTC.id] == 0
     assert bench.halted
     assert bench.alarms == ["REOPENED"]
+
+
+def test_what_the_node_cannot_trade_is_named_and_keeps_it_from_calling_itself_flat(bench):
+    strange = InstrumentId.from_str("DOGEUSDT-PERP.BINANCE")
+    bench.venue.net[strange] = Decimal(1_000)
+    bench.trip()
+    bench.run(30)
+    assert not bench.halted
+    assert "UNCONFIRMED" in bench.alarms
+    assert bench.watch.problem == "not loaded here, close it at the venue: DOGEUSDT-PERP.BINANCE"
 
 
 def test_an_order_only_the_venue_knows_is_cancelled_before_it_can_fill(bench):
