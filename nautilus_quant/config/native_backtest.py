@@ -35,7 +35,7 @@ def native_backtest(deployment: Deployment, *, secrets: bool = False) -> list[di
         "data": [item for venue in deployment.venues.values() for item in data_configs(deployment, venue)],
         "engine": {
             "trader_id": deployment.trader_id,
-            "logging": {"bypass_logging": True},
+            "logging": {"log_level": deployment.log.level},
             "run_analysis": True,
             **plugin_configs(deployment, state=spec.state, live=False),
         },
@@ -53,6 +53,8 @@ def run_configs(deployment: Deployment) -> list[BacktestRunConfig]:
     from nautilus_trader.config import BacktestRunConfig, msgspec_decoding_hook
 
     native = native_backtest(deployment, secrets=True)
+    for run in native:
+        run["engine"]["logging"] = {"bypass_logging": True}  # our runner shows progress, and is quick
     return msgspec.convert(native, list[BacktestRunConfig], dec_hook=msgspec_decoding_hook)
 
 

@@ -92,12 +92,18 @@ def test_data_is_written_once_and_named_after_what_it_is_made_from(simulated):
     assert catalog_path(other, other.venues["SIM"]) != str(path)
 
 
+def test_nautilus_traders_own_command_says_what_it_does_and_our_runner_does_it_quietly(simulated):
+    deployment = simulated("log: {level: WARNING}")
+    assert decoded(native_backtest(deployment))[0].engine.logging.log_level == "WARNING"
+    assert run_configs(deployment)[0].engine.logging.bypass_logging is True
+
+
 def test_a_run_over_the_data_written(simulated):
     from nautilus_trader.backtest.node import BacktestNode
 
     deployment = simulated()
     prepare_data(deployment)
-    node = BacktestNode(configs=decoded(native_backtest(deployment)))
+    node = BacktestNode(configs=run_configs(deployment))
     (result,) = node.run()
     node.dispose()
     assert result.iterations > 200

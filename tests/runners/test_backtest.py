@@ -67,7 +67,9 @@ def test_a_bug_in_a_strategy_is_not_hidden(deployed):
 
 @pytest.mark.slow
 def test_nautilus_traders_own_command_runs_what_print_native_prints(prepared):
-    assert backtest(prepared, "--json").code == 0  # writes the catalog
+    result = backtest(prepared, "--json").json  # and writes the catalog
     native = prepared.folder / "native.json"
     native.write_text(backtest(prepared, "--print-native").out, encoding="utf-8")
-    assert prepared.run("nautilus_trader.backtest", "--fsspec-url", str(native)).code == 0
+    ended = prepared.run("nautilus_trader.backtest", "--fsspec-url", str(native))
+    assert ended.code == 0, ended.err
+    assert ended.out.count("OrderFilled(") >= result["fills"] > 0
