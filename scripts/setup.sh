@@ -20,5 +20,7 @@ if [ -n "${PYTHON:-}" ] || ! works || ! grep -qs "$(pwd -P)" "$VENV/bin/activate
 else
     echo "bringing $VENV up to date"
 fi
-"$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+echo "installing packages, which takes a minute or so the first time ..."
+# Twice quiet: what goes wrong is still told, what pip thinks of its own settings is not.
+"$VENV/bin/python" -m pip install --quiet --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 printf '%s\n' "$state" > "$STAMP"
