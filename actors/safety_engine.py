@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -21,6 +18,7 @@ from nautilus_quant.host import messages
 from nautilus_quant.host.cash import CashWatch
 from nautilus_quant.host.gateway import OrderGateway
 from nautilus_quant.host.kernel import find_kernel, is_backtest
+from nautilus_quant.host.kill_triggers import SAFETY, KillTriggers
 from nautilus_quant.host.liquidator import Liquidator
 from nautilus_quant.host.state import StateError, shared_store
 from nautilus_quant.host.valuation import Valuer
@@ -35,7 +33,6 @@ if TYPE_CHECKING:
     from nautilus_trader.model.events import PositionEvent
 
 _SECOND = 1_000_000_000
-_NAMESPACE = "safety"
 _MARKET = ("data.quotes.*", "data.trades.*", "data.mark_prices.*", "data.bars.*")
 _POLL, _STEP = "SAFETY_POLL", "SAFETY_STEP"
 _AFTER_VALUER = 12
@@ -117,7 +114,6 @@ class SafetyEngine(Actor):  # type: ignore[misc]
         self._interval = round(config.valuation_interval * _SECOND)
         self._next = 0
         self._silent = 0  # polls since the last valuation
-        self._asking: asyncio.Task[None] | None = None
         self._open: bool | None = None
         self._quoted: set[str] = set()
 
@@ -134,7 +130,10 @@ class SafetyEngine(Actor):  # type: ignore[misc]
         self._liquidator = Liquidator(kernel)
         self._watch = VenueWatch(kernel, self._liquidator, self.config.max_impact_bps)
         self._store = shared_store(self._state_url())
-        self._check_kill_file()
+        if self._live:
+            self._triggers = KillTriggers(
+                kernel, self._store, self.config.kill_file, self._trip, self._complain
+            )
         self._restore()
         self._gateway = OrderGateway.join(self.msgbus, self._guard)
         self._gateway.journal_to(self._store)
@@ -146,7 +145,7 @@ class SafetyEngine(Actor):  # type: ignore[misc]
             self._want_quotes(position.instrument_id.value)
         if self._live:
             self._every(_POLL, 1.0, self._on_poll)
-            self._hear_signal()
+            self._triggers.start()
         if not self._guard.kill.is_armed:
             self._begin()
         self._publish()
@@ -161,9 +160,7 @@ class SafetyEngine(Actor):  # type: ignore[misc]
             self.msgbus.unsubscribe(topic, self._on_market)
         self.msgbus.unsubscribe("events.position.*", self._on_position)
         if self._live:
-            self._ignore_signal()
-        if self._asking is not None:
-            self._asking.cancel()
+            self._triggers.stop()
         self._store.close()
 
     def on_reset(self) -> None:
@@ -180,17 +177,12 @@ class SafetyEngine(Actor):  # type: ignore[misc]
         self.log.warning(f"no state configured, latches and loss windows are kept in {url}")
         return url
 
-    def _check_kill_file(self) -> None:
-        folder = Path(self.config.kill_file).parent
-        if self._live and not folder.is_dir():
-            raise ValueError(f"kill_file must lie in a directory that exists, was {self.config.kill_file!r}")
-
     def _restore(self) -> None:
         now = self.clock.timestamp_ns()
         get = self._store.get
-        flows = get(_NAMESPACE, "flows")
+        flows = get(SAFETY, "flows")
         rearmed = self._guard.restore(
-            get(_NAMESPACE, "latch"), get(_NAMESPACE, "limits"), get(_NAMESPACE, "rearm"), now
+            get(SAFETY, "latch"), get(SAFETY, "limits"), get(SAFETY, "rearm"), now
         )
         settle = self.config.flow_settle
         detector = (
@@ -202,21 +194,26 @@ class SafetyEngine(Actor):  # type: ignore[misc]
             # One transaction: an armed switch beside a tripped drawdown would trip again.
             self._store.append("rearm", {"reason": rearmed, "effective": True}, ts=now)
             # Used up: a trip by a clock that was set back must not find it younger than itself.
-            self._store.delete(_NAMESPACE, "rearm")
-            self._store.put(_NAMESPACE, "limits", self._guard.monitor.to_dict(), ts=now)
-            self._store.put_now(_NAMESPACE, "latch", self._guard.kill.to_dict(), ts=now)
+            self._store.delete(SAFETY, "rearm")
+            self._store.put(SAFETY, "limits", self._guard.monitor.to_dict(), ts=now)
+            self._store.put_now(SAFETY, "latch", self._guard.kill.to_dict(), ts=now)
             self.log.warning(f"kill switch re-armed: {rearmed}")
 
-    def _save(self) -> None:
+    def _save(self, *, at_once: bool = False) -> None:
         now, problems = self.clock.timestamp_ns(), self._store.problems
         if problems:
             reason = f"latches and loss windows would not survive a restart: {problems[0]}"
             self._guard.troubles[STATE_UNWRITABLE] = reason
         else:
             self._guard.troubles.pop(STATE_UNWRITABLE, None)
-        self._store.put(_NAMESPACE, "limits", self._guard.monitor.to_dict(), ts=now)
         flows = {"detector": self._cash.detector.to_dict(), "held": self._cash.held()}
-        self._store.put(_NAMESPACE, "flows", flows, ts=now)
+        self._store.put(SAFETY, "flows", flows, ts=now)
+        # A halt must be on disk before anything follows from it; a sick database is not waited for.
+        put = self._store.put_now if at_once and not problems else self._store.put
+        try:
+            put(SAFETY, "limits", self._guard.monitor.to_dict(), ts=now)
+        except StateError as error:
+            self._complain("the loss windows could not be written", error)
 
     # -- watching ----------------------------------------------------------------------------------
 
@@ -255,7 +252,7 @@ class SafetyEngine(Actor):  # type: ignore[misc]
         self._publish_change(now)
 
     def _halt_entries(self, limits: tuple[str, ...]) -> None:
-        self._save()
+        self._save(at_once=True)
         at = {name: self._guard.monitor.tripped_at(name) for name in limits}
         # Its window begins anew when a limit trips, so that only these numbers tell what was lost.
         lost = {name: loss for name, (loss, _) in at.items()}
@@ -288,9 +285,7 @@ class SafetyEngine(Actor):  # type: ignore[misc]
 
     def _on_poll(self, _event: object) -> None:
         if self._guard.kill.is_armed:
-            self._look_for_file()
-            if self._asking is None or self._asking.done():
-                self._asking = self._kernel.loop.create_task(self._look_for_request())
+            self._triggers.look()
         # Counted, since a clock that is set back would wait for itself. While the market is not silent it
         # sets the moments, as in a backtest.
         self._silent += 1
@@ -298,43 +293,6 @@ class SafetyEngine(Actor):  # type: ignore[misc]
             self._value(self.clock.timestamp_ns())
         self._save()
         self._publish()
-
-    def _look_for_file(self) -> None:
-        try:
-            if Path(self.config.kill_file).exists():
-                self._trip("file", f"{self.config.kill_file} appeared")
-        except OSError as error:
-            self._complain(f"{self.config.kill_file} cannot be looked for", error)
-
-    async def _look_for_request(self) -> None:
-        """Read the state in a thread: a database may be slow, or far away."""
-        try:
-            request = await self._kernel.loop.run_in_executor(
-                None, self._store.get, _NAMESPACE, "kill_request"
-            )
-            if request is not None and self._guard.kill.is_armed:
-                self._store.delete(_NAMESPACE, "kill_request")
-                self._trip("command", str(request.get("reason", "nq kill")))
-        except Exception as error:  # noqa: BLE001 (tried again a second later; a timer must not die of it)
-            self._complain("the state could not be read for a kill request", error)
-
-    def _hear_signal(self) -> None:
-        try:
-            self._kernel.loop.add_signal_handler(signal.SIGUSR1, self._on_signal)
-        except (AttributeError, NotImplementedError, RuntimeError, ValueError) as error:
-            # Windows has no such signal, and only a main thread hears any.
-            self.log.warning(f"SIGUSR1 cannot trip the kill switch here, the file and `nq kill` can: {error}")
-
-    def _ignore_signal(self) -> None:
-        try:
-            if self._kernel.loop.remove_signal_handler(signal.SIGUSR1):
-                # Its default would end the process, in the middle of an orderly stop.
-                signal.signal(signal.SIGUSR1, signal.SIG_IGN)
-        except (AttributeError, NotImplementedError, RuntimeError, ValueError):
-            return
-
-    def _on_signal(self) -> None:
-        self._trip("signal", "SIGUSR1")
 
     # -- kill switch -------------------------------------------------------------------------------
 
@@ -361,10 +319,10 @@ class SafetyEngine(Actor):  # type: ignore[misc]
         try:
             self._store.append("kill_switch", document, ts=now)
             if self._store.healthy:
-                self._store.put_now(_NAMESPACE, "latch", document, ts=now)
+                self._store.put_now(SAFETY, "latch", document, ts=now)
             else:
                 # Waiting for a database that takes nothing would hold up the closing.
-                self._store.put(_NAMESPACE, "latch", document, ts=now)
+                self._store.put(SAFETY, "latch", document, ts=now)
         except StateError as error:
             # Losing the latch is bad, staying exposed because of it would be worse.
             self.log.error(f"ALARM the latch could not be written, closing all the same: {error}")

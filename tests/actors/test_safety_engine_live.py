@@ -57,8 +57,8 @@ def poll(live, engine: SafetyEngine, times: int = 3) -> None:
     """Let some seconds' work of the timer happen, and what it asked for in threads."""
     for _ in range(times):
         engine._on_poll(None)
-        if engine._asking is not None:
-            live.loop.run_until_complete(engine._asking)
+        if engine._triggers._asking is not None:
+            live.loop.run_until_complete(engine._triggers._asking)
     live.turn()
 
 
