@@ -181,9 +181,7 @@ class SafetyEngine(Actor):  # type: ignore[misc]
         now = self.clock.timestamp_ns()
         get = self._store.get
         flows = get(SAFETY, "flows")
-        rearmed = self._guard.restore(
-            get(SAFETY, "latch"), get(SAFETY, "limits"), get(SAFETY, "rearm"), now
-        )
+        rearmed = self._guard.restore(get(SAFETY, "latch"), get(SAFETY, "limits"), get(SAFETY, "rearm"), now)
         settle = self.config.flow_settle
         detector = (
             FlowDetector(settle) if flows is None else FlowDetector.from_dict(flows["detector"], settle)
