@@ -35,6 +35,7 @@ class Judgement(NamedTuple):
 
 
 _NOTHING = Judgement()
+_UNSETTLED = ("a balance change waits for its fill, or to be taken for a deposit or withdrawal",)
 _ALLOW = Verdict(NAME, UNLIMITED)
 
 
@@ -71,6 +72,7 @@ class SafetyGuard:
         self.monitor = LossMonitor(limits)
         self.kill = KillSwitch(self.params)
         self.troubles: dict[str, str] = {}
+        self._doubts: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -93,6 +95,7 @@ class SafetyGuard:
             not fresh.
 
         """
+        self._doubts = valuation.stale if settled else _UNSETTLED
         ts, equity, until = valuation.ts, valuation.equity, valuation.valid_until
         trips = self.monitor.judge(ts, equity, valuation.fresh and settled, flow, until)
         if not trips:
@@ -117,7 +120,14 @@ class SafetyGuard:
 
     def blocked(self, ts: int) -> Block | None:
         """Why nothing new may be opened at `ts` [ns]: (code, reason, numbers), or None when it may."""
-        return self.kill.blocked() or self._trouble() or self.monitor.blocked(ts)
+        return self.kill.blocked() or self._trouble() or self._explained(self.monitor.blocked(ts))
+
+    def _explained(self, block: Block | None) -> Block | None:
+        """Name what keeps the account from being valued."""
+        if block is None or block[0] != "STALE_EQUITY" or not self._doubts:
+            return block
+        code, reason, numbers = block
+        return (code, f"{reason}: {', '.join(self._doubts[:3])}", numbers)
 
     def _trouble(self) -> Block | None:
         for code, reason in self.troubles.items():

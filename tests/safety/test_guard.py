@@ -174,3 +174,12 @@ def test_trouble_denies_new_risk_until_it_is_gone(guard):
     assert guard.blocked(START + 1 * SECOND) == ("STATE_UNWRITABLE", "disk full", {})
     guard.troubles.clear()
     assert guard.blocked(START + 1 * SECOND) is None
+
+
+def test_a_denial_names_what_keeps_the_account_from_being_valued(guard):
+    stale = Valuation(START, math.nan, 1_000.0, 0.0, 0.0, False, ("SOL: no price yet",), 0)
+    guard.judge(stale)
+    code, reason, _ = guard.blocked(START)
+    assert (code, reason) == ("STALE_EQUITY", "no fresh valuation of the account: SOL: no price yet")
+    guard.judge(worth(0, 1_000.0), settled=False)
+    assert "waits for its fill" in guard.blocked(START)[1]
