@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from nautilus_quant.config.deployment import Deployment
     from nautilus_quant.host.runner_backtest import BacktestFinished
 
-_STATISTICS = ("trades", "win_rate", "profit_factor", "expectancy", "max_drawdown", "sharpe")
-
 Report = Annotated[
     Path | None,
     typer.Option(metavar="FILE.html", help="Write NautilusTrader's tear sheet there (needs plotly)."),
@@ -59,6 +57,7 @@ def _run(deployment: Deployment, report: Path | None, *, json_output: bool) -> N
     console = Console(stderr=json_output)
     from nautilus_quant.config import prepare_data
     from nautilus_quant.host.runner_backtest import run_backtest, write_report
+    from nautilus_quant.host.runner_session import safety_fields
 
     with Bars(console) as bars:
         prepare_data(deployment, bars.preparing)
@@ -71,7 +70,10 @@ def _run(deployment: Deployment, report: Path | None, *, json_output: bool) -> N
     if json_output:
         typer.echo(json.dumps(document, allow_nan=False))
     else:
-        _print(console, finished, document, took, report)
+        _print(console, finished, document, safety_fields(deployment))
+        console.print(f"took {took:.1f} s", highlight=False)
+        if report is not None:
+            console.print(f"report {report}", markup=False, highlight=False)
     if finished.problem:
         stop(f"failed: {finished.problem}", FAILED)
 
@@ -107,18 +109,22 @@ def _numbers(statistics: dict[str, Any]) -> dict[str, float | None]:
 
 
 def _print(
-    console: Console, finished: BacktestFinished, document: dict[str, Any], took: float, report: Path | None
+    console: Console, finished: BacktestFinished, document: dict[str, Any], limits: dict[str, Any] | None
 ) -> None:
     from nautilus_quant.monitoring.table import live_table, result_table
-    from nautilus_quant.monitoring.words import lasted
+    from nautilus_quant.monitoring.words import lasted, share, words
 
-    console.print(live_table(finished.snapshot, ended=document["reason"]))
-    data = f"{document['start'][:16]} to {document['end'][:16]}, {lasted(finished.duration_s)}"
-    statistics = {key: document[key] for key in _STATISTICS}
-    console.print(result_table("", {"data": data, **statistics}))
-    console.print(f"took {took:.1f} s", highlight=False)
-    if report is not None:
-        console.print(f"report {report}", markup=False, highlight=False)
+    curve, trades = finished.curve, finished.trades
+    results = {
+        "data": f"{document['start'][:16]} to {document['end'][:16]}, {lasted(finished.duration_s)}",
+        "trades": f"{trades.trades}, {share(trades.win_rate)} won",
+        "profit factor": words(document["profit_factor"]),
+        "expectancy": f"{words(document['expectancy'])} {document['currency']} a trade, after fees",
+        "max drawdown": share(curve.max_drawdown),
+        "sharpe": f"{words(document['sharpe'])} a year, from {curve.days} daily returns",
+    }
+    console.print(live_table(finished.snapshot, limits=limits, ended=document["reason"]))
+    console.print(result_table("", results))
 
 
 class Bars:

@@ -48,7 +48,7 @@ def test_the_same_twice_with_a_report(prepared):
 def test_table_for_people(prepared):
     ended = backtest(prepared)
     assert ended.code == 0
-    assert "max_drawdown" in ended.out
+    assert "max drawdown" in ended.out
     assert "took" in ended.out
 
 
