@@ -148,7 +148,12 @@ class MarkBook:
         accepted = marks.get(mark.source)
         if accepted is None and mark.source not in _RANK:
             raise ValueError(f"source of a mark must be one of {', '.join(SOURCES)}, was {mark.source!r}")
-        if not mark.is_sane or self._jumped(mark, accepted, doubts.get(mark.source)):
+        # A small step from the last one, and nothing in doubt: what nearly every mark is.
+        if accepted is None or doubts or not abs(mark.price - accepted.price) <= self.max_jump * accepted.price:
+            if not mark.is_sane or self._jumped(mark, accepted, doubts.get(mark.source)):
+                doubts[mark.source] = mark
+                return False
+        elif not 0.0 < mark.price < math.inf:
             doubts[mark.source] = mark
             return False
         if doubts:

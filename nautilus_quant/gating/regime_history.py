@@ -65,9 +65,12 @@ class InstrumentRegime:
 
     def update(self, bar: BarValues, heard: int) -> Regime:
         """Take a bar that just closed, received at `heard` [ns]; give the regime."""
-        self._settle()
-        before = self._classifier.ts
-        regime = self._take(bar)
+        if self._late:
+            self._settle()
+        classifier = self._classifier
+        before = classifier.ts
+        # Past the first warm-up nothing is kept any more.
+        regime = self._take(bar) if self._kept or classifier.starting else classifier.update(*bar)
         if bar.ts > before or self._classifier.ts < before:  # a feed that repeats itself is silent
             self.heard = heard
         return regime

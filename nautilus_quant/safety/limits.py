@@ -172,8 +172,11 @@ class LossMonitor:
 
     def _judge(self, ts: int, value: float) -> tuple[str, ...]:
         flow = self._flow
-        self._peak = max(self._peak, value)
-        self.drawdown = loss_fraction(self._peak + flow, value + flow)
+        if value >= self._peak:
+            self._peak = value
+            self.drawdown = 0.0
+        else:
+            self.drawdown = loss_fraction(self._peak + flow, value + flow)
         hour = self._hour.update(ts, value, flow)
         day = self._day.update(ts, value, flow)
         fall = not self._latched and self._breach.judge(ts, self.drawdown > self.limits.max_drawdown)

@@ -85,9 +85,11 @@ class WindowLimit:
 
     def update(self, ts: int, value: float, flow: float) -> bool:
         """Judge a fresh valuation, given as equity less all `flow` so far; return whether the limit trips."""
-        highest = self._window.push(ts, value)
-        self.loss = loss_fraction(highest + flow, value + flow)
-        if not self._breach.judge(ts, self.loss > self.limit):
+        reference, equity = self._window.push(ts, value) + flow, value + flow
+        self.loss = loss = 0.0 if equity >= reference else loss_fraction(reference, equity)
+        if loss <= self.limit and self._breach.since is None:
+            return False
+        if not self._breach.judge(ts, loss > self.limit):
             return False
         self.until = max(self.until, self._window.now + self.halt)
         self.tripped_loss = self.loss

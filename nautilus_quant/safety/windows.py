@@ -74,10 +74,12 @@ class RollingMax:
             if self._last > value:  # it was in force until now, and may outlast its own bucket
                 self._append((ts - 1) // self.bucket, self._last)
             self._now = ts
-        self._append(self._now // self.bucket, value)
+        queue, now = self._queue, self._now
+        # Most values lie below one of their own bucket, and change nothing.
+        if not queue or queue[-1][1] <= value or queue[-1][0] < now // self.bucket:
+            self._append(now // self.bucket, value)
         self._last = value
-        oldest = (self._now - self.window) // self.bucket
-        queue = self._queue
+        oldest = (now - self.window) // self.bucket
         while queue[0][0] < oldest:
             queue.popleft()
         return queue[0][1]

@@ -56,7 +56,7 @@ class Adx:
             if seen >= self._period:
                 self._average(seen - self._period)
         self._high, self._low, self._close = high, low, close
-        return self.value
+        return self._adx if seen + 1 >= 2 * self._period else 0.0
 
     def _smooth(self, high: float, low: float, decay: bool) -> None:
         """Add one bar's movement and true range; the first ``period - 1`` are summed, the rest decay."""

@@ -86,7 +86,7 @@ class Ewma:
         return self
 
 
-class EwmaVolatility:
+class EwmaVolatility(Ewma):
     """
     Root of the exponentially weighted mean square of log returns (RiskMetrics 1996, zero mean) [per bar].
 
@@ -98,25 +98,16 @@ class EwmaVolatility:
 
     """
 
-    __slots__ = ("_mean",)
+    __slots__ = ()
 
     def __init__(self, half_life: float) -> None:
-        self._mean = Ewma(decay_of_half_life(half_life))
+        super().__init__(decay_of_half_life(half_life))
 
     def update(self, log_return: float, bars: float = 1.0) -> float:
         """Take a log return over `bars` bar lengths (more than one after a gap), give the volatility."""
-        return math.sqrt(self._mean.update(log_return * log_return / bars))
+        return math.sqrt(super().update(log_return * log_return / bars))
 
     @property
     def value(self) -> float:
         """The volatility [per bar]; NaN before the first return."""
-        return math.sqrt(self._mean.value)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give all that `restore` needs."""
-        return self._mean.to_dict()
-
-    def restore(self, state: Mapping[str, Any]) -> Self:
-        """Go on from what `to_dict` gave."""
-        self._mean.restore(state)
-        return self
+        return math.sqrt(super().value)
