@@ -149,7 +149,7 @@ class MarkBook:
         if accepted is None and mark.source not in _RANK:
             raise ValueError(f"source of a mark must be one of {', '.join(SOURCES)}, was {mark.source!r}")
         # A small step from the last one, and nothing in doubt: what nearly every mark is.
-        if accepted is None or doubts or not abs(mark.price - accepted.price) <= self.max_jump * accepted.price:
+        if accepted is None or doubts or not self._near(mark, accepted):
             if not mark.is_sane or self._jumped(mark, accepted, doubts.get(mark.source)):
                 doubts[mark.source] = mark
                 return False

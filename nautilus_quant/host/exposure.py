@@ -108,6 +108,7 @@ class Exposure:
         self._clock = kernel.clock
         self._working = working
         self._valuer = valuer
+        self._netting_ids: dict[tuple[StrategyId, InstrumentId], PositionId | None] = {}
 
     def submit(
         self,
@@ -254,8 +255,16 @@ class Exposure:
         return _closable(position, side, quantity, closing)
 
     def _hedges(self, order: Order) -> bool:
-        oms = oms_of(self._exec_engine, order.strategy_id, order.instrument_id.venue)
-        return bool(oms != OmsType.NETTING)
+        return self._netted(order.strategy_id, order.instrument_id) is None
+
+    def _netted(self, strategy_id: StrategyId, instrument_id: InstrumentId) -> PositionId | None:
+        """Return the id of a strategy's one position in an instrument; ``None`` where it may have several."""
+        key = (strategy_id, instrument_id)
+        if key not in self._netting_ids:
+            netting = oms_of(self._exec_engine, strategy_id, instrument_id.venue) == OmsType.NETTING
+            name = f"{instrument_id.value}-{strategy_id.value}"
+            self._netting_ids[key] = PositionId(name) if netting else None
+        return self._netting_ids[key]
 
     def _closers(self, strategy_id: StrategyId, instrument_id: InstrumentId, side: Side) -> list[Order]:
         wanted = OrderSide.BUY if side is Side.BUY else OrderSide.SELL
@@ -269,9 +278,9 @@ class Exposure:
         self, strategy_id: StrategyId, instrument_id: InstrumentId, position_id: PositionId | None
     ) -> Decimal:
         if position_id is None:
-            if oms_of(self._exec_engine, strategy_id, instrument_id.venue) != OmsType.NETTING:
+            position_id = self._netted(strategy_id, instrument_id)
+            if position_id is None:
                 return _ZERO  # a hedging venue opens a new position beside the old one
-            position_id = PositionId(f"{instrument_id.value}-{strategy_id.value}")
         position: Position | None = self._cache.position(position_id)
         if position is None or position.is_closed or position.instrument_id != instrument_id:
             return _ZERO
