@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any, override
 
 from sqlalchemy import Select, delete, select, update
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from nautilus_quant.host.journal import Draft, Entry, Head, Note, Row, chain, check_chain
@@ -56,6 +56,7 @@ class SqlStore(StateStore):
         self._outbox = Outbox()
         self._attempted = Head()
         self._writer: Writer | None = None
+        self._inode: int | None = None
         try:
             self._start()
         except BaseException:
@@ -69,6 +70,7 @@ class SqlStore(StateStore):
         if not self.read_only:
             self._writer = Writer(self._outbox, self._commit)
             take_in(self._parsed, self._take_in)
+            self._inode = _inode_of(self._parsed)
 
     def _abandon(self) -> None:
         if self._writer is not None:
@@ -188,7 +190,14 @@ class SqlStore(StateStore):
     @property
     @override
     def problems(self) -> tuple[str, ...]:
-        return () if self._writer is None else self._writer.problems
+        gone = self._missing()
+        return gone if self._writer is None else (*gone, *self._writer.problems)
+
+    def _missing(self) -> tuple[str, ...]:
+        """Notice a file that was removed or replaced: SQLite would go on writing where nobody looks again."""
+        if self._inode is None or self._inode == _inode_of(self._parsed):
+            return ()
+        return (f"the state file {sqlite_path(self._parsed)} was removed or replaced while it was in use",)
 
     @override
     def flush(self, timeout: float = 5.0) -> bool:
@@ -346,3 +355,12 @@ def _write_documents(connection: Connection, batch: Batch) -> None:
             set_={"ts": insert.excluded.ts, "body": insert.excluded.body},
         )
         connection.execute(upsert, rows)
+
+
+def _inode_of(url: URL) -> int | None:
+    """Return what tells a state file from another of its name; ``None`` when it is gone, or is no file."""
+    path = sqlite_path(url)
+    try:
+        return None if path is None else path.stat().st_ino
+    except OSError:
+        return None

@@ -250,3 +250,19 @@ def test_importing_it_is_light() -> None:
 def test_reading_needs_a_state(url: str) -> None:
     with pytest.raises(NoStateError, match="there is no state at"):
         StateStore.open(url, read_only=True)
+
+
+@pytest.mark.parametrize("replaced", [False, True], ids=["removed", "replaced"])
+def test_a_state_file_taken_away_under_a_running_node_is_noticed(tmp_path: Path, replaced: bool) -> None:
+    path = tmp_path / "state.db"
+    with StateStore.open(f"sqlite:///{path}") as store:
+        store.put_now("safety", "latch", {"state": "armed"}, ts=1)
+        assert store.healthy
+        path.rename(tmp_path / "elsewhere.db")
+        if replaced:
+            path.touch()
+        assert not store.healthy
+        assert "was removed or replaced" in store.problems[0]
+        path.unlink(missing_ok=True)
+        (tmp_path / "elsewhere.db").rename(path)
+        assert store.healthy
