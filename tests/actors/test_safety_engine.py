@@ -14,6 +14,7 @@ from nautilus_quant.actors import SafetyEngine, SafetyEngineConfig
 from nautilus_quant.host.kernel import find_kernel
 from nautilus_quant.host.messages import SafetyStatus, latest, subscribe
 from nautilus_quant.host.state import shared_store
+from nautilus_quant.host.state_memory import MemoryStore
 from tests.host.engine import BTC, SECOND, START, USDT, Script, engine, quotes
 
 LOOSE = {"max_hourly_loss": 0.9, "max_daily_loss": 0.9, "max_drawdown": 0.95}
@@ -164,6 +165,25 @@ def test_the_journal_tells_what_was_lost_when_a_limit_tripped(tmp_path):
     store.close()
     assert entry.body["limits"] == ["hourly_loss"]
     assert 0.005 < entry.body["hourly_loss"] < 0.009
+
+
+def test_a_halt_is_on_disk_before_anything_follows_from_it(monkeypatch):
+    class Recording(MemoryStore):
+        """A store that remembers what had to be committed at once."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.at_once: list[tuple[str, int]] = []
+
+        def put_now(self, namespace, key, document, *, ts) -> None:
+            super().put_now(namespace, key, document, ts=ts)
+            self.at_once.append((key, document.get("hourly_loss", {}).get("until", 0)))
+
+    store = Recording()
+    monkeypatch.setattr("nautilus_quant.actors.safety_engine.shared_store", lambda _url: store)
+    run(fall(29_200), {2: buy("10.000")}, max_daily_loss=0.9, max_drawdown=0.95)
+    assert store.at_once
+    assert all(key == "limits" and until > START for key, until in store.at_once)
 
 
 @pytest.mark.parametrize("seconds", [20, 40])
