@@ -66,8 +66,10 @@ def _real(name: str, title: str, prefixes: Mapping[str, str], *extra: str, venue
         data=Entry(
             f"{module}.config:{title}DataClientConfig", f"{module}.factories:{title}LiveDataClientFactory"
         ),
+        # Ours, since NautilusTrader's node cannot build an execution client from an importable config.
         execution=Entry(
-            f"{module}.config:{title}ExecClientConfig", f"{module}.factories:{title}LiveExecClientFactory"
+            f"{module}.config:{title}ExecClientConfig",
+            f"nautilus_quant.venues.adapters:{title}LiveExecClientFactory",
         ),
         venue=venue or name.upper(),
         credentials=("api_key", "api_secret", *extra),

@@ -196,8 +196,22 @@ class TargetStrategy(Strategy):
         quantity, opening = self._allowed(instrument_id, side, abs(difference))
         if opening:
             quantity = lot_of(instrument).floor(quantity)
+            if not self._is_large_enough(instrument, quantity):
+                return
         if quantity > 0:
             self._submit(instrument, side, quantity, opening=opening)
+
+    def _is_large_enough(self, instrument: Instrument, quantity: Decimal) -> bool:
+        """Tell whether a venue takes an order that opens so little; without a price the gates judge."""
+        least = instrument.min_notional
+        if least is None or self._valuer is None:
+            return True
+        now = self.clock.timestamp_ns()
+        unit, rate = (
+            self._valuer.unit(instrument, now),
+            self._valuer.rate(instrument.quote_currency.code, now),
+        )
+        return not float(quantity) * unit < float(least) * rate
 
     def _has_pending(self, instrument_id: InstrumentId) -> bool:
         order = self._pending.get(instrument_id)
@@ -272,10 +286,9 @@ class TargetStrategy(Strategy):
 
 def lot_of(instrument: Instrument) -> Lot:
     """Return the sizes an instrument can be traded in."""
-    least, most, value = instrument.min_quantity, instrument.max_quantity, instrument.min_notional
+    least, most = instrument.min_quantity, instrument.max_quantity
     return Lot(
         step=instrument.size_increment.as_decimal(),
         minimum=None if least is None else least.as_decimal(),
         maximum=None if most is None else most.as_decimal(),
-        minimum_value=0.0 if value is None else float(value),
     )

@@ -20,15 +20,12 @@ class Lot:
         Size increment [base coin, or contracts]; positive.
     minimum, maximum
         Bounds of one order [same unit]; ``None`` where the venue sets none.
-    minimum_value
-        Least value of an order that opens a position [quote currency].
 
     """
 
     step: Decimal
     minimum: Decimal | None = None
     maximum: Decimal | None = None
-    minimum_value: float = 0.0
 
     def floor(self, quantity: Decimal) -> Decimal:
         """Round the absolute value down to the step, keeping the sign."""

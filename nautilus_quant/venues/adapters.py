@@ -12,12 +12,7 @@ import importlib
 from typing import Any
 
 _MODULE = "nautilus_trader.adapters.{}.factories"
-_TITLES = {"binance": "Binance", "okx": "OKX", "bybit": "Bybit", "deribit": "Deribit"}
-
-
-def exec_factory_path(adapter: str) -> str:
-    """Return the import path of the execution client factory of an adapter, e.g. ``"binance"``."""
-    return f"{__name__}:{_TITLES[adapter]}LiveExecClientFactory"
+_TITLES = {"binance": "Binance", "okx": "OKX", "bybit": "Bybit", "deribit": "Deribit", "coinbase": "Coinbase"}
 
 
 def __getattr__(name: str) -> Any:

@@ -38,9 +38,7 @@ def test_real_orders_go_to_the_venues_own_client(read):
     native = native_live(read(LIVE, **KEYS))
     client = native["exec_clients"]["BINANCE"]
     assert client["path"] == "nautilus_trader.adapters.binance.config:BinanceExecClientConfig"
-    assert (
-        client["factory"]["path"] == "nautilus_trader.adapters.binance.factories:BinanceLiveExecClientFactory"
-    )
+    assert client["factory"]["path"] == "nautilus_quant.venues.adapters:BinanceLiveExecClientFactory"
     assert native["environment"] == "live"
     assert native["exec_engine"]["open_check_interval_secs"] == 10.0
     assert client["config"]["instrument_provider"] == {"load_ids": ["BTCUSDT-PERP.BINANCE"]}

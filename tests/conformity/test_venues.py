@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from nautilus_trader.common.config import resolve_config_path, resolve_path
+from nautilus_trader.common.config import ImportableFactoryConfig, resolve_config_path, resolve_path
 from nautilus_trader.live.factories import LiveDataClientFactory, LiveExecClientFactory
 
 from nautilus_quant.config import ConfigError, load, native_live
@@ -44,6 +44,13 @@ def test_configs_and_factories_are_what_a_node_asks_for(adapter: Adapter) -> Non
     for entry, factory in ((adapter.data, LiveDataClientFactory), (adapter.execution, LiveExecClientFactory)):
         assert resolve_config_path(entry.path)
         assert issubclass(resolve_path(entry.config_path), factory)
+
+
+@pytest.mark.parametrize("adapter", HERE, ids=lambda adapter: adapter.name)
+def test_a_node_built_from_json_can_name_its_execution_factory(adapter: Adapter) -> None:
+    # The node makes an instance of it and asks that for its name.
+    made = ImportableFactoryConfig(path=adapter.execution.config_path).create()
+    assert made.__name__ == adapter.execution.config_path.rpartition(":")[2]
 
 
 @pytest.mark.parametrize("adapter", [a for a in HERE if a.credentials], ids=lambda adapter: adapter.name)

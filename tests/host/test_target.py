@@ -217,3 +217,14 @@ def test_spot_is_sold_without_a_word_spot_venues_refuse():
     assert strategy.position_of(coin.id) == 0
     assert [order.is_reduce_only for order in made.cache.orders()] == [False, False]
     made.dispose()
+
+
+def test_an_order_that_opens_less_than_the_venue_takes_is_not_sent_and_closing_is():
+    # The least value is 10 USDT of 1 000 000: an exposure of 0.000 03 wants 30, one of 0.000 001 wants 1.
+    assert BTC.min_notional is not None
+    least = float(BTC.min_notional)
+    below = run(Wishes({5: 0.9 * least / 1_000_000}), prices=[500.0] * 60)
+    above = run(Wishes({5: 2.0 * least / 1_000_000, 9: 0.0}, rebalance_threshold=0.0), prices=[500.0] * 60)
+    assert below.orders == []
+    assert len(above.orders) == 2
+    assert above.left == 0
