@@ -1,0 +1,1 @@
+"""Learning which strategy to trust: policies, the shadow ledger, selection, comparison."""
