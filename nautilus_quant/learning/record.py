@@ -28,8 +28,8 @@ class Evaluation:
     arms
         Strategy ids, in the order of all that follows.
     returns
-        Net return of each arm since the last evaluation [fraction of capital]; 0 when it did nothing, NaN when it
-        could not be observed.
+        Net return of each arm since the last evaluation [fraction of capital]; 0 when it did nothing, NaN
+        when it could not be observed.
     rewards
         The same as the policy heard of it [reward]; NaN when it heard nothing.
     awake
