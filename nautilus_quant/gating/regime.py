@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Measures", "Regime", "RegimeClassifier", "RegimeParams"]
 
 _VERSION = 1
+_WARMING_UP = Regime.WARMING_UP
 
 
 class RegimeClassifier:
@@ -110,16 +111,23 @@ class RegimeClassifier:
             return self.regime
         if not (0.0 < low <= open_ <= high < math.inf and low <= close <= high):  # never true of a NaN
             return self._refuse(0.0)
-        if (
-            self._close
-            and abs(math.log(close / self._close)) > self._params.max_move
-            and not self._believe(close)
-        ):
+        before = self._close
+        log_return = math.log(close / before) if before else 0.0
+        if abs(log_return) > self._params.max_move and not self._believe(close):
             return self._refuse(close)
         self._doubted = 0.0
-        bars = self._pass_time(ts)
-        self._measure(high, low, close, bars)
-        return self._judge()
+        # Nearly every bar follows the one before without a gap.
+        bars = 1 if ts - self._ts == self._interval else self._pass_time(ts)
+        self._ts = ts
+        self._measure(high, low, close, log_return, bars)
+        if self._owed:
+            self._owed -= 1
+            if self._owed and self._regime is _WARMING_UP:
+                return _WARMING_UP
+        after = next_regime(self._regime, self._stayed, self.measures, self._params)
+        self._stayed = self._stayed + 1 if after is self._regime else 1
+        self._regime = after
+        return _WARMING_UP if self._owed else after
 
     def _begins_anew(self, ts: int) -> bool:
         """Start over when time went back by more than a warm-up, as when a recording is played again."""
@@ -149,36 +157,27 @@ class RegimeClassifier:
         missed = 0
         if self._interval and self._close:
             missed = max(0, round((ts - self._ts) / self._interval) - 1)
-        self._ts = ts
         if missed >= self._params.warm_up:
             self._start_over()
         elif missed > self._params.max_gap:
             self._owed = max(self._owed, missed)
         return missed + 1
 
-    def _measure(self, high: float, low: float, close: float, bars: int) -> None:
-        adx, least = self._adx, self._params.min_vol
+    def _measure(self, high: float, low: float, close: float, log_return: float, bars: int) -> None:
+        adx = self._adx
         strength = adx.update(high, low, close)
         fall = math.log(self._high.update(close) / close)
-        if self._close:
-            log_return = math.log(close / self._close)
+        if self._close:  # else there was no bar to return from
+            least, usual = self._params.min_vol, self._normal
             # Against what was normal before this bar: a crash must not raise its own yardstick.
-            sigmas = fall / (max(self._normal, least) * self._crisis_scale)
-            self._normal = self._slow.update(log_return, bars)
-            ratio = max(self._fast.update(log_return, bars), least) / max(self._normal, least)
-            self.measures = Measures(strength, adx.up - adx.down, ratio, fall, sigmas)
+            sigmas = fall / ((least if least > usual else usual) * self._crisis_scale)  # noqa: FURB136
+            self._normal = usual = self._slow.update(log_return, bars)
+            quick = self._fast.update(log_return, bars)
+            quick = least if least > quick else quick  # noqa: FURB136
+            ratio = quick / (least if least > usual else usual)  # noqa: FURB136
+            # What `Measures(...)` does, without its detour through a Python function.
+            self.measures = tuple.__new__(Measures, (strength, adx.up - adx.down, ratio, fall, sigmas))
         self._close = close
-
-    def _judge(self) -> Regime:
-        """Count the bar, and move the regime once the first warm-up is over."""
-        if self._owed:
-            self._owed -= 1
-        if self._owed and self._regime is Regime.WARMING_UP:
-            return Regime.WARMING_UP
-        after = next_regime(self._regime, self._stayed, self.measures, self._params)
-        self._stayed = self._stayed + 1 if after is self._regime else 1
-        self._regime = after
-        return self.regime
 
     @property
     def regime(self) -> Regime:

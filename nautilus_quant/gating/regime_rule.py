@@ -27,14 +27,9 @@ class Regime(StrEnum):
 
 TRENDS = frozenset({Regime.STRONG_TREND_UP, Regime.STRONG_TREND_DOWN})
 
-_CAUTION = (
-    Regime.CRISIS,
-    Regime.HIGH_VOL,
-    Regime.RANGING,
-    Regime.STRONG_TREND_DOWN,
-    Regime.STRONG_TREND_UP,
-    Regime.WARMING_UP,
-)
+# Members under names of their own: looking one up in its class takes longer than comparing it.
+_WARMING_UP, _UP, _DOWN, _RANGING, _HIGH_VOL, _CRISIS = Regime
+_CAUTION = (_CRISIS, _HIGH_VOL, _RANGING, _DOWN, _UP, _WARMING_UP)
 
 
 class Measures(NamedTuple):
@@ -197,9 +192,9 @@ def next_regime(current: Regime, stayed: int, measures: Measures, params: Regime
 
     """
     proposed = _propose(current, measures, params)
-    if proposed is current or current is Regime.WARMING_UP or proposed is Regime.CRISIS:
+    if proposed is current or current is _WARMING_UP or proposed is _CRISIS:
         return proposed
-    least = params.crisis_dwell if current is Regime.CRISIS else params.dwell
+    least = params.crisis_dwell if current is _CRISIS else params.dwell
     return proposed if stayed >= least else current
 
 
@@ -210,20 +205,18 @@ def most_cautious(regimes: Iterable[Regime]) -> Regime:
 
 def _propose(current: Regime, m: Measures, p: RegimeParams) -> Regime:
     """Return what the measures alone say; who is in a regime stays in it down to its lower threshold."""
-    if _is_crisis(current is Regime.CRISIS, m, p):
-        return Regime.CRISIS
-    if m.vol_ratio >= (p.vol_leave if current is Regime.HIGH_VOL else p.vol_enter):
-        return Regime.HIGH_VOL
-    trend = Regime.STRONG_TREND_UP if m.direction > 0.0 else Regime.STRONG_TREND_DOWN
-    if m.adx >= (p.trend_leave if current is trend else p.trend_enter):
+    adx, direction, vol_ratio, fall, fall_sigmas = m
+    if current is _CRISIS:
+        if fall_sigmas >= p.crisis_leave or vol_ratio >= p.crisis_vol_leave:
+            return _CRISIS
+    elif (fall_sigmas >= p.crisis_enter and fall >= p.min_fall) or vol_ratio >= p.crisis_vol_enter:
+        return _CRISIS
+    if vol_ratio >= (p.vol_leave if current is _HIGH_VOL else p.vol_enter):
+        return _HIGH_VOL
+    trend = _UP if direction > 0.0 else _DOWN
+    if adx >= (p.trend_leave if current is trend else p.trend_enter):
         return trend
-    return Regime.RANGING
-
-
-def _is_crisis(already: bool, m: Measures, p: RegimeParams) -> bool:
-    if already:
-        return m.fall_sigmas >= p.crisis_leave or m.vol_ratio >= p.crisis_vol_leave
-    return (m.fall_sigmas >= p.crisis_enter and m.fall >= p.min_fall) or m.vol_ratio >= p.crisis_vol_enter
+    return _RANGING
 
 
 def _rising(rule: str, low: float, high: float, top: float, unit: str) -> tuple[bool, str]:

@@ -25,6 +25,7 @@ class Adx:
         "_close",
         "_down",
         "_high",
+        "_keep",
         "_low",
         "_period",
         "_range",
@@ -38,6 +39,7 @@ class Adx:
         if period < 2:
             raise ValueError(f"period must be at least 2 [bars], was {period}; Wilder used 14")
         self._period = period
+        self._keep = 1.0 - 1.0 / period
         self._seen = 0
         self._high = self._low = self._close = 0.0
         self._up = self._down = self._range = 0.0
@@ -49,39 +51,39 @@ class Adx:
 
     def update(self, high: float, low: float, close: float) -> float:
         """Take one bar, give the ADX [%]; 0 until `ready`."""
-        seen = self._seen
+        seen, period = self._seen, self._period
         self._seen = seen + 1
         if seen:
-            self._smooth(high, low, seen >= self._period)
-            if seen >= self._period:
-                self._average(seen - self._period)
+            up, down, true_range = self._up, self._down, self._range
+            # The first ``period - 1`` movements and ranges are summed, the rest decay.
+            if seen >= period:
+                keep = self._keep
+                up *= keep
+                down *= keep
+                true_range *= keep
+            rise, fall, last = high - self._high, self._low - low, self._close
+            if rise > fall and rise > 0.0:
+                up += rise
+            elif fall > rise and fall > 0.0:
+                down += fall
+            # Comparisons, since calls of max and min would cost more than all the rest.
+            top = high if high > last else last  # noqa: FURB136
+            true_range += top - (low if low < last else last)  # noqa: FURB136
+            self._up, self._down, self._range = up, down, true_range
+            if seen >= period:
+                self._average(up, down, true_range, seen - period)
         self._high, self._low, self._close = high, low, close
-        return self._adx if seen + 1 >= 2 * self._period else 0.0
+        return self._adx if seen + 1 >= 2 * period else 0.0
 
-    def _smooth(self, high: float, low: float, decay: bool) -> None:
-        """Add one bar's movement and true range; the first ``period - 1`` are summed, the rest decay."""
-        rise, fall, last = high - self._high, self._low - low, self._close
-        if decay:
-            keep = 1.0 - 1.0 / self._period
-            self._up *= keep
-            self._down *= keep
-            self._range *= keep
-        if rise > fall and rise > 0.0:
-            self._up += rise
-        elif fall > rise and fall > 0.0:
-            self._down += fall
-        self._range += (max(last, high)) - (min(last, low))
-
-    def _average(self, averaged: int) -> None:
+    def _average(self, up: float, down: float, true_range: float, averaged: int) -> None:
         """Smooth the directional index; a market that did not move at all leaves everything as it was."""
-        total = self._up + self._down
-        if not (total > 0.0 and self._range > 0.0):
-            index = 0.0 if averaged < self._period else self._adx
+        period, total = self._period, up + down
+        if not (total > 0.0 and true_range > 0.0):
+            index = 0.0 if averaged < period else self._adx
         else:
-            self.up = 100.0 * self._up / self._range
-            self.down = 100.0 * self._down / self._range
-            index = 100.0 * abs(self._up - self._down) / total
-        period = self._period
+            self.up = 100.0 * up / true_range
+            self.down = 100.0 * down / true_range
+            index = 100.0 * abs(up - down) / total
         if averaged < period:  # a plain mean first: the sum is kept until it is complete
             self._adx += index / period
         else:

@@ -53,22 +53,22 @@ class Ewma:
 
     """
 
-    __slots__ = ("_decay", "_sum", "_weight")
+    __slots__ = ("_decay", "_fresh", "_sum", "_weight")
 
     def __init__(self, decay: float) -> None:
         if not 0.0 <= decay < 1.0:
             raise ValueError(f"decay must be in [0, 1) [-], was {decay}; typical values 0.9-0.999")
         self._decay = decay
+        self._fresh = 1.0 - decay
         self._sum = 0.0
         self._weight = 0.0
 
     def update(self, value: float) -> float:
         """Take one value, give the mean including it."""
-        decay = self._decay
-        fresh = 1.0 - decay
-        self._sum = decay * self._sum + fresh * value
-        self._weight = decay * self._weight + fresh
-        return self._sum / self._weight
+        decay, fresh = self._decay, self._fresh
+        self._sum = total = decay * self._sum + fresh * value
+        self._weight = weight = decay * self._weight + fresh
+        return total / weight
 
     @property
     def value(self) -> float:
@@ -105,7 +105,11 @@ class EwmaVolatility(Ewma):
 
     def update(self, log_return: float, bars: float = 1.0) -> float:
         """Take a log return over `bars` bar lengths (more than one after a gap), give the volatility."""
-        return math.sqrt(super().update(log_return * log_return / bars))
+        # The mean's own update written out: this runs twice per bar, and a call costs more than the sums.
+        decay, fresh = self._decay, self._fresh
+        self._sum = total = decay * self._sum + fresh * (log_return * log_return / bars)
+        self._weight = weight = decay * self._weight + fresh
+        return math.sqrt(total / weight)
 
     @property
     def value(self) -> float:
