@@ -10,6 +10,7 @@ import msgspec
 
 from nautilus_quant.config.adapters import ADAPTERS
 from nautilus_quant.config.deployment import Kind
+from nautilus_quant.config.each import EACH, INSTRUMENT_PATTERN, MAX_EACH
 from nautilus_quant.config.markets import option_fields
 from nautilus_quant.config.plugins import SECTIONS, resolve_path
 from nautilus_quant.config.registry import REGISTRY
@@ -22,6 +23,21 @@ _ENV: Final = {"type": "string", "pattern": r"\$\{.+\}"}
 _IMPORT_PATH: Final = {"type": "string", "pattern": "^[^:]+:[^:]+$"}
 _OWN: Final = {"enabled": {"type": "boolean", "default": True}, "config": _IMPORT_PATH}
 _FILES: Final = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+_INSTRUMENT: Final = {"type": "string", "pattern": INSTRUMENT_PATTERN}
+_EACH: Final = {
+    "type": "array",
+    "minItems": 1,
+    "maxItems": MAX_EACH,
+    "uniqueItems": True,
+    "items": {
+        "anyOf": [
+            _INSTRUMENT,
+            {"type": "object", "properties": {"instrument": _INSTRUMENT}, "required": ["instrument"]},
+        ]
+    },
+    "description": "Instruments, for one strategy each, called after this block and the instrument; "
+    "{instrument: ..., partner: ...} sets further fields of that one.",
+}
 _WRITTEN: Final = {
     "fraction": r"^\s*[-+]?[0-9._]+([eE][-+]?[0-9]+)?\s*(%|bps)?\s*$",
     "seconds": r"^\s*([0-9][0-9_]*(\.[0-9]+)?\s*(us|ms|min|s|m|h|d|w)?\s*)+$",
@@ -87,7 +103,14 @@ def _plugins(kind: Kind, parts: Schema) -> list[Schema]:
         options.append(option | {"required": ["use"], "title": name})
     anybodys = {"use": _IMPORT_PATH, **_OWN}
     options.append({"title": "import path", "type": "object", "properties": anybodys, "required": ["use"]})
-    return [*options, _inherited("use")]
+    options.append(_inherited("use"))
+    return [_for_many(option) for option in options] if kind == "strategy" else options
+
+
+def _for_many(option: Schema) -> Schema:
+    """Let a strategy be written once for many instruments."""
+    properties = {**option.get("properties", {}), EACH: {"anyOf": [{"type": "null"}, _EACH]}}
+    return option | {"properties": properties}
 
 
 def _venues(parts: Schema) -> list[Schema]:

@@ -42,7 +42,9 @@ def merge(below: Node, above: Node) -> Node:
             del items[key]
         else:
             items[key] = merge(items[key], item) if key in items else item
-    return replace(above, value=items, key_lines=lines)
+    nulls = {key for key, item in above.value.items() if item.is_null}
+    removed = (below.removed | nulls | above.removed) - (above.value.keys() - nulls)
+    return replace(above, value=items, key_lines=lines, removed=frozenset(removed))
 
 
 def _layered(

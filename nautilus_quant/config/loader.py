@@ -11,6 +11,7 @@ import msgspec
 from nautilus_quant.config import layers
 from nautilus_quant.config.check import Checker, problem_of
 from nautilus_quant.config.deployment import Deployment, Venue
+from nautilus_quant.config.each import collapse, expand_each
 from nautilus_quant.config.environment import resolve
 from nautilus_quant.config.markets import read_venues
 from nautilus_quant.config.nodes import Node
@@ -68,12 +69,12 @@ class _Loading:
         tree = layers.read(self._path, self._env, problems)
         if problems:
             raise ConfigError(problems)
-        tree = resolve(tree, self._env, problems)
+        tree, origins = expand_each(resolve(tree, self._env, problems), self._checker)
         plain = self._checker.struct(FileSpec, tree, "")
         mode = _mode(plain)
         built = self._built(tree, plain, mode)
         if problems:
-            raise ConfigError(_ordered(problems, self._path))
+            raise ConfigError(_ordered(collapse(problems, origins), self._path))
         return built
 
     def _built(self, tree: Node, plain: Mapping[str, Any], mode: Mode | None) -> Deployment:

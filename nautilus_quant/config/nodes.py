@@ -51,6 +51,10 @@ class Node:
         Lines of the keys of a mapping.
     from_env : bool
         Whether any part of a scalar came from the environment.
+    text : str
+        A scalar as it was written.
+    removed : frozenset of str
+        Keys of a mapping which the topmost file that names them takes away.
     """
 
     value: Content
@@ -60,11 +64,12 @@ class Node:
     key_lines: dict[str, int] = field(default_factory=dict)
     from_env: bool = False
     text: str = ""
+    removed: frozenset[str] = frozenset()
 
     @property
     def is_null(self) -> bool:
         """Whether this is an unquoted null."""
-        return self.plain and isinstance(self.value, str) and self.value in _NULLS
+        return self.plain and (self.value is None or (isinstance(self.value, str) and self.value in _NULLS))
 
     def child(self, key: str) -> Node | None:
         """Return the child under `key` of a mapping, None when there is none."""

@@ -26,6 +26,10 @@ strategies:
   a: {use: momentum, instrument: BTCUSDT-PERP.SIM, fast: 5, slow: "${SLOW:-30}", min_interval: 5s}
   b: {use: "my.module:Class", config: "my.module:Config", whatever: [1, {two: 3}]}
   c: {fast: 3}
+  d: {use: momentum, each: [BTCUSDT-PERP.SIM, {instrument: ETHUSDT-PERP.SIM, fast: 4}], fast: 5}
+  e: {use: "my.module:Class", each: [BTCUSDT-PERP.SIM], partner: ETHUSDT-PERP.SIM}
+  f: {each: [ADAUSDT-PERP.SIM]}
+  g: {each: null, instrument: ADAUSDT-PERP.SIM}
 actors:
   safety: {use: safety_engine, enabled: true, max_hourly_loss: 0.1%, hourly_halt: 2h}
 """
@@ -47,6 +51,12 @@ def test_what_people_write_is_valid(validator):
         "strategies: {a: {use: momentm}}",
         "strategies: {a: {use: momentum, fsat: 7}}",
         "strategies: {a: {use: momentum, fast: quick}}",
+        "strategies: {a: {use: momentum, each: []}}",
+        "strategies: {a: {use: momentum, each: BTCUSDT-PERP.SIM}}",
+        "strategies: {a: {use: momentum, each: [BTCUSDT]}}",
+        "strategies: {a: {each: [{partner: BTCUSDT-PERP.SIM}]}}",
+        "strategies: {a: {each: [BTCUSDT-PERP.SIM, BTCUSDT-PERP.SIM]}}",
+        "actors: {a: {use: regime_gate, each: [BTCUSDT-PERP.SIM]}}",
         "actors: {s: {use: safety_engine, max_drawdown: 2}}",
         "backtest: {data: [ticks]}",
         "log: {level: LOUD}",

@@ -40,6 +40,10 @@ strategies:
     instrument: ETHUSDT-PERP.SIM
     legs: [{instrument: BTCUSDT-PERP.SIM, weight: 2}]
     levels: {a: 1.5}
+  many:
+    use: config_probes:Probe
+    each: [BTCUSDT-PERP.SIM, {instrument: ETHUSDT-PERP.SIM, slow: 40}]
+  many_btcusdt: {fast: 3}
 actors:
   safety: {use: safety_engine, max_hourly_loss: 0.5%, hourly_halt: 1h, kill_file: /tmp/quant_kill_switch}
   regime: {use: regime_gate, matrix: {momentum: [RANGING], default: ALL}, kinds: {EMACross-eth: momentum}}
