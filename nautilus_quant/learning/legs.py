@@ -110,8 +110,9 @@ class LegBook:
     """
 
     __slots__ = (
-        "_basis", "_inverse", "_multiplier", "_size", "fees", "funded", "half_spread", "impact", "leg", "open",
-        "price", "realised", "spread", "steps", "traded", "ts", "unit", "volatility", "volume", "whole",
+        "_basis", "_inverse", "_multiplier", "_size", "fees", "funded", "half_spread", "impact", "leg",
+        "open", "price", "realised", "spread", "steps", "traded", "ts", "unit", "volatility", "volume",
+        "whole",
     )  # fmt: skip
 
     def __init__(self, leg: Leg) -> None:
