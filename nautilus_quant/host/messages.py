@@ -85,12 +85,24 @@ class AllocationUpdate(Message):
 
 @dataclass(frozen=True, kw_only=True)
 class TargetUpdate(Message):
-    """The exposure a strategy wants (key: ``strategy|instrument``) [-1, 1]."""
+    """
+    The exposure a strategy wants (key: ``strategy|instrument``) [-1, 1].
+
+    Parameters
+    ----------
+    passive
+        Whether it is reached by orders that rest, and pay a maker's fee.
+    price
+        Where it is reached [quote currency]; ``None`` for the mid price now.
+
+    """
 
     strategy: str
     instrument: str
     exposure: float
     reason: str = ""
+    passive: bool = False
+    price: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

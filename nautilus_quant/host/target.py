@@ -126,7 +126,16 @@ class TargetStrategy(Strategy):
         for memory in (self._exposures, self._allocations, self._last_open, self._last_cut, self._pending):
             memory.clear()
 
-    def set_target(self, instrument_id: InstrumentId, exposure: float, *, ts: int, reason: str = "") -> None:
+    def set_target(
+        self,
+        instrument_id: InstrumentId,
+        exposure: float,
+        *,
+        ts: int,
+        reason: str = "",
+        passive: bool = False,
+        price: float | None = None,
+    ) -> None:
         """
         Want an exposure, and trade towards it as far as the gates allow.
 
@@ -140,6 +149,9 @@ class TargetStrategy(Strategy):
             Time of the event it follows from, UNIX time [ns].
         reason
             Why, in a few words; published with the target.
+        passive, price
+            Whether resting orders bring it about, and where [quote currency]; published with the target, for
+            whoever counts what it would have cost.
 
         """
         if not math.isfinite(exposure):
@@ -155,6 +167,8 @@ class TargetStrategy(Strategy):
             instrument=instrument,
             exposure=exposure,
             reason=reason,
+            passive=passive,
+            price=price,
         )
         messages.publish(self.msgbus, update)
         self._trade(instrument_id)

@@ -71,6 +71,15 @@ def test_targets_are_published_also_without_an_allocation():
     assert strategy.orders == []
 
 
+def test_a_target_says_how_it_is_reached():
+    def rest(s: Wishes) -> None:
+        s.set_target(BTC.id, -0.25, ts=7, reason="sold", passive=True, price=30_100.5)
+
+    told, plain = run(Wishes({6: 0.5}, {5: rest}, allocation=0.0)).targets
+    assert (told.exposure, told.reason, told.passive, told.price) == (-0.25, "sold", True, 30_100.5)
+    assert (plain.exposure, plain.passive, plain.price) == (0.5, False, None)
+
+
 def test_an_allocation_from_the_bus_sizes_and_zero_flattens():
     def allocate(share):
         return lambda s: publish(s.msgbus, AllocationUpdate(key=s.id.value, ts=0, allocation=share))
