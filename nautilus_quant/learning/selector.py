@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
+from nautilus_quant.learning.switching import handicaps, switching_cost
 from nautilus_quant.signals.sequence import require
 
 if TYPE_CHECKING:
@@ -140,31 +141,24 @@ class Selector:
         holds = bool(self.weights.any()) and not bool((self.weights > 0.0)[~awake].any())
         if holds and self._dwells(ts):
             return Choice(self.weights, 0.0, False, "stays, chosen a short while ago")
-        proposed = self.policy.select(awake, regime, self._handicap(costs, unit))
+        handicap = handicaps(costs, self.weights, unit, self._params.horizon)
+        proposed = self.policy.select(awake, regime, handicap)
         if holds and float(np.abs(proposed - self.weights).sum()) / 2.0 < self._params.least_change:
             return Choice(self.weights, 0.0, False, "stays, nothing is better by enough")
         return self._settle(ts, proposed, costs, self._describe(proposed))
 
     def _settle(self, ts: int, weights: Floats, costs: Floats, reason: str) -> Choice:
-        difference = np.abs(weights - self.weights)
-        changed = bool(difference.any())
+        cost = switching_cost(costs, self.weights, weights)
+        changed = bool((weights != self.weights).any())
         if changed:
             self._changed_at = ts
             self.weights = weights
-        return Choice(self.weights, float(difference @ costs), changed, reason)
+        return Choice(self.weights, cost, changed, reason)
 
     def _dwells(self, ts: int) -> bool:
         # A clock that went backwards must not hold an old choice for longer than the dwell lasts.
         at = self._changed_at
         return at is not None and 0 <= ts - at < self._params.min_dwell * _NANOS
-
-    def _handicap(self, costs: Floats, unit: float) -> Floats:
-        """Return what going to each arm costs per evaluation of the horizon [reward]; 0 for those held."""
-        if not unit > 0.0:
-            return np.zeros(len(self.arms))
-        leaving = float(self.weights @ costs)
-        away = 1.0 - self.weights  # an arm that is held in part is opened in part
-        return away * (leaving + costs) / (unit * self._params.horizon)
 
     def _describe(self, weights: Floats) -> str:
         chosen = [f"{self.arms[at]} {weights[at]:.0%}" for at in np.argsort(-weights) if weights[at] > 0.0]

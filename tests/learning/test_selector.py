@@ -3,39 +3,12 @@ import json
 import numpy as np
 import pytest
 
-from nautilus_quant.learning.policy import Beliefs
 from nautilus_quant.learning.selector import Selector, SelectorParams
+from tests.learning.policies_probe import Scripted
 
 HOUR = 3600 * 1_000_000_000
 AWAKE = np.array([True, True, True])
 FREE = np.zeros(3)
-
-
-class Scripted:
-    """Answers with what it is told, and remembers what it heard."""
-
-    def __init__(self, *answers):
-        self.answers = [np.array(answer, dtype=float) for answer in answers]
-        self.handicaps = []
-        self.heard = []
-        self.places = None
-
-    def select(self, awake, regime, handicap):
-        self.handicaps.append(handicap)
-        return self.answers.pop(0)
-
-    def update(self, rewards, regime, weight=1.0):
-        self.heard.append((rewards.tolist(), regime, weight))
-
-    def beliefs(self, regime):
-        return Beliefs(np.zeros(3), np.ones(3), np.zeros(3))
-
-    def to_dict(self):
-        return {"left": len(self.answers)}
-
-    def restore(self, state, places):
-        self.places = places
-        return self
 
 
 def selector(*answers, **params):
