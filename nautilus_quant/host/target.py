@@ -23,6 +23,8 @@ from nautilus_quant.host.valuation import Valuer
 from nautilus_quant.portfolio.sizing import Lot, order_quantity, target_quantity
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from nautilus_trader.model.events import OrderEvent
     from nautilus_trader.model.instruments import Instrument
     from nautilus_trader.model.orders import Order
@@ -101,25 +103,32 @@ class TargetStrategy(Strategy):
         self._pending: dict[InstrumentId, Order] = {}
         self._valuer: Valuer | None = None
 
+    @property
+    def legs(self) -> tuple[InstrumentId, ...]:
+        """Every instrument it trades, the one of its config first. Override me to trade several."""
+        return (self.config.instrument,)
+
     def on_target_start(self) -> None:
         """Prepare the rule; the instrument is known, no bar has come yet. Override me."""
 
     def on_start(self) -> None:
         """Subscribe bars and quotes (paper fills need quotes), then start the rule."""
-        config = self.config
-        if self.cache.instrument(config.instrument) is None:
-            self.log.error(f"cannot trade {config.instrument}: no such instrument in the cache")
-            self.stop()
-            return
-        self._valuer = Valuer.on(self.msgbus, config.reporting_currency)
+        for leg in self.legs:
+            if self.cache.instrument(leg) is None:
+                self.log.error(f"cannot trade {leg}: no such instrument in the cache")
+                self.stop()
+                return
+        self._valuer = Valuer.on(self.msgbus, self.config.reporting_currency)
         messages.subscribe(self.msgbus, AllocationUpdate, self._on_allocation)
         self.on_target_start()
-        self.subscribe_quote_ticks(config.instrument)
+        for leg in self.legs:
+            self.subscribe_quote_ticks(leg)
         self.subscribe_bars(self.bar_type)
 
     def on_stop(self) -> None:
         """Cancel what works; positions stay, whoever stops the node decides about them."""
-        self.cancel_all_orders(self.config.instrument)
+        for leg in self.legs:
+            self.cancel_all_orders(leg)
 
     def on_reset(self) -> None:
         """Forget targets and allocations."""
@@ -154,9 +163,45 @@ class TargetStrategy(Strategy):
             whoever counts what it would have cost.
 
         """
-        if not math.isfinite(exposure):
+        if self._is_number(instrument_id, exposure):
+            self._want(instrument_id, exposure, ts, reason, passive=passive, price=price)
+            self._trade_all((instrument_id,))
+
+    def set_targets(self, exposures: Mapping[InstrumentId, float], *, ts: int, reason: str = "") -> None:
+        """
+        Want several exposures at once: all are published before the first is traded.
+
+        Parameters
+        ----------
+        exposures
+            Share of a full position by instrument [-1, 1], beyond it is cut; one NaN, and nothing changes.
+        ts
+            Time of the event they follow from, UNIX time [ns].
+        reason
+            Why, in a few words; published with each target.
+
+        """
+        if all(self._is_number(instrument_id, exposure) for instrument_id, exposure in exposures.items()):
+            for instrument_id, exposure in exposures.items():
+                self._want(instrument_id, exposure, ts, reason)
+            self._trade_all(exposures)
+
+    def _is_number(self, instrument_id: InstrumentId, exposure: float) -> bool:
+        known = math.isfinite(exposure)
+        if not known:
             self.log.warning(f"target of {instrument_id} is not a number, position left as it is")
-            return
+        return known
+
+    def _want(
+        self,
+        instrument_id: InstrumentId,
+        exposure: float,
+        ts: int,
+        reason: str,
+        *,
+        passive: bool = False,
+        price: float | None = None,
+    ) -> None:
         exposure = max(-1.0, min(1.0, exposure))
         self._exposures[instrument_id] = exposure
         strategy, instrument = self.id.value, instrument_id.value
@@ -171,7 +216,6 @@ class TargetStrategy(Strategy):
             price=price,
         )
         messages.publish(self.msgbus, update)
-        self._trade(instrument_id)
 
     def position_of(self, instrument_id: InstrumentId) -> Decimal:
         """Return its own signed position [base coin, or contracts]."""
@@ -192,12 +236,16 @@ class TargetStrategy(Strategy):
         if strategy != self.id.value:
             return
         self._allocations[instrument] = update.allocation
-        for instrument_id in list(self._exposures):
-            self._trade(instrument_id)
+        self._trade_all(list(self._exposures))
 
     def _allocation(self, instrument_id: InstrumentId) -> float:
         published = self._allocations.get(instrument_id.value, self._allocations.get("", 1.0))
         return float(self.config.allocation) * published
+
+    def _trade_all(self, instrument_ids: Iterable[InstrumentId]) -> None:
+        """Trade towards new targets or allocations; each by itself. Override me to trade them together."""
+        for instrument_id in instrument_ids:
+            self._trade(instrument_id)
 
     def _trade(self, instrument_id: InstrumentId) -> None:
         instrument = self.cache.instrument(instrument_id)

@@ -237,3 +237,46 @@ def test_an_order_that_opens_less_than_the_venue_takes_is_not_sent_and_closing_i
     assert below.orders == []
     assert len(above.orders) == 2
     assert above.left == 0
+
+
+def test_several_targets_are_all_published_before_the_first_is_traded():
+    class Both(Wishes):
+        @property
+        def legs(self):
+            return (BTC.id, ETH.id)
+
+        def on_quote_tick(self, tick: QuoteTick) -> None:
+            self.seen += 1
+            if self.seen == 20:
+                self.set_targets({BTC.id: 0.5, ETH.id: -0.25}, ts=tick.ts_event, reason="told")
+            if self.seen == 30:
+                self.set_targets({BTC.id: 0.1, ETH.id: float("nan")}, ts=tick.ts_event)
+
+        def submit_order(self, order, *args, **kwargs):
+            self.known = [target.exposure for target in self.targets]
+            super().submit_order(order, *args, **kwargs)
+
+    strategy = Both({})
+    ticks = sorted([*quotes([30_000.0] * 20), *quotes([2_000.0] * 20, ETH)], key=lambda tick: tick.ts_event)
+    made = engine(ticks, strategies=[strategy], instruments=[BTC, ETH])
+    made.run()
+    assert strategy.known == [0.5, -0.25]
+    assert round(strategy.position_of(BTC.id), 1) == Decimal("16.7")
+    assert round(strategy.position_of(ETH.id)) == -125
+    assert len(strategy.targets) == 2
+    made.dispose()
+
+
+def test_it_says_what_it_trades_and_does_not_run_without_all_of_it():
+    class Both(Wishes):
+        @property
+        def legs(self):
+            return (BTC.id, ETH.id)
+
+    assert Wishes({}).legs == (BTC.id,)
+    strategy = Both({5: 1.0})
+    made = engine(strategies=[strategy])
+    made.run()
+    assert not strategy.is_running
+    assert made.cache.orders() == []
+    made.dispose()
