@@ -17,6 +17,7 @@ from nautilus_quant.gating.regime_book import GATE, RegimeBook, RegimeChange
 from nautilus_quant.gating.regime_history import BarValues
 from nautilus_quant.gating.regime_rule import Regime, RegimeParams
 from nautilus_quant.host.bars import bar_type_of
+from nautilus_quant.host.feeds import Feed, Feeds
 from nautilus_quant.host.gateway import OrderGateway
 from nautilus_quant.host.kernel import find_kernel
 from nautilus_quant.host.messages import RegimeUpdate, publish
@@ -121,7 +122,7 @@ class RegimeGate(Actor):  # type: ignore[misc]
         if self.config.instruments and self.config.bar is None:
             raise ValueError("`instruments` needs `bar`: which bars to subscribe, e.g. bar: 1-MINUTE")
         self._book = self._new_book()
-        self._sources: dict[BarType, str | None] = {}
+        self._sources: dict[Feed, str | None] = {}
         self._kinds: dict[str, str] = dict(self.config.kinds)
         self._saved: dict[str, int] = {}
         self._store: StateStore | None = None
@@ -143,6 +144,7 @@ class RegimeGate(Actor):  # type: ignore[misc]
     def on_start(self) -> None:
         """Stand in the chain of gates first, then go on where the last run ended, then listen."""
         self._gateway = OrderGateway.join(self.msgbus, self)
+        self._feeds = Feeds.on(self.msgbus)
         self._store = shared_store(self.config.state)
         for instrument, document in self._store.documents(GATE).items():
             self._restore(instrument, document)
@@ -174,7 +176,8 @@ class RegimeGate(Actor):  # type: ignore[misc]
     # -- bars --------------------------------------------------------------------------------------
 
     def _on_live_bar(self, bar: Bar) -> None:
-        instrument = self._source_of(bar.bar_type)
+        feed = self._feeds.of(bar)
+        instrument = self._sources[feed] if feed in self._sources else self._follow(feed)
         if instrument is None:
             return
         heard = bar.ts_init
@@ -185,19 +188,17 @@ class RegimeGate(Actor):  # type: ignore[misc]
             self._save(instrument, heard)
 
     def _on_past_bar(self, bar: Bar) -> None:
-        instrument = self._source_of(bar.bar_type)
+        feed = self._feeds.of(bar)
+        instrument = self._sources[feed] if feed in self._sources else self._follow(feed)
         if instrument is not None:
             self._book.add_history(instrument, _values_of(bar))
 
-    def _source_of(self, bar_type: BarType) -> str | None:
-        """Return the instrument these bars tell the regime of, or ``None`` when they are not listened to."""
-        try:
-            return self._sources[bar_type]
-        except KeyError:
-            source = self._sources[bar_type] = self._follow(bar_type)
-            return source
+    def _follow(self, feed: Feed) -> str | None:
+        """Tell of which instrument these bars say the regime; ``None`` when they are not listened to."""
+        source = self._sources[feed] = self._instrument_of(feed.bar_type)
+        return source
 
-    def _follow(self, bar_type: BarType) -> str | None:
+    def _instrument_of(self, bar_type: BarType) -> str | None:
         instrument_id, wanted = bar_type.instrument_id, self.config.bar
         if wanted is not None and bar_type != bar_type_of(instrument_id, wanted):
             return None
@@ -274,6 +275,14 @@ class RegimeGate(Actor):  # type: ignore[misc]
 
 
 def _values_of(bar: Bar) -> BarValues:
-    return BarValues(
-        bar.ts_event, bar.open.as_double(), bar.high.as_double(), bar.low.as_double(), bar.close.as_double()
+    # What `BarValues(...)` does, without its detour through a Python function.
+    return tuple.__new__(
+        BarValues,
+        (
+            bar.ts_event,
+            bar.open.as_double(),
+            bar.high.as_double(),
+            bar.low.as_double(),
+            bar.close.as_double(),
+        ),
     )

@@ -23,7 +23,14 @@ from nautilus_quant.host.liquidator import Liquidator
 from nautilus_quant.host.state import StateError, shared_store
 from nautilus_quant.host.valuation import Valuer
 from nautilus_quant.host.venue_watch import VenueWatch
-from nautilus_quant.safety.guard import SAFETY_ERROR, STALE_MARK, STATE_UNWRITABLE, SafetyGuard
+from nautilus_quant.safety.guard import (
+    NOTHING,
+    SAFETY_ERROR,
+    STALE_MARK,
+    STATE_UNWRITABLE,
+    Judgement,
+    SafetyGuard,
+)
 from nautilus_quant.safety.kill_switch import KillState
 from nautilus_quant.safety.limits import SafetyLimits
 from nautilus_quant.safety.venue import Action, Alarm, CancelAll, Close, Halt, Unhalt
@@ -232,9 +239,22 @@ class SafetyEngine(Actor):  # type: ignore[misc]
             self._complain("the account could not be judged", error)
             self._guard.troubles[SAFETY_ERROR] = f"the account could not be judged: {error!r}"
         else:
-            self._guard.troubles.pop(SAFETY_ERROR, None)
+            if self._guard.troubles:
+                self._guard.troubles.pop(SAFETY_ERROR, None)
 
     def _judge(self, now: int) -> None:
+        # Nearly every time nothing but a price has moved, and only the equity is needed.
+        equity = None if self._cash.detector.unsettled else self._valuer.fresh_equity(now)
+        judgement = self._judge_all(now) if equity is None else self._guard.judge_fresh(now, *equity)
+        if judgement is not NOTHING:
+            if judgement.halted:
+                self._halt_entries(judgement.halted)
+            if judgement.killed:
+                self._begin()
+        if self._guard.is_open(now) != self._open:
+            self._publish()
+
+    def _judge_all(self, now: int) -> Judgement:
         flow, settled, flows = self._cash.poll(now)
         if flows:
             self._journal("cash_flow", {"flows": flows, "amount": flow, "currency": self._valuer.currency})
@@ -242,12 +262,7 @@ class SafetyEngine(Actor):  # type: ignore[misc]
         if not valuation.fresh:
             for market in self._valuer.markets():
                 self._want_quotes(market)
-        judgement = self._guard.judge(valuation, flow, settled=settled)
-        if judgement.halted:
-            self._halt_entries(judgement.halted)
-        if judgement.killed:
-            self._begin()
-        self._publish_change(now)
+        return self._guard.judge(valuation, flow, settled=settled)
 
     def _halt_entries(self, limits: tuple[str, ...]) -> None:
         self._save(at_once=True)
@@ -382,10 +397,6 @@ class SafetyEngine(Actor):  # type: ignore[misc]
 
     def _complain(self, what: str, error: Exception) -> None:
         self.log.error(f"ALARM {what}: {error!r}")
-
-    def _publish_change(self, now: int) -> None:
-        if self._guard.is_open(now) != self._open:
-            self._publish()
 
     def _publish(self) -> None:
         now = self.clock.timestamp_ns()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import NamedTuple
 
 from nautilus_quant.account.marks import FOREVER, MAX_AGE, PAR, UNKNOWN, Mark, MarkBook, Price, freshest
@@ -15,7 +15,7 @@ __all__ = [
     "Price", "Valuation", "convert", "freshest", "unrealised", "value",
 ]  # fmt: skip
 
-_NOTHING: Mapping[str, float] = {}
+_NOTHING: Mapping[str, float] = MappingProxyType({})
 
 
 class AccountKind(StrEnum):
@@ -27,8 +27,7 @@ class AccountKind(StrEnum):
     """What was bought is itself a balance, valued at its rate: nothing is added."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenPosition:
+class OpenPosition(NamedTuple):
     """
     One open position.
 
@@ -57,8 +56,7 @@ class OpenPosition:
     inverse: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+class Account(NamedTuple):
     """
     One account at one venue.
 
@@ -78,7 +76,7 @@ class Account:
     kind: AccountKind
     balances: Mapping[str, float]
     positions: Iterable[OpenPosition] = ()
-    funding: Mapping[str, float] = field(default_factory=lambda: _NOTHING)
+    funding: Mapping[str, float] = _NOTHING
 
 
 class Valuation(NamedTuple):
@@ -219,8 +217,8 @@ def value(
             funding += tally.worth(account.funding)
         if account.kind is AccountKind.MARGIN:
             profits += tally.profits(account.positions)
-    parts = (_sum(balances), _sum(profits), _sum(funding))
-    equity = _sum(parts)
+    parts = (exact_sum(balances), exact_sum(profits), exact_sum(funding))
+    equity = exact_sum(parts)
     problems = tally.problems
     if problems or not math.isfinite(equity):
         said = tuple(sorted(f"{name}: {problem}" for name, problem in problems.items()))
@@ -228,8 +226,8 @@ def value(
     return Valuation(ts, equity, *parts, True, (), tally.valid_until)
 
 
-def _sum(amounts: Sequence[float]) -> float:
-    """Exactly rounded sum; NaN instead of an error when infinities meet."""
+def exact_sum(amounts: Sequence[float]) -> float:
+    """Return the exactly rounded sum; NaN instead of an error when infinities meet."""
     if len(amounts) == 1:
         return amounts[0]
     try:

@@ -117,9 +117,15 @@ class MarkBook:
     jump_within
         Time after which any move is believable [ns].
 
+    Attributes
+    ----------
+    only
+        The mark of every instrument that has a single source and nothing in doubt, fresh or not: what most
+        have, and all that needs to be looked at then.
+
     """
 
-    __slots__ = ("_doubts", "_marks", "jump_within", "max_age", "max_jump")
+    __slots__ = ("_doubts", "_marks", "jump_within", "max_age", "max_jump", "only")
 
     def __init__(
         self,
@@ -137,29 +143,38 @@ class MarkBook:
         self.jump_within = jump_within
         self._marks: dict[str, dict[str, Mark]] = {}
         self._doubts: dict[str, dict[str, Mark]] = {}
+        self.only: dict[str, Mark] = {}
 
     def put(self, instrument: str, mark: Mark) -> bool:
         """Take in a mark of `instrument`; False when it is absurd and held back."""
-        marks = self._marks.get(instrument)
-        if marks is None:
-            marks = self._marks[instrument] = {}
-            self._doubts[instrument] = {}
-        doubts = self._doubts[instrument]
+        only = self.only.get(instrument)
+        if only is not None:
+            price, _, source, _ = mark
+            before = only[0]
+            # A small step from the last one of the one source: what nearly every mark is.
+            near = abs(price - before) <= self.max_jump * before and 0.0 < price < math.inf
+            if near and source == only[2]:
+                self._marks[instrument][source] = self.only[instrument] = mark
+                return True
+        return self._weigh(instrument, mark)
+
+    def _weigh(self, instrument: str, mark: Mark) -> bool:
+        marks = self._marks.setdefault(instrument, {})
+        doubts = self._doubts.setdefault(instrument, {})
         accepted = marks.get(mark.source)
         if accepted is None and mark.source not in _RANK:
             raise ValueError(f"source of a mark must be one of {', '.join(SOURCES)}, was {mark.source!r}")
-        # A small step from the last one, and nothing in doubt: what nearly every mark is.
-        if accepted is None or doubts or not self._near(mark, accepted):
-            if not mark.is_sane or self._jumped(mark, accepted, doubts.get(mark.source)):
-                doubts[mark.source] = mark
-                return False
-        elif not 0.0 < mark.price < math.inf:
-            doubts[mark.source] = mark
-            return False
-        if doubts:
+        believed = mark.is_sane and not self._jumped(mark, accepted, doubts.get(mark.source))
+        if believed:
             doubts.pop(mark.source, None)
-        marks[mark.source] = mark
-        return True
+            marks[mark.source] = mark
+        else:
+            doubts[mark.source] = mark
+        if len(marks) == 1 and not doubts:
+            (self.only[instrument],) = marks.values()
+        else:
+            self.only.pop(instrument, None)
+        return believed
 
     def _jumped(self, mark: Mark, accepted: Mark | None, doubt: Mark | None) -> bool:
         if accepted is None or mark.ts - accepted.ts > self.jump_within or self._near(mark, accepted):
@@ -178,15 +193,16 @@ class MarkBook:
 
     def price(self, instrument: str, now: int) -> Price:
         """Return the price to value `instrument` with at `now` [ns]."""
+        only = self.only.get(instrument)
+        if only is not None:  # the same as below, for instruments with one source
+            price, ts, _, valid_for = only
+            until = ts + self.max_age + valid_for
+            if ts - self.max_age <= now <= until:
+                return Price(price, "", until)
         marks = self._marks.get(instrument)
         if marks is None:
             return UNKNOWN
         doubts = self._doubts[instrument]
-        if len(marks) == 1 and not doubts:  # the same as below, for instruments with one source
-            (only,) = marks.values()
-            until = only.ts + self.max_age + only.valid_for
-            if only.ts - self.max_age <= now <= until:
-                return Price(only.price, "", until)
         best = freshest(marks.values(), now, self.max_age)
         doubt = freshest_doubt(doubts.values(), best, now, self.max_age) if doubts else None
         if doubt is not None:

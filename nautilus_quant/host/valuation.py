@@ -10,14 +10,17 @@ from nautilus_trader.model.instruments import CryptoPerpetual, CurrencyPair
 
 from nautilus_quant.account.equity import Account, AccountKind, OpenPosition, Valuation, value
 from nautilus_quant.account.marks import PAR, UNKNOWN, Mark, MarkBook, Price
+from nautilus_quant.account.plain import PlainAccounts
 from nautilus_quant.host.board import share_on_bus
+from nautilus_quant.host.feeds import Feed, Feeds
 from nautilus_quant.host.kernel import find_kernel
 
 if TYPE_CHECKING:
     from nautilus_trader.accounting.accounts.base import Account as VenueAccount
     from nautilus_trader.common.component import MessageBus
-    from nautilus_trader.model.data import Bar, BarType, MarkPriceUpdate, QuoteTick, TradeTick
+    from nautilus_trader.model.data import Bar, MarkPriceUpdate, QuoteTick, TradeTick
     from nautilus_trader.model.events import AccountState, PositionEvent
+    from nautilus_trader.model.identifiers import AccountId
     from nautilus_trader.model.instruments import Instrument
     from nautilus_trader.model.position import Position
     from nautilus_trader.system.kernel import NautilusKernel
@@ -49,10 +52,12 @@ class Valuer:
         self.book = MarkBook()
         self.currency: str | None = None
         self._accounts: list[Account] | None = None
+        self._plain: PlainAccounts | None = None
         self._names: dict[InstrumentId, str] = {}
         self._marked: set[str] = set()
         self._terms: dict[InstrumentId, tuple[float, bool, str]] = {}
-        self._bars: dict[BarType, tuple[str, int]] = {}
+        self._feeds = Feeds.on(kernel.msgbus)
+        self._bars: dict[Feed, tuple[str, int]] = {}
         self._listings: dict[str, list[str]] = {}
         self._now = 0
         self._subscribe()
@@ -100,6 +105,17 @@ class Valuer:
         if not self._accounts or self.currency is None:
             return Valuation(now, float("nan"), 0.0, 0.0, 0.0, False, ("no account yet",), 0)
         return value(now, self._accounts, self._price, self._rate, self.currency)
+
+    def fresh_equity(self, now: int) -> tuple[float, int] | None:
+        """
+        Return the equity of `value` and until when it is fresh, in a fraction of its time.
+
+        ``None`` says nothing but that `value` must be asked: it is not fresh, or not plain enough.
+        """
+        if self._accounts is None:
+            self._accounts = self._read()
+        book = self.book
+        return None if self._plain is None else self._plain.value(book.only, now, book.max_age)
 
     def price(self, instrument: str, now: int) -> Price:
         """Return what an instrument is worth at `now` [ns], and what is wrong with that, if anything."""
@@ -218,14 +234,17 @@ class Valuer:
         self.book.put(self._name(update.instrument_id), mark)
 
     def _on_bar(self, bar: Bar) -> None:
-        bar_type = bar.bar_type
-        known = self._bars.get(bar_type)
-        if known is None:
-            timed = bar_type.spec.is_time_aggregated()  # bars of ticks or volume take what time they take
-            interval = int(bar_type.spec.timedelta.total_seconds() * 1e9) if timed else 0
-            known = self._bars[bar_type] = (self._name(bar_type.instrument_id), interval)
-        name, interval = known
-        self.book.put(name, Mark(bar.close.as_double(), bar.ts_init, "bar", interval))
+        known = self._bars.get(self._feeds.of(bar)) or self._series(self._feeds.of(bar))
+        # What `Mark(...)` does, without its detour through a Python function.
+        mark = tuple.__new__(Mark, (bar.close.as_double(), bar.ts_init, "bar", known[1]))
+        self.book.put(known[0], mark)
+
+    def _series(self, feed: Feed) -> tuple[str, int]:
+        bar_type = feed.bar_type
+        timed = bar_type.spec.is_time_aggregated()  # bars of ticks or volume take what time they take
+        interval = int(bar_type.spec.timedelta.total_seconds() * 1e9) if timed else 0
+        series = self._bars[feed] = (self._name(bar_type.instrument_id), interval)
+        return series
 
     # -- what goes out -----------------------------------------------------------------------------
 
@@ -260,16 +279,19 @@ class Valuer:
 
     def _read(self) -> list[Account]:
         accounts: list[VenueAccount] = self._cache.accounts()
-        positions: dict[str, list[Position]] = {}
+        positions: dict[AccountId, list[OpenPosition]] = {}
         for position in self._cache.positions_open():
-            positions.setdefault(position.account_id.value, []).append(position)
+            positions.setdefault(position.account_id, []).append(self._held(position))
         if self.currency is None:
             self.currency = _main_currency(accounts)
-        return [_account(a, [self._held(p) for p in positions.get(a.id.value, ())]) for a in accounts]
+        held = [_account(account, positions.get(account.id, [])) for account in accounts]
+        # Without an account or a currency there is nothing to say but why.
+        self._plain = PlainAccounts.of(held, self.currency) if held and self.currency is not None else None
+        return held
 
     def _held(self, position: Position) -> OpenPosition:
         return OpenPosition(
-            instrument=position.instrument_id.value,
+            instrument=self._name(position.instrument_id),
             quantity=float(position.signed_qty),
             entry=float(position.avg_px_open),
             currency=position.settlement_currency.code,

@@ -34,9 +34,11 @@ class Judgement(NamedTuple):
     killed: bool = False
 
 
-_NOTHING = Judgement()
+NOTHING = Judgement()
+"""What nearly every valuation leads to."""
 _UNSETTLED = ("a balance change waits for its fill, or to be taken for a deposit or withdrawal",)
 _ALLOW = Verdict(NAME, UNLIMITED)
+_ARMED = KillState.ARMED
 
 
 class SafetyGuard:
@@ -98,12 +100,19 @@ class SafetyGuard:
         self._doubts = valuation.stale if settled else _UNSETTLED
         ts, equity, until = valuation.ts, valuation.equity, valuation.valid_until
         trips = self.monitor.judge(ts, equity, valuation.fresh and settled, flow, until)
-        if not trips:
-            return _NOTHING
-        killed = DRAWDOWN in trips and self._kill(valuation)
+        return self._consequences(ts, trips) if trips else NOTHING
+
+    def judge_fresh(self, ts: int, equity: float, valid_until: int) -> Judgement:
+        """Take in a valuation as `judge` does, with every price fresh and nothing from outside."""
+        self._doubts = ()
+        trips = self.monitor.judge(ts, equity, True, 0.0, valid_until)
+        return self._consequences(ts, trips) if trips else NOTHING
+
+    def _consequences(self, ts: int, trips: tuple[str, ...]) -> Judgement:
+        killed = DRAWDOWN in trips and self._kill(ts)
         return Judgement(tuple(name for name in trips if name != DRAWDOWN), killed)
 
-    def _kill(self, valuation: Valuation) -> bool:
+    def _kill(self, ts: int) -> bool:
         status, limit = self.monitor.status, self.limits.max_drawdown
         numbers: dict[str, float | str] = {
             "drawdown": status.drawdown,
@@ -112,11 +121,11 @@ class SafetyGuard:
             "equity": status.equity,
         }
         reason = f"drawdown of {status.drawdown:.3%} exceeded {limit:.3%}"
-        return self.kill.trip(valuation.ts, "drawdown", reason, numbers)
+        return self.kill.trip(ts, "drawdown", reason, numbers)
 
     def is_open(self, ts: int) -> bool:
         """Whether new risk is allowed at `ts` [ns]: exactly when `blocked` gives no reason."""
-        return self.kill.is_armed and not self.troubles and self.monitor.is_open(ts)
+        return self.kill.state is _ARMED and not self.troubles and self.monitor.is_open(ts)
 
     def blocked(self, ts: int) -> Block | None:
         """Why nothing new may be opened at `ts` [ns]: (code, reason, numbers), or None when it may."""
@@ -136,17 +145,15 @@ class SafetyGuard:
 
     def check(self, intent: Intent) -> Verdict:
         """Allow or deny new risk; never more than that."""
-        block = (None if self.is_open(intent.ts) else self.blocked(intent.ts)) or self._doubtful_price(intent)
+        ts = intent.ts
+        block = None if self.is_open(ts) else self.blocked(ts)
         if block is None:
-            return _ALLOW
+            problem = self.prices(intent.instrument, ts).problem
+            if not problem:
+                return _ALLOW
+            block = (STALE_MARK, f"price of {intent.instrument}: {problem}", {})
         code, reason, numbers = block
         return Verdict.deny(NAME, code, reason, **numbers)
-
-    def _doubtful_price(self, intent: Intent) -> Block | None:
-        problem = self.prices(intent.instrument, intent.ts).problem
-        if not problem:
-            return None
-        return (STALE_MARK, f"price of {intent.instrument}: {problem}", {})
 
     def restore(
         self,

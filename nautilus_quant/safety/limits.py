@@ -88,8 +88,8 @@ class LossMonitor:
     """
 
     __slots__ = (
-        "_breach", "_day", "_equity", "_flow", "_fresh", "_hour", "_latched", "_peak", "_ts", "_valid_until",
-        "drawdown", "limits",
+        "_breach", "_day", "_equity", "_flow", "_free_from", "_fresh", "_hour", "_latched",
+        "_max_drawdown", "_peak", "_ts", "_valid_until", "drawdown", "limits",
     )  # fmt: skip
 
     def __init__(self, limits: SafetyLimits) -> None:
@@ -105,6 +105,8 @@ class LossMonitor:
         self._fresh = False
         self._ts = 0
         self._valid_until = 0
+        self._max_drawdown = limits.max_drawdown
+        self._free_from: float = 0  # a moment [ns], or never
 
     @property
     def latched(self) -> bool:
@@ -154,14 +156,24 @@ class LossMonitor:
         """Judge one valuation as `update` does, and return nothing but the limits it tripped."""
         if flow:
             self._shift(flow)
-        value = equity - self._flow
+        flow = self._flow
+        value = equity - flow
         self._ts = ts
         self._equity = equity
         self._fresh = fresh = fresh and math.isfinite(value)
         if not fresh:
             return ()
         self._valid_until = valid_until
-        return self._judge(ts, value)
+        if value >= self._peak:
+            self._peak = value
+            self.drawdown = drawdown = 0.0
+        else:
+            self.drawdown = drawdown = loss_fraction(self._peak + flow, value + flow)
+        hour, day = self._hour.take(ts, value, flow), self._day.take(ts, value, flow)
+        # Nearly every valuation: no loss beyond a limit, and none that was before.
+        if not (hour or day or drawdown > self._max_drawdown or self._breach.since is not None):
+            return ()
+        return self._confirm(ts, value, hour, day)
 
     def _shift(self, flow: float) -> None:
         if not math.isfinite(flow):
@@ -170,20 +182,18 @@ class LossMonitor:
             )
         self._flow += flow
 
-    def _judge(self, ts: int, value: float) -> tuple[str, ...]:
-        flow = self._flow
-        if value >= self._peak:
-            self._peak = value
-            self.drawdown = 0.0
-        else:
-            self.drawdown = loss_fraction(self._peak + flow, value + flow)
-        hour = self._hour.update(ts, value, flow)
-        day = self._day.update(ts, value, flow)
-        fall = not self._latched and self._breach.judge(ts, self.drawdown > self.limits.max_drawdown)
-        if not (hour or day or fall):
-            return ()
+    def _confirm(self, ts: int, value: float, hour: bool, day: bool) -> tuple[str, ...]:
+        """Say which limits trip, of an hour and a day in which there is something to say."""
+        hour, day = hour and self._hour.confirm(ts, value), day and self._day.confirm(ts, value)
+        fall = not self._latched and self._breach.judge(ts, self.drawdown > self._max_drawdown)
         self._latched = self._latched or fall
+        self._settle()
         return tuple(name for name, hit in ((HOURLY, hour), (DAILY, day), (DRAWDOWN, fall)) if hit)
+
+    def _settle(self) -> None:
+        """Work out from when on neither a halt, nor a latch, nor an unconfirmed loss forbids new risk."""
+        never = self._latched or self.pending
+        self._free_from = math.inf if never else max(self._hour.until, self._day.until)
 
     def _status(self, trips: tuple[str, ...]) -> LimitStatus:
         hour, day, peak = self._hour, self._day, self._peak
@@ -204,15 +214,7 @@ class LossMonitor:
 
     def is_open(self, ts: int) -> bool:
         """Whether new risk is allowed at `ts` [ns]: exactly when `blocked` gives no reason."""
-        return (
-            self._fresh
-            and not self._latched
-            and ts <= self._valid_until
-            and ts >= self._hour.until
-            and ts >= self._day.until
-            and self._equity > 0.0
-            and not self.pending
-        )
+        return self._fresh and self._free_from <= ts <= self._valid_until and self._equity > 0.0
 
     def tripped_at(self, name: str) -> tuple[float, float]:
         """Return the loss at which the limit of an hour or a day tripped last, and that limit [fractions]."""
@@ -271,6 +273,7 @@ class LossMonitor:
         self._breach = Confirmation()
         self._hour.rearm(ts)
         self._day.rearm(ts)
+        self._settle()
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-able state of bounded size: references, halts, latch, confirmations; not the limits."""
@@ -300,4 +303,5 @@ class LossMonitor:
         self._breach = Confirmation(stored.maybe_moment(state, "since"))
         self._hour.restore(stored.field(state, HOURLY))
         self._day.restore(stored.field(state, DAILY))
+        self._settle()
         return self

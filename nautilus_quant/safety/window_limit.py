@@ -85,11 +85,23 @@ class WindowLimit:
 
     def update(self, ts: int, value: float, flow: float) -> bool:
         """Judge a fresh valuation, given as equity less all `flow` so far; return whether the limit trips."""
+        return self.take(ts, value, flow) and self.confirm(ts, value)
+
+    def take(self, ts: int, value: float, flow: float) -> bool:
+        """Take in a fresh valuation; return whether there is a loss, or one less, for `confirm` to judge."""
         reference, equity = self._window.push(ts, value) + flow, value + flow
-        self.loss = loss = 0.0 if equity >= reference else loss_fraction(reference, equity)
-        if loss <= self.limit and self._breach.since is None:
-            return False
-        if not self._breach.judge(ts, loss > self.limit):
+        if equity >= reference:
+            loss = 0.0
+        elif reference > 0.0:  # as in `loss_fraction`, of which a call costs more than the division
+            loss = (reference - equity) / reference
+        else:
+            loss = 1.0
+        self.loss = loss
+        return loss > self.limit or self._breach.since is not None
+
+    def confirm(self, ts: int, value: float) -> bool:
+        """Judge the loss just taken in; return whether the limit trips."""
+        if not self._breach.judge(ts, self.loss > self.limit):
             return False
         self.until = max(self.until, self._window.now + self.halt)
         self.tripped_loss = self.loss

@@ -43,7 +43,7 @@ class RollingMax:
 
     """
 
-    __slots__ = ("_last", "_now", "_queue", "bucket", "window")
+    __slots__ = ("_last", "_now", "_queue", "_span", "bucket", "window")
 
     def __init__(self, window: int, bucket: int | None = None) -> None:
         bucket = max(1, window // BUCKETS) if bucket is None else bucket
@@ -51,6 +51,7 @@ class RollingMax:
             raise ValueError(f"need 0 < bucket <= window [ns], was bucket={bucket}, window={window}")
         self.window = window
         self.bucket = bucket
+        self._span = 0 if window % bucket else window // bucket
         self._queue: deque[tuple[int, float]] = deque()
         self._now = -1
         self._last = -math.inf
@@ -70,16 +71,24 @@ class RollingMax:
 
     def push(self, ts: int, value: float) -> float:
         """Put `value` in force at `ts` [ns] and return the highest value of the window that ends there."""
+        queue, bucket = self._queue, self.bucket
         if ts > self._now:
-            if self._last > value:  # it was in force until now, and may outlast its own bucket
-                self._append((ts - 1) // self.bucket, self._last)
+            last = self._last
+            if last > value:  # it was in force until now, and may outlast its own bucket
+                self._append((ts - 1) // bucket, last)
             self._now = ts
-        queue, now = self._queue, self._now
+        else:
+            ts = self._now
+        index = ts // bucket
         # Most values lie below one of their own bucket, and change nothing.
-        if not queue or queue[-1][1] <= value or queue[-1][0] < now // self.bucket:
-            self._append(now // self.bucket, value)
+        if not queue or queue[-1][1] <= value:
+            self._append(index, value)
+        elif queue[-1][0] < index:
+            queue.append((index, value))
         self._last = value
-        oldest = (now - self.window) // self.bucket
+        # Division of times this large is slow, and few windows are no multiple of their bucket.
+        span = self._span
+        oldest = index - span if span else (ts - self.window) // bucket
         while queue[0][0] < oldest:
             queue.popleft()
         return queue[0][1]
