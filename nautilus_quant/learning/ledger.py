@@ -111,17 +111,31 @@ class ShadowLedger:
             raise ValueError(f"need one of this arm's instruments, {list(self._books)}, was {instrument!r}")
         if not math.isfinite(exposure) or not book.mark(price, unit_value, ts):
             return 0.0
-        order = self._order(book, exposure, may_open)
+        equity = self.equity
+        if equity <= 0.0:
+            self._watch()
+            return 0.0
+        if self._others and exposure and not self._is_fresh(ts):
+            return 0.0  # what the others are worth, and so the size, is unknown
+        budget, before = book.leg.leverage * equity, book.steps
+        order = book.order(exposure, budget, may_open=may_open)
         if not order:
             return 0.0
-        before = book.steps
-        for _ in range(_ORDERS):
-            book.trade(order, passive=passive)
-            self._settle()
-            order = self._order(book, exposure, may_open)
+        book.trade(order, passive=passive)
+        if book.leg.lot.maximum is not None:
+            self._go_on(book, exposure, budget, may_open=may_open, passive=passive)
+        self._settle()
+        self._watch()
+        return (book.steps - before) * book.whole.step
+
+    @staticmethod
+    def _go_on(book: LegBook, exposure: float, budget: float, *, may_open: bool, passive: bool) -> None:
+        """Send the further orders it takes where a venue bounds the size of one."""
+        for _ in range(_ORDERS - 1):
+            order = book.order(exposure, budget, may_open=may_open)
             if not order:
                 break
-        return (book.steps - before) * book.whole.step
+            book.trade(order, passive=passive)
 
     def mark(self, instrument: str, price: float, unit_value: float, ts: int) -> None:
         """
@@ -294,16 +308,6 @@ class ShadowLedger:
         return self
 
     # -- inside ----------------------------------------------------------------------------------------
-
-    def _order(self, book: LegBook, exposure: float, may_open: bool) -> int:
-        """Return what to trade next [steps]."""
-        equity = self.equity
-        if equity <= 0.0:
-            self._watch()
-            return 0
-        if self._others and exposure and not self._is_fresh(book.ts):
-            return 0  # what the others are worth, and so the size, is unknown
-        return book.order(exposure, book.leg.leverage * equity, may_open=may_open)
 
     def _settle(self) -> None:
         earned = (b.realised - b.fees - b.spread - b.impact + b.funded for b in self._all)
