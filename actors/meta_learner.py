@@ -1,0 +1,328 @@
+"""Chooses which strategies trade, and how large, by what each of them earns while the market changes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from nautilus_trader.common.actor import Actor
+from nautilus_trader.model.events import PositionClosed
+from nautilus_trader.model.identifiers import InstrumentId
+from nautilus_trader.model.instruments import CryptoPerpetual
+
+from nautilus_quant.account.funding import FundingClock
+from nautilus_quant.actors.meta_learner_config import MetaLearnerConfig, contest_of
+from nautilus_quant.gating.intent import Verdict
+from nautilus_quant.host.arms import CostSettings, find_arms, instruments_of, is_forbidden
+from nautilus_quant.host.gateway import OrderGateway
+from nautilus_quant.host.kernel import find_kernel
+from nautilus_quant.host.messages import (
+    AllocationUpdate,
+    RegimeUpdate,
+    TargetUpdate,
+    everything,
+    latest,
+    publish,
+    topic_of,
+)
+from nautilus_quant.host.state import StateError, StateStore, shared_store
+from nautilus_quant.host.valuation import Valuer
+from nautilus_quant.learning.contest import Arm, Contest, Standing, Want
+
+if TYPE_CHECKING:
+    from nautilus_trader.common.events import TimeEvent
+    from nautilus_trader.model.data import Bar, FundingRateUpdate
+    from nautilus_trader.model.events import PositionEvent
+    from nautilus_trader.model.instruments import Instrument
+
+    from nautilus_quant.gating.intent import Intent
+    from nautilus_quant.learning.record import Evaluation
+
+GATE = "selector"
+"""Name of the gate."""
+
+_NAMESPACE = "learning"
+_FUNDING = "funding clock"
+_MARKET = "MARKET"
+_CRISIS = "CRISIS"
+_ANY = "ANY"  # the regime where nobody tells one
+_BARS = "data.bars.*"
+_RATES = "data.funding_rates.*"
+_POSITIONS = "events.position.*"
+_TIMER = "meta_learner.evaluate"
+_BETWEEN = 10  # after the regime gate and the valuer, before the strategies
+_SAVE_EVERY = 10_000_000_000  # [ns]
+
+__all__ = ["MetaLearner", "MetaLearnerConfig"]
+
+
+class MetaLearner(Actor):  # type: ignore[misc]
+    """
+    Lets the strategies of each market compete: the chosen trade, the others are observed and stay flat.
+
+    Every strategy that trades targets is judged by what its targets would have earned, chosen or not; one of
+    other people's by its closed positions, and then it can only be let through or blocked.
+
+    Parameters
+    ----------
+    config
+        A `MetaLearnerConfig`.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is impossible, or the policy is unknown.
+
+    """
+
+    def __init__(self, config: MetaLearnerConfig | None = None) -> None:
+        super().__init__(config or MetaLearnerConfig())
+        contest_of(self.config, "", [Arm("", 1.0)], 0)  # impossible parameters are refused at once
+        self._contests: dict[str, Contest] = {}
+        self._market_of: dict[str, str] = {}
+        self._trades: dict[str, tuple[str, ...]] = {}
+        self._instruments: dict[str, Instrument] = {}
+        self._due: dict[str, str] = {}
+        self._saved = 0
+        self._funding = FundingClock()
+        self._store: StateStore | None = None
+        self._gateway: OrderGateway | None = None
+        self._valuer: Valuer | None = None
+
+    @property
+    def name(self) -> str:
+        """Of the gate."""
+        return GATE
+
+    @property
+    def contests(self) -> dict[str, Contest]:
+        """The contest of each market, by instrument id."""
+        return self._contests
+
+    # -- life --------------------------------------------------------------------------------------
+
+    def on_start(self) -> None:
+        """Stand in the chain of gates first, then go on where the last run ended, then listen."""
+        self._gateway = OrderGateway.join(self.msgbus, self)
+        self._valuer = Valuer.on(self.msgbus)
+        self._store = shared_store(self.config.state)
+        self._gather()
+        self._listen()
+        self._due = dict.fromkeys(self._contests, "start")
+        self._evaluate_due()
+
+    def on_stop(self) -> None:
+        """Stop listening, save, and leave the chain."""
+        self.clock.cancel_timers()
+        for topic, handler in self._topics():
+            self.msgbus.unsubscribe(topic, handler)
+        if self._store is not None:
+            self._save(self.clock.timestamp_ns())
+            self._store.close()
+            self._store = None
+        if self._gateway is not None:
+            self._gateway.leave(self)
+            self._gateway = None
+
+    def on_reset(self) -> None:
+        """Forget what was learnt."""
+        for memory in (self._contests, self._market_of, self._trades, self._instruments, self._due):
+            memory.clear()
+        self._funding = FundingClock()
+        self._saved = 0
+
+    def _gather(self) -> None:
+        assert self._store is not None
+        config, kernel = self.config, find_kernel(self.msgbus)
+        costs = CostSettings(float(config.half_spread), config.impact)
+        saved = self._store.documents(_NAMESPACE)
+        self._funding.restore(saved.pop(_FUNDING, {}))
+        for seed, (market, arms) in enumerate(find_arms(kernel, config.arms, config.exclude, costs).items()):
+            contest = self._contests[market] = contest_of(config, market, arms, seed)
+            if market in saved:
+                contest.restore(saved[market])
+            self._market_of.update({arm.name: market for arm in arms})
+            for leg in contest.legs:
+                self._instruments[leg] = self.cache.instrument(InstrumentId.from_str(leg))
+        for strategy in kernel.trader.strategies():
+            market = self._market_of.get(strategy.id.value, "")
+            self._trades[strategy.id.value] = instruments_of(strategy, market)
+
+    def _topics(self) -> tuple[tuple[str, Any], ...]:
+        return (
+            (_BARS, self._on_any_bar),
+            (_RATES, self._on_rate),
+            (_POSITIONS, self._on_position),
+            (topic_of(TargetUpdate), self._on_target),
+            (topic_of(RegimeUpdate), self._on_regime),
+        )
+
+    def _listen(self) -> None:
+        for topic, handler in self._topics():
+            self.msgbus.subscribe(topic, handler, priority=_BETWEEN)
+        for update in everything(self.msgbus, TargetUpdate).values():
+            self._on_target(update)
+        for instrument in self._instruments.values():
+            if isinstance(instrument, CryptoPerpetual):
+                self.subscribe_funding_rates(instrument.id)
+        interval = timedelta(seconds=float(self.config.evaluation_interval))
+        self.clock.set_timer(
+            _TIMER, interval, start_time=self._next_boundary(interval), callback=self._on_timer
+        )
+
+    def _next_boundary(self, interval: timedelta) -> datetime:
+        origin = datetime(1970, 1, 1, tzinfo=UTC)
+        passed = (self.clock.utc_now() - origin) // interval
+        return origin + (passed + 1) * interval
+
+    # -- what comes in -----------------------------------------------------------------------------
+
+    def _on_timer(self, _event: TimeEvent) -> None:
+        self._due |= dict.fromkeys(self._contests, "interval")
+        self._evaluate_due()
+
+    def _on_regime(self, update: RegimeUpdate) -> None:
+        """Wait for the bar it comes with to reach the valuation, then evaluate."""
+        for market in self._contests if update.key == _MARKET else (update.key,):
+            if market in self._contests:
+                self._due.setdefault(market, "regime")
+
+    def _on_any_bar(self, bar: Bar) -> None:
+        contest = self._contests.get(bar.bar_type.instrument_id.value)
+        if contest is not None:
+            contest.close(bar.ts_event, bar.close.as_double())
+        if self._due:
+            self._evaluate_due()
+        if self.config.state is not None and bar.ts_init - self._saved >= _SAVE_EVERY:
+            self._save(bar.ts_init)
+
+    def _on_target(self, update: TargetUpdate) -> None:
+        market = self._market_of.get(update.strategy)
+        if market is None or update.instrument not in self._trades[update.strategy]:
+            return
+        price, unit = self._price(update.instrument)
+        want = Want(
+            arm=update.strategy,
+            instrument=update.instrument,
+            exposure=update.exposure,
+            price=price if update.price is None else update.price,
+            unit=unit,
+            ts=self.clock.timestamp_ns(),
+            passive=update.passive,
+            half_spread=self._half_spread(update.instrument),
+        )
+        self._contests[market].target(want)
+
+    def _on_rate(self, update: FundingRateUpdate) -> None:
+        instrument = update.instrument_id.value
+        paid = self._funding.update(instrument, float(update.rate), update.next_funding_ns)
+        if paid is None or instrument not in self._instruments:
+            return
+        price, unit = self._price(instrument)
+        for contest in self._contests.values():
+            contest.mark(instrument, price, unit, self.clock.timestamp_ns())
+            contest.funding(instrument, paid)
+
+    def _on_position(self, event: PositionEvent) -> None:
+        """Learn from the closed positions of strategies that publish no targets."""
+        strategy = event.strategy_id.value
+        market = self._market_of.get(strategy)
+        if market is None or not isinstance(event, PositionClosed) or self._valuer is None:
+            return
+        money = event.realized_pnl
+        rate = self._valuer.rate(money.currency.code, self.clock.timestamp_ns())
+        self._contests[market].realised(strategy, money.as_double() * rate)
+
+    # -- evaluation --------------------------------------------------------------------------------
+
+    def _evaluate_due(self) -> None:
+        assert self._valuer is not None
+        now = self.clock.timestamp_ns()
+        valuation = self._valuer.value(now)
+        equity = valuation.equity if valuation.fresh else float("nan")
+        for market, trigger in list(self._due.items()):
+            contest = self._contests[market]
+            if not contest.started and not equity > 0.0:
+                continue  # how large a position would be is not known yet: the gate stays closed
+            del self._due[market]
+            self._evaluate(contest, now, equity, trigger)
+
+    def _evaluate(self, contest: Contest, now: int, equity: float, trigger: str) -> None:
+        for leg in contest.legs:
+            price, unit = self._price(leg)
+            contest.mark(leg, price, unit, now)
+        awake = np.array([self._is_awake(arm.name, now) for arm in contest.arms])
+        record = contest.evaluate(Standing(now, self._regime_of(contest.market), awake, equity, trigger))
+        self._tell(contest, record)
+
+    def _is_awake(self, strategy: str, now: int) -> bool:
+        assert self._gateway is not None
+        gates, gateway = self.config.gates, self._gateway
+        return not any(
+            is_forbidden(gateway, gates, strategy, traded, now) for traded in self._trades[strategy]
+        )
+
+    def _regime_of(self, market: str) -> str:
+        whole, own = (latest(self.msgbus, RegimeUpdate, key) for key in (_MARKET, market))
+        if whole is not None and whole.regime == _CRISIS:
+            return _CRISIS
+        return _ANY if own is None else own.regime
+
+    def _price(self, instrument: str) -> tuple[float, float]:
+        """Return the price [quote currency] and the value of a unit [reporting currency], or NaN."""
+        assert self._valuer is not None
+        now = self.clock.timestamp_ns()
+        price = self._valuer.price(instrument, now)
+        if price.problem:
+            return float("nan"), float("nan")
+        return price.value, self._valuer.unit(self._instruments[instrument], now, price.value)
+
+    def _half_spread(self, instrument: str) -> float:
+        """Return half the spread of the last quote over its middle [fraction]; NaN where nobody quotes."""
+        quote = self.cache.quote_tick(self._instruments[instrument].id)
+        if quote is None:
+            return float("nan")
+        bid, ask = quote.bid_price.as_double(), quote.ask_price.as_double()
+        return (ask - bid) / (ask + bid) if 0.0 < bid <= ask else float("nan")
+
+    def _tell(self, contest: Contest, record: Evaluation) -> None:
+        text = f"{record.market} in {record.regime} ({record.trigger}): {record.reason}"
+        (self.log.info if any(record.awake) else self.log.warning)(text)
+        multiples = contest.multiples()
+        # What is left is closed before what is chosen is opened: both at once might not fit the margin.
+        for arm, multiple in sorted(multiples.items(), key=lambda item: item[1]):
+            for traded in self._trades[arm]:
+                publish(
+                    self.msgbus, AllocationUpdate(key=f"{arm}|{traded}", ts=record.ts, allocation=multiple)
+                )
+        self._journal(record)
+
+    # -- orders ------------------------------------------------------------------------------------
+
+    def check(self, intent: Intent) -> Verdict:
+        """Let only chosen arms open positions; strategies that do not compete are none of its business."""
+        market = self._market_of.get(intent.strategy)
+        if market is None or intent.instrument not in self._trades[intent.strategy]:
+            return Verdict.allow(GATE)
+        if self._contests[market].allows(intent.strategy):
+            return Verdict.allow(GATE)
+        return Verdict.deny(GATE, "NOT_CHOSEN", f"{intent.strategy} is not chosen on {market} now")
+
+    # -- state -------------------------------------------------------------------------------------
+
+    def _save(self, ts: int) -> None:
+        if self._store is None or self.config.state is None:
+            return
+        self._saved = ts
+        self._store.put(_NAMESPACE, _FUNDING, self._funding.to_dict(), ts=ts)
+        for market, contest in self._contests.items():
+            self._store.put(_NAMESPACE, market, contest.to_dict(), ts=ts)
+
+    def _journal(self, record: Evaluation) -> None:
+        if self._store is None:
+            return
+        try:
+            self._store.append("selection", record.to_dict(), ts=record.ts)
+        except StateError as error:
+            self.log.warning(f"an evaluation of {record.market} is not in the journal: {error}")
