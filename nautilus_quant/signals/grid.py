@@ -333,6 +333,11 @@ class GridRule:
         return f"{self._held:+d} of {self._params.levels} levels held"
 
     @property
+    def ts(self) -> int:
+        """End of the last good bar, UNIX time [ns]; 0 before the first."""
+        return int(self._sequence.to_dict()["ts"])
+
+    @property
     def ready(self) -> bool:
         """Whether enough closes have been seen."""
         return self._seen >= self._params.warm_up
