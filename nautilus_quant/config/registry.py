@@ -30,7 +30,7 @@ _ALGORITHMS: Final = "nautilus_trader.examples.algorithms"
 
 REGISTRY: Final[Mapping[Kind, Mapping[str, Entry]]] = {
     "strategy": _ours("strategies", "Momentum", "MeanReversion"),
-    "actor": _ours("actors", "SafetyEngine", "RegimeGate"),
+    "actor": _ours("actors", "SafetyEngine", "RegimeGate", "PerformanceGuard", "MetaLearner"),
     "exec_algorithm": {
         "twap": Entry(f"{_ALGORITHMS}.twap:TWAPExecAlgorithm", f"{_ALGORITHMS}.twap:TWAPExecAlgorithmConfig"),
     },

@@ -13,8 +13,7 @@ from nautilus_trader.model.enums import OrderSide
 from nautilus_trader.model.events import OrderDenied, OrderFilled
 from nautilus_trader.model.objects import Price, Quantity
 
-from nautilus_quant.actors.meta_learner import MetaLearner, MetaLearnerConfig
-from nautilus_quant.actors.regime_gate import RegimeGate, RegimeGateConfig
+from nautilus_quant.actors import MetaLearner, MetaLearnerConfig, RegimeGate, RegimeGateConfig
 from nautilus_quant.gating.intent import Verdict
 from nautilus_quant.host.gateway import find_gateway
 from nautilus_quant.host.messages import AllocationUpdate, RegimeUpdate, everything, publish
