@@ -9,6 +9,8 @@ import typer
 from nautilus_quant import __version__
 from nautilus_quant.backtest import backtest
 from nautilus_quant.cli import operate
+from nautilus_quant.cli.abtest import abtest
+from nautilus_quant.cli.arms import arms
 from nautilus_quant.cli.codes import MEANINGS
 from nautilus_quant.cli.config import config_app
 from nautilus_quant.cli.data import data_app
@@ -44,7 +46,9 @@ def root(
 
 app.command()(live)
 app.command()(backtest)
+app.command()(abtest)
 for command in (operate.status, operate.kill, operate.rearm, operate.explain, operate.doctor):
     app.command()(command)
+app.command()(arms)
 app.add_typer(data_app, name="data")
 app.add_typer(config_app, name="config")

@@ -140,6 +140,38 @@ def plan(
     )
 
 
+def power_of(
+    effect: float,
+    sd: float,
+    alpha: float = 0.05,
+    *,
+    n: float,
+    method: Method = Method.BETTING,
+    reach: float = REACH,
+) -> float:
+    """Return the probability at least that `n` pairs find an effect; see `plan`, which this inverts."""
+    from scipy.stats import norm
+
+    short = n * abs(effect) / sd - _boundary(alpha, Method(method), reach)(n)
+    return float(norm.cdf(short / math.sqrt(n)))
+
+
+def detectable(
+    sd: float,
+    alpha: float = 0.05,
+    power: float = 0.8,
+    *,
+    n: float,
+    method: Method = Method.BETTING,
+    reach: float = REACH,
+) -> float:
+    """Return the effect that `n` pairs find with probability `power` [unit of `sd`]; see `plan`."""
+    from scipy.stats import norm
+
+    bound = _boundary(alpha, Method(method), reach)(n)
+    return sd / n * (bound + float(norm.ppf(power)) * math.sqrt(n))
+
+
 def simulate(
     effect: float,
     sd: float,

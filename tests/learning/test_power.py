@@ -10,7 +10,7 @@ from scipy import stats
 
 from nautilus_quant.learning.abtest import Method
 from nautilus_quant.learning.confidence import log_wealth, mixture_radius, prior_ratio, stakes
-from nautilus_quant.learning.power import plan, simulate, stopping_times
+from nautilus_quant.learning.power import detectable, plan, power_of, simulate, stopping_times
 
 RUNS = 2_000
 
@@ -54,6 +54,14 @@ def test_the_betting_boundary_is_where_wealth_reaches_the_limit() -> None:
     path = np.tile([1.1, -0.9], n // 2)  # mean 0.1, mean square 1.01
     logs = np.log1p(stakes(np.zeros(1), -6.0, 6.0) * path).sum(axis=2)[..., None]
     assert float(log_wealth(logs, axis=1)[0, 0]) == pytest.approx(-math.log(0.05), abs=0.15)
+
+
+@pytest.mark.parametrize("method", Method)
+def test_power_and_effect_are_the_plan_read_backwards(method: Method) -> None:
+    made = plan(0.3, 2.0, 0.1, 0.7, method=method, reach=5.0)
+    n = made.required
+    assert power_of(-0.3, 2.0, 0.1, n=n, method=method, reach=5.0) == pytest.approx(0.7, abs=1e-4)
+    assert detectable(2.0, 0.1, 0.7, n=n, method=method, reach=5.0) == pytest.approx(0.3, rel=1e-4)
 
 
 def test_what_is_asked_for_costs() -> None:
