@@ -210,8 +210,9 @@ class LegBook:
 
     def close(self) -> None:
         """Be flat at the last mark, at no cost."""
-        self._reduce(1.0)
-        self.steps, self.open = 0, 0.0
+        if self.steps:
+            self._reduce(1.0)
+            self.steps, self.open = 0, 0.0
 
     def fund(self, rate: float, price: float) -> None:
         """Pay `rate` [fraction] of the position's value at `price` [quote currency]; a short receives it."""
@@ -225,7 +226,7 @@ class LegBook:
 
     def _reduce(self, share: float) -> None:
         self.realised += share * (self._worth(self.steps) - self._basis) * self.rate
-        self._basis = self._basis * (1.0 - share) if share < 1.0 else 0.0
+        self._basis *= 1.0 - share
 
     def _pay(self, steps: int, *, passive: bool) -> None:
         costs, quantity = self.leg.costs, abs(steps) * self.whole.step

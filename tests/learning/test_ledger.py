@@ -436,6 +436,18 @@ def test_ruin_is_flat_and_says_so():
     assert ledger.cut(9) == pytest.approx(0.02)
 
 
+def test_ruin_closes_every_leg_also_beside_one_that_never_had_a_price():
+    ledger = book(10_000.0, leg("NEW.SIM"), leg(A, costs=FREE), leg(B, costs=FREE))
+    want(ledger, 0.5, 100.0, 1)
+    want(ledger, -0.25, 50.0, 1, of=B)
+    ledger.mark(A, 20.0, 20.0, 2)
+    assert not ledger.ruined
+    ledger.mark(B, 75.0, 75.0, 2)
+    assert ledger.ruined
+    assert ledger.quantity(A) == ledger.quantity(B) == 0.0
+    assert ledger.split.gross == pytest.approx(-100 * 80.0 - 100 * 25.0)
+
+
 def test_ruin_comes_with_funding_and_with_costs_too():
     ledger = book(10_000.0, leg(costs=FREE))
     want(ledger, 1.0, 100.0, 1)

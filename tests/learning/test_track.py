@@ -89,6 +89,8 @@ def test_curves_are_those_worked_out_arm_by_arm(story):
     assert curves.selector.tolist() == pytest.approx(selector)
     equal = [np.mean([of(b, "returns", arm) for arm in a.arms]) for a, b in pairs]
     assert curves.equal.tolist() == pytest.approx([0.0, *equal][: len(story)])
+    for arm, series in followed(*story).arms.items():
+        assert series.tolist() == [0.0, *(of(b, "returns", arm) for _, b in pairs)]
     sums = {arm: sum(of(b, "returns", arm) for _, b in pairs) for arm in arms}
     assert sum(curves.best) == pytest.approx(max(sums.values(), default=0.0))
     last = sums.get(choice(story[-1]), 0.0) if story else 0.0
