@@ -1,0 +1,161 @@
+"""``nq arms``: what is believed of each arm, what the selector has earned, and whether it was worth it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nautilus_quant.cli.answer import Answer, note, plain
+from nautilus_quant.cli.codes import FAILED, OK, REFUSED
+from nautilus_quant.cli.errors import stop, user_errors
+from nautilus_quant.cli.options import Json
+
+if TYPE_CHECKING:
+    from nautilus_quant.cli.places import Place
+    from nautilus_quant.learning.record import Evaluation
+
+SELECTION = "selection"
+"""Kind of the journal entries that hold evaluations."""
+
+ADVICE = (
+    "run a node, or a backtest with `backtest: {state: sqlite:///...}`, that has `use: meta_learner` under "
+    "`actors`; it evaluates at its start, every evaluation_interval and on each change of regime"
+)
+
+
+def arms(
+    config: Annotated[
+        Path | None,
+        typer.Argument(metavar="[CONFIG]", help="The deployment's YAML file.", show_default=False),
+    ] = None,
+    *,
+    market: Annotated[str | None, typer.Option(metavar="ID", help="Only this instrument.")] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Only what is not older: 7d, or a UTC time.")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write charts there, too (needs plotly).")
+    ] = None,
+    backtest: Annotated[
+        bool, typer.Option("--backtest", help="Of the backtest's state, instead of the live node's.")
+    ] = False,
+    state: Annotated[
+        str | None, typer.Option(metavar="URL", help="The state itself, when the config cannot be read.")
+    ] = None,
+    json_output: Json = False,
+) -> None:
+    """
+    Tell what the selector thinks of each arm, what it has earned, and what its baselines have.
+
+    Exit codes: 0 there are evaluations, 1 there are none, 2 a question it cannot read.
+    """
+    from nautilus_quant.cli.answer import deliver
+
+    if config is None and state is None:
+        stop("say which deployment: give its config, or --state URL", REFUSED)
+    with user_errors():
+        answer = run(config, state=state, market=market, since=since, html=html, backtest=backtest)
+        raise typer.Exit(deliver(answer, json_output=json_output))
+
+
+def run(
+    config: Path | None = None,
+    *,
+    state: str | None = None,
+    market: str | None = None,
+    since: str | None = None,
+    html: Path | None = None,
+    backtest: bool = False,
+) -> Answer:
+    """
+    Report on the arms of a deployment, whose node may be running.
+
+    Parameters
+    ----------
+    config, state
+        The deployment's file, or the URL of its state.
+    market
+        Only this instrument.
+    since
+        Only what is not older: ``7d``, or a time like ``2025-01-31T08:00`` (UTC).
+    html
+        Where to write the charts.
+    backtest
+        Whether to read the state of the backtest.
+
+    Returns
+    -------
+    Answer
+        OK; its data are those of `nautilus_quant.learning.report.ArmsReport.to_dict`, and ``html``. FAILED:
+        no evaluations, or no plotly for the charts. REFUSED: a question it cannot read.
+
+    """
+    from nautilus_quant.cli.explain import parse_since
+    from nautilus_quant.cli.places import find_place
+
+    start = None if since is None else parse_since(since, time.time_ns())
+    if since is not None and start is None:
+        return note(REFUSED, f"--since must be like 7d, 30m or 2025-01-31T08:00 (UTC), was {since!r}")
+    place = find_place(config, state)
+    url = _backtest_state(place) if backtest else place.url
+    if not url:
+        return note(
+            REFUSED, "the backtest keeps no state: give it one with `backtest: {state: sqlite:///...}`"
+        )
+    found = evaluations(url, start)
+    if not found:
+        return _nothing(url, since)
+    chosen = found if market is None else [item for item in found if item.market == market]
+    if not chosen:
+        known = sorted({item.market for item in found})
+        return note(FAILED, f"no evaluations of {market!r}; there are {', '.join(known)}", markets=known)
+    return _report(chosen, html, _title(place, config))
+
+
+def evaluations(url: str, since: int | None = None) -> list[Evaluation]:
+    """Read the evaluations in a state, in the order of the journal; none when there is no state."""
+    from nautilus_quant.host.state import StateStore
+    from nautilus_quant.host.statejson import NoStateError
+    from nautilus_quant.learning.record import Evaluation
+
+    try:
+        with StateStore.open(url, read_only=True) as store:
+            entries = store.entries(kind=SELECTION, since=since)
+    except NoStateError:
+        return []
+    return [Evaluation.from_dict(entry.body) for entry in entries]
+
+
+def _report(found: list[Evaluation], html: Path | None, title: str) -> Answer:
+    from nautilus_quant.cli.arms_view import report_view
+    from nautilus_quant.learning.report import arms_report, write_html
+
+    report = arms_report(found)
+    written = None
+    if html is not None:
+        try:
+            written = str(write_html(found, html, title=title))
+        except ImportError as error:
+            return note(FAILED, str(error))
+    data: dict[str, Any] = {**report.to_dict(), "html": written}
+    return Answer(OK, plain(data), report_view(report, written))
+
+
+def _nothing(url: str, since: str | None) -> Answer:
+    if since is not None:
+        return note(
+            FAILED, f"no evaluations since {since} in {url}; leave --since away to see all", advice=ADVICE
+        )
+    return note(FAILED, f"no evaluations in {url}: {ADVICE}", advice=ADVICE)
+
+
+def _backtest_state(place: Place) -> str:
+    return place.deployment.backtest.state or "" if place.deployment is not None else ""
+
+
+def _title(place: Place, config: Path | None) -> str:
+    name = place.deployment.name if place.deployment is not None else (config.stem if config else "")
+    return f"Arms of {name}" if name else "Arms"

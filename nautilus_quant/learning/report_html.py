@@ -1,0 +1,125 @@
+"""The report on the arms as one HTML file, with everything in it that it needs."""
+
+from __future__ import annotations
+
+import json
+import re
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nautilus_quant.learning.report import report_of
+from nautilus_quant.learning.report_figures import (
+    Figure,
+    beliefs_figure,
+    curves_figure,
+    regret_figure,
+    weights_figure,
+)
+from nautilus_quant.learning.report_page import PAGE
+from nautilus_quant.learning.report_series import Weights, weights_of
+from nautilus_quant.learning.report_tables import market_tables, total_tables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from nautilus_quant.learning.record import Evaluation
+    from nautilus_quant.learning.report import ArmsReport, MarketReport
+
+TOTAL = "all markets"
+
+_PLACE = re.compile("@(TITLE|DATA|PLOTLY)@")
+
+
+def write(markets: dict[str, list[Evaluation]], path: str | Path, *, title: str) -> Path:
+    """
+    Write the page; see `nautilus_quant.learning.report.write_html`.
+
+    Raises
+    ------
+    ImportError
+        When plotly is not installed.
+    ValueError
+        When there are no evaluations.
+
+    """
+    if not markets:
+        raise ValueError("need evaluations to report on, there were none; a meta_learner makes them")
+    text = page(markets, _plotly(), title=title)
+    file = Path(path)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def page(markets: dict[str, list[Evaluation]], script: str, *, title: str) -> str:
+    """
+    Return the page.
+
+    Parameters
+    ----------
+    markets
+        Evaluations of each, one market or more.
+    script
+        The source of plotly.js.
+    title
+        At its top.
+
+    """
+    data = json.dumps(views(markets), separators=(",", ":"), allow_nan=False)
+    filled = {"TITLE": escape(title), "DATA": data.replace("<", "\\u003c"), "PLOTLY": script}
+    return _PLACE.sub(lambda match: filled[match[1]], PAGE)
+
+
+def views(markets: dict[str, list[Evaluation]]) -> dict[str, Any]:
+    """Return what the page shows of all markets together and of each, by the name it is chosen by."""
+    report = report_of(markets)
+    choices = {name: weights_of(items) for name, items in markets.items()}
+    each = {name: _market_view(report.markets[name], choices[name]) for name in markets}
+    return {TOTAL: _total_view(report, choices.values()), **each}
+
+
+def _total_view(report: ArmsReport, choices: Iterable[Weights]) -> dict[str, Any]:
+    assert report.total is not None
+    ts, switches = _all_switches(choices)
+    curves = report.total.curves
+    return {
+        "words": report.words,
+        "facts": f"{len(report.markets)} markets, each with the same capital",
+        "tables": total_tables(report),
+        "figures": {"curves": curves_figure(curves), "regret": regret_figure(curves, ts, switches)},
+    }
+
+
+def _market_view(market: MarketReport, weights: Weights) -> dict[str, Any]:
+    figures: dict[str, Figure] = {
+        "curves": curves_figure(market.curves),
+        "weights": weights_figure(weights),
+        "beliefs": beliefs_figure(market.beliefs),
+        "regret": regret_figure(market.curves, weights.ts, weights.switches),
+    }
+    facts = f"{market.evaluations} evaluations over {market.summary.days:.1f} days, now {market.regime}"
+    return {
+        "words": " ".join((market.words, *(f"Note: {note}." for note in market.notes))),
+        "facts": facts,
+        "tables": market_tables(market),
+        "figures": figures,
+    }
+
+
+def _all_switches(choices: Iterable[Weights]) -> tuple[Any, Any]:
+    """Return when the choice of any market was changed, and how many times so far."""
+    kept = [(item.ts, np.diff(item.switches, prepend=0)) for item in choices]
+    ts, changes = (np.concatenate(column) for column in zip(*kept, strict=True))
+    order = np.argsort(ts, kind="stable")
+    return ts[order], np.cumsum(changes[order])
+
+
+def _plotly() -> str:
+    try:
+        from plotly.offline import get_plotlyjs
+    except ImportError as error:
+        raise ImportError("an HTML report needs plotly: pip install 'nt-quant[report]'") from error
+    return str(get_plotlyjs())
