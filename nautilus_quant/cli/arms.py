@@ -131,13 +131,15 @@ def evaluations(url: str, since: int | None = None) -> list[Evaluation]:
 
 def _report(found: list[Evaluation], html: Path | None, title: str) -> Answer:
     from nautilus_quant.cli.arms_view import report_view
-    from nautilus_quant.learning.report import arms_report, write_html
+    from nautilus_quant.learning.report import by_market, report_of
+    from nautilus_quant.learning.report_html import write
 
-    report = arms_report(found)
+    markets = by_market(found)
+    report = report_of(markets)
     written = None
     if html is not None:
         try:
-            written = str(write_html(found, html, title=title))
+            written = str(write(markets, html, title=title, report=report))
         except ImportError as error:
             return note(FAILED, str(error))
     data: dict[str, Any] = {**report.to_dict(), "html": written}

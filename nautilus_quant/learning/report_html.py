@@ -33,9 +33,22 @@ TOTAL = "all markets"
 _PLACE = re.compile("@(TITLE|DATA|PLOTLY)@")
 
 
-def write(markets: dict[str, list[Evaluation]], path: str | Path, *, title: str) -> Path:
+def write(
+    markets: dict[str, list[Evaluation]], path: str | Path, *, title: str, report: ArmsReport | None = None
+) -> Path:
     """
     Write the page; see `nautilus_quant.learning.report.write_html`.
+
+    Parameters
+    ----------
+    markets
+        Evaluations of each.
+    path
+        The file; folders are made.
+    title
+        At its top.
+    report
+        On these evaluations, when it has been made already.
 
     Raises
     ------
@@ -47,35 +60,45 @@ def write(markets: dict[str, list[Evaluation]], path: str | Path, *, title: str)
     """
     if not markets:
         raise ValueError("need evaluations to report on, there were none; a meta_learner makes them")
-    text = page(markets, _plotly(), title=title)
+    script = _plotly()
+    text = page(views(markets, report or report_of(markets)), script, title=title)
     file = Path(path)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text, encoding="utf-8")
     return file
 
 
-def page(markets: dict[str, list[Evaluation]], script: str, *, title: str) -> str:
+def page(shown: dict[str, Any], script: str, *, title: str) -> str:
     """
     Return the page.
 
     Parameters
     ----------
-    markets
-        Evaluations of each, one market or more.
+    shown
+        What `views` gives.
     script
         The source of plotly.js.
     title
         At its top.
 
     """
-    data = json.dumps(views(markets), separators=(",", ":"), allow_nan=False)
+    data = json.dumps(shown, separators=(",", ":"), allow_nan=False)
     filled = {"TITLE": escape(title), "DATA": data.replace("<", "\\u003c"), "PLOTLY": script}
     return _PLACE.sub(lambda match: filled[match[1]], PAGE)
 
 
-def views(markets: dict[str, list[Evaluation]]) -> dict[str, Any]:
-    """Return what the page shows of all markets together and of each, by the name it is chosen by."""
-    report = report_of(markets)
+def views(markets: dict[str, list[Evaluation]], report: ArmsReport) -> dict[str, Any]:
+    """
+    Return what the page shows of all markets together and of each, by the name it is chosen by.
+
+    Parameters
+    ----------
+    markets
+        Evaluations of each, one market or more.
+    report
+        On these evaluations.
+
+    """
     choices = {name: weights_of(items) for name, items in markets.items()}
     each = {name: _market_view(report.markets[name], choices[name]) for name in markets}
     return {TOTAL: _total_view(report, choices.values()), **each}

@@ -10,7 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from nautilus_quant.learning.report import by_market, write_html
+from nautilus_quant.learning.report import by_market, report_of, write_html
 from nautilus_quant.learning.report_figures import POINTS, STEPS
 from nautilus_quant.learning.report_html import TOTAL, views
 from tests.learning.evaluations import BTC, ETH, START, both, evaluation
@@ -20,7 +20,12 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 
 @pytest.fixture(scope="module")
 def shown():
-    return views(by_market(both()))
+    return views_of(both())
+
+
+def views_of(evaluations):
+    markets = by_market(evaluations)
+    return views(markets, report_of(markets))
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +133,7 @@ def test_long_histories_stay_small(shown):
         evaluation(day / 4, tuple(rng.normal(0, 0.01, 3)), tuple(rng.dirichlet([1, 1, 1])), arms=arms)
         for day in range(20_000)
     ]
-    view = views(by_market([*long]))[BTC]
+    view = views_of(long)[BTC]
     assert all(len(trace["x"]) <= POINTS for trace in view["figures"]["curves"]["data"])
     assert max(len(trace["x"]) for trace in view["figures"]["weights"]["data"]) <= STEPS + 1
     assert len(json.dumps(view)) < 500_000
