@@ -60,7 +60,8 @@ class Summary(NamedTuple):
     days
         Time covered [days].
     selector, equal, best, last
-        Sums of net returns [fraction of capital], see `Curves`; the best arm is that of these evaluations.
+        Sums of net returns [fraction of capital], see `Curves`; the best arm is that of these evaluations,
+        among those seen in them.
     best_arm
         Its name; empty when there is none.
     costs
@@ -200,6 +201,7 @@ class Track:
         for arm in returns:
             if arm not in self._arms:
                 self._arms[arm] = [0.0] * len(self._ts)
+                self._all.arms[arm] = 0.0
         for arm, series in self._arms.items():
             series.append(returns.get(arm, 0.0))
         if not self._ts:

@@ -111,7 +111,8 @@ def test_sums_are_those_worked_out_regime_by_regime(story):
         assert summary.costs == pytest.approx(sum(paid))
         earned = sum(of(a, "weights", arm) * of(b, "returns", arm) for a, b in spans for arm in a.arms)
         assert summary.selector == pytest.approx(earned - sum(paid))
-        sums = {arm: sum(of(b, "returns", arm) for _, b in spans) for _, b in spans for arm in b.arms}
+        arms = {arm for one in (story if regime is None else [b for _, b in spans]) for arm in one.arms}
+        sums = {arm: sum(of(b, "returns", arm) for _, b in spans) for arm in arms}
         assert summary.best == pytest.approx(max(sums.values(), default=0.0))
         assert summary.regret == pytest.approx(summary.best - summary.selector)
         assert summary.regret_of_equal == pytest.approx(summary.equal - summary.selector)
@@ -241,3 +242,9 @@ def test_it_says_when_nobody_can_tell():
     assert said.words.endswith("400 evaluations.")
     assert said.paired == compare(found.curves().selector - found.curves().equal)
     assert found.verdict(level=0.999).paired.outcome is not Outcome.UNDECIDED
+
+
+def test_an_arm_that_left_before_it_was_seen_to_lose_counts_as_nothing_lost():
+    found = followed(record(0, {"A": (0.0, 1.0), "B": (0.0, 0.0)}), record(6, {"A": (-0.1, 1.0)}))
+    assert (found.summary().best_arm, found.summary().regret) == ("B", pytest.approx(0.1))
+    assert (found.by_regime()["calm"].best_arm, found.by_regime()["calm"].regret) == ("A", 0.0)
