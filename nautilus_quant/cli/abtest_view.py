@@ -79,7 +79,7 @@ def _rows(
     ]
     if not math.isnan(outlook.required_min_effect):
         least = f"{_round(outlook.required_min_effect)} {pairs.per}s for the least that matters"
-        rows.append(("", f"{least}, {outlook.power_min_effect:.0%} power for it by now"))
+        rows.append(("", f"{least} ({outlook.power_min_effect:.0%} power by now)"))
     return rows
 
 
