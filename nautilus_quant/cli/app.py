@@ -11,6 +11,7 @@ from nautilus_quant.backtest import backtest
 from nautilus_quant.cli import operate
 from nautilus_quant.cli.abtest import abtest
 from nautilus_quant.cli.arms import arms
+from nautilus_quant.cli.assign import assign
 from nautilus_quant.cli.codes import MEANINGS
 from nautilus_quant.cli.config import config_app
 from nautilus_quant.cli.data import data_app
@@ -47,6 +48,7 @@ def root(
 app.command()(live)
 app.command()(backtest)
 app.command()(abtest)
+app.command()(assign)
 for command in (operate.status, operate.kill, operate.rearm, operate.explain, operate.doctor):
     app.command()(command)
 app.command()(arms)
