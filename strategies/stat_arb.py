@@ -177,7 +177,8 @@ class StatArb(LeggedStrategy):
         pair = None if leg is None else self._past.add(leg, data.ts_event, float(data.close))
         if pair is not None:
             self._found.append(pair)
-            self._rule.update(*pair)
+            if not self._heard:
+                self._rule.update(*pair)
 
     def _on_answer(self, request_id: UUID4) -> None:
         """Learn the past before what came while it was asked for, once the history of both legs is here."""
