@@ -25,6 +25,12 @@ def assign(
         float | None,
         typer.Option(help="The last days of the data; 90, or on the simulated market 500 bars."),
     ] = None,
+    spread: Annotated[
+        str | None,
+        typer.Option(
+            help="Spread to count with where there are no quotes, e.g. 2bps; else guessed from bars."
+        ),
+    ] = None,
     top: Annotated[int, typer.Option(help="Strategies per instrument at most.")] = 2,
     min_score: Annotated[float, typer.Option(help="Score below which nothing is assigned, in (0, 1].")] = 0.3,
     write: Annotated[
@@ -42,5 +48,5 @@ def assign(
         from nautilus_quant.cli import assign_run
         from nautilus_quant.cli.answer import deliver
 
-        wish = assign_run.Wish(tuple(instrument or ()), bars, days, top, min_score, write)
+        wish = assign_run.Wish(tuple(instrument or ()), bars, days, spread, top, min_score, write)
         raise typer.Exit(deliver(assign_run.run(config, wish), json_output=json_output))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,6 +13,7 @@ from nautilus_quant.cli.assign_view import view
 from nautilus_quant.cli.assign_write import WriteError, written
 from nautilus_quant.cli.codes import FAILED, OK, REFUSED
 from nautilus_quant.config.registry import REGISTRY
+from nautilus_quant.config.units import parse_fraction
 from nautilus_quant.learning.assignment import Assignment, assign
 from nautilus_quant.learning.measures import Measures, measure
 from nautilus_quant.venues.recorded.frame import RecordedError
@@ -29,6 +31,7 @@ class Wish(NamedTuple):
     instruments: tuple[str, ...]
     bars: str
     days: float | None
+    spread: str | None
     top: int
     min_score: float
     write: Path | None
@@ -82,6 +85,7 @@ def run(config: Path, wish: Wish) -> Answer:
 
 def judge(found: Mapping[str, Recording], wanted: Mapping[str, object], wish: Wish) -> Verdicts:
     """Measure everything, and assign strategies to what is wanted."""
+    found = {name: _with_spread(recording, wish.spread) for name, recording in found.items()}
     known = {name: measure(recording.market) for name, recording in found.items()}
     measures, assignments = {}, {}
     for name in wanted:
@@ -94,6 +98,12 @@ def judge(found: Mapping[str, Recording], wanted: Mapping[str, object], wish: Wi
         measures[name] = measure(recording.market, others)
         assignments[name] = _available(assign(measures[name], known, min_score=wish.min_score, top=wish.top))
     return Verdicts(measures, assignments, {name: found[name].notes for name in wanted})
+
+
+def _with_spread(recording: Recording, spread: str | None) -> Recording:
+    if spread is None:
+        return recording
+    return recording._replace(market=replace(recording.market, spread=parse_fraction(spread)))
 
 
 def _available(assignment: Assignment) -> Assignment:
@@ -115,6 +125,11 @@ def _wrong(wish: Wish) -> str:
         return f"--min-score must be in (0, 1], was {wish.min_score}"
     if wish.top < 1:
         return f"--top must be at least 1, was {wish.top}"
+    try:
+        if not 0.0 <= parse_fraction(wish.spread or 0.0) < 1.0:
+            return f"--spread must be in [0, 1), was {wish.spread}"
+    except ValueError as error:
+        return f"--spread: {error}"
     if wish.days is not None and not 0.0 < wish.days < math.inf:
         return f"--days must be positive, was {wish.days}"
     return ""

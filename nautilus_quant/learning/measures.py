@@ -81,6 +81,9 @@ class Market:
         Of the same bars; volumes in base coin or contracts. Shape: (n,), or ``None``.
     spreads
         Of quotes, (ask - bid) / middle [fraction]. Shape: (m,), or ``None``.
+    spread
+        As known from elsewhere [fraction], where there are no `spreads`; NaN when unknown. Bars tell wide
+        spreads only: on hourly bars the estimate of a narrow one is mostly noise, and mostly too wide.
     depths
         Value offered at the best prices, mean of both sides [quote currency]. Shape: (m,), or ``None``.
     tick
@@ -102,6 +105,7 @@ class Market:
     lows: Floats | None = None
     volumes: Floats | None = None
     spreads: Floats | None = None
+    spread: float = math.nan
     depths: Floats | None = None
     tick: float = math.nan
     maker_fee: float = math.nan
@@ -289,6 +293,8 @@ def _spread(market: Market) -> Measure:
     quoted = _finite(market.spreads)
     if quoted is not None:
         return Measure(float(np.median(quoted)), "fraction", len(quoted), "median of quotes")
+    if market.spread >= 0.0:
+        return Measure(market.spread, "fraction", 0, "given")
     bars, source = len(market.closes), "estimate from bars (Abdi, Ranaldo)"
     if market.highs is None or market.lows is None:
         return Measure(math.nan, "fraction", bars, source, "no quotes, and no highs and lows")

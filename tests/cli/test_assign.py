@@ -81,7 +81,7 @@ def ids(*names: str) -> tuple[str, ...]:
 
 
 def wish(*names: str, **changes: Any) -> Wish:
-    asked = Wish(ids(*names), "1-HOUR", None, 2, 0.3, None)
+    asked = Wish(ids(*names), "1-HOUR", None, None, 2, 0.3, None)
     return asked._replace(**changes)
 
 
@@ -194,6 +194,8 @@ def test_what_would_not_load_is_not_written(config, monkeypatch):
         ({"bars": "7-MINUTE"}, 2, "--bars: bars are like"),
         ({"min_score": 0.0}, 2, "--min-score must be in (0, 1], was 0.0"),
         ({"top": 0}, 2, "--top must be at least 1"),
+        ({"spread": "wide"}, 2, "--spread: a fraction is a number"),
+        ({"spread": "-1bps"}, 2, "--spread must be in [0, 1), was -1bps"),
         ({"days": -1.0}, 2, "--days must be positive"),
         ({"instruments": ("AAAUSDT.NOWHERE",)}, 1, "is at no venue of"),
         ({"instruments": ("DDDUSDT-PERP.REC",)}, 1, "no 1-HOUR bars of DDDUSDT-PERP.REC"),
@@ -204,6 +206,14 @@ def test_wishes_that_cannot_be_are_answered(config, changes, code, said):
     answer = run(config, wish("AAA", **changes))
     assert answer.code == code
     assert said in answer.data["message"]
+
+
+def test_a_spread_can_be_given_and_counts_where_there_are_no_quotes(config):
+    guessed = by_instrument(run(config, wish("AAA", days=200.0)))["AAA"]["measures"]
+    given = by_instrument(run(config, wish("AAA", days=200.0, spread="30bps")))["AAA"]["measures"]
+    assert "estimate" in guessed["spread"]["source"]
+    assert (given["spread"]["value"], given["spread"]["source"]) == (0.003, "given")
+    assert given["cost"]["value"] == pytest.approx(0.003 + 2 * 0.0005)
 
 
 def test_names_are_short_and_nobody_elses():

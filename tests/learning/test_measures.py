@@ -114,6 +114,12 @@ def test_a_standing_price_says_so():
     assert found.volatility.value == 0.0
 
 
+def test_quotes_come_before_what_was_given():
+    assert measure(market(walk(1, 400), spread=0.5)).spread.value == 2e-4
+    given = measure(market(walk(1, 10), spread=0.5, spreads=None)).spread
+    assert (given.value, given.source) == (0.5, "given")
+
+
 def test_a_spread_from_bars_is_marked_and_never_below_a_tick():
     prices = walk(1, 400)
     closes = np.exp(prices)
