@@ -226,9 +226,11 @@ class RegimeGate(Actor):  # type: ignore[misc]
         return self._book.judge(intent, self._kind_of(intent.strategy))
 
     def _kind_of(self, strategy: str) -> str:
-        if strategy not in self._kinds:
-            for running in find_kernel(self.msgbus).trader.strategies():
-                self._kinds.setdefault(running.id.value, self._book.kind_of(type(running)))
+        kind = self._kinds.get(strategy)
+        if kind is not None:
+            return kind
+        for running in find_kernel(self.msgbus).trader.strategies():
+            self._kinds.setdefault(running.id.value, self._book.kind_of(type(running)))
         return self._kinds.get(strategy, DEFAULT)
 
     # -- state -------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from nautilus_trader.model.instruments import CryptoPerpetual
 
 from nautilus_quant.account.flows import FlowDetector
 from nautilus_quant.config.units import Fraction, Seconds
-from nautilus_quant.gating.intent import Decision
+from nautilus_quant.gating.intent import ALLOW, Decision
 from nautilus_quant.host import messages
 from nautilus_quant.host.cash import CashWatch
 from nautilus_quant.host.gateway import OrderGateway
@@ -280,7 +280,7 @@ class SafetyEngine(Actor):  # type: ignore[misc]
             self._watch_steps()
 
     def _on_decision(self, decision: Decision) -> None:
-        if any(verdict.code == STALE_MARK for verdict in decision.verdicts):
+        if decision.outcome != ALLOW and any(verdict.code == STALE_MARK for verdict in decision.verdicts):
             self._want_quotes(decision.intent.instrument)
 
     def _want_quotes(self, instrument: str) -> None:

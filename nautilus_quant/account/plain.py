@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple, Self
 
-from nautilus_quant.account.equity import FOREVER, Account, AccountKind, Mark, exact_sum
+from nautilus_quant.account.equity import FOREVER, Account, AccountKind, Mark, OpenPosition, exact_sum
 
 
 class PlainAccounts(NamedTuple):
@@ -33,22 +33,17 @@ class PlainAccounts(NamedTuple):
         """Work out what does not change with prices; ``None`` when these accounts are not plain."""
         balances: list[float] = []
         positions: list[tuple[str, float, float]] = []
-        for account in accounts:
-            if account.funding or any(a and c != currency for c, a in account.balances.items()):
+        for kind, held, open_positions, funding in accounts:
+            if funding or not _is_all_in(held, currency):
                 return None
-            balances += account.balances.values()
-            if account.kind is not AccountKind.MARGIN:
-                continue
-            for held in account.positions:
-                if not held.quantity:
-                    continue
-                if held.inverse or held.currency != currency:
+            balances += held.values()
+            if kind is AccountKind.MARGIN:
+                linear = _linear(open_positions, currency)
+                if linear is None:
                     return None
-                positions.append((held.instrument, held.quantity * held.multiplier, held.entry))
-        numbers = [*balances, *(number for _, *both in positions for number in both)]
-        if not all(map(math.isfinite, numbers)):
-            return None
-        return cls(exact_sum(balances), tuple(positions))
+                positions += linear
+        balance = exact_sum(balances)
+        return cls(balance, tuple(positions)) if math.isfinite(balance) else None
 
     def value(self, marks: Mapping[str, Mark], now: int, max_age: int) -> tuple[float, int] | None:
         """
@@ -85,3 +80,22 @@ class PlainAccounts(NamedTuple):
         # A sum of two is exactly rounded as it is, and `value` says why one is no number.
         equity = self.balances + (profits[0] if len(profits) == 1 else exact_sum(profits))
         return (equity, valid_until) if math.isfinite(equity) else None
+
+
+def _is_all_in(amounts: Mapping[str, float], currency: str) -> bool:
+    for code, amount in amounts.items():  # noqa: SIM110 (a generator costs more than the look)
+        if amount and code != currency:
+            return False
+    return True
+
+
+def _linear(held: Iterable[OpenPosition], currency: str) -> list[tuple[str, float, float]] | None:
+    found: list[tuple[str, float, float]] = []
+    for instrument, quantity, entry, settled_in, multiplier, inverse in held:
+        if not quantity:
+            continue
+        size = quantity * multiplier
+        if inverse or settled_in != currency or not math.isfinite(size + entry):
+            return None
+        found.append((instrument, size, entry))
+    return found

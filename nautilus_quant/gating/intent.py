@@ -102,6 +102,8 @@ class Verdict(NamedTuple):
     @property
     def bound(self) -> Decimal:
         """What counts: `allowed`, or 0 when that is not a number."""
+        if self.allowed is UNLIMITED:
+            return UNLIMITED
         return _ZERO if self.allowed.is_nan() else self.allowed
 
     @classmethod
@@ -158,10 +160,12 @@ class Decision(NamedTuple):
     @classmethod
     def of(cls, intent: Intent, verdicts: tuple[Verdict, ...]) -> Self:
         """Combine: the minimum wins, and a verdict that is not a number counts as zero."""
-        allowed = intent.opening
+        allowed = opening = intent.opening
         for verdict in verdicts:
-            allowed = min(allowed, verdict.bound)
-        if allowed >= intent.opening:
+            # What nearly every gate says of nearly every order.
+            if verdict.allowed is not UNLIMITED:
+                allowed = min(allowed, verdict.bound)
+        if allowed is opening or allowed >= opening:
             return cls(intent, verdicts, allowed, ALLOW)
         return cls(intent, verdicts, allowed, SIZED_DOWN if allowed > 0 else DENY)
 

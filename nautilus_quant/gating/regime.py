@@ -202,7 +202,7 @@ class RegimeClassifier:
     @property
     def numbers(self) -> dict[str, float]:
         """The measures by name, for verdicts, messages and the journal."""
-        return {**self.measures._asdict(), "owed": float(self._owed)}
+        return numbers_of(self.measures, self._owed)
 
     def to_dict(self) -> dict[str, Any]:
         """Give all that `from_dict` needs to go on exactly here."""
@@ -245,3 +245,8 @@ class RegimeClassifier:
     def _fit(self) -> list[float]:
         """Identify what a saved state fits: the layout, the bars and every parameter."""
         return [_VERSION, self._interval, *astuple(self._params)]
+
+
+def numbers_of(measures: Measures, owed: int) -> dict[str, float]:
+    """Return measures, and the good bars still owed, by name."""
+    return {**measures._asdict(), "owed": float(owed)}

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, override
 
-from nautilus_quant.gating.intent import Verdict
+from nautilus_quant.gating.intent import ALLOW, UNLIMITED, Verdict
 from nautilus_quant.gating.market import MarketRegime
 from nautilus_quant.gating.matrix import Compatibility
+from nautilus_quant.gating.regime import numbers_of
 from nautilus_quant.gating.regime_history import BarValues, InstrumentRegime
-from nautilus_quant.gating.regime_rule import Regime, RegimeParams
+from nautilus_quant.gating.regime_rule import Measures, Regime, RegimeParams
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from nautilus_quant.gating.intent import Intent
 
 MARKET = "MARKET"
@@ -44,6 +44,50 @@ class RegimeChange(NamedTuple):
     regime: Regime
     previous: Regime
     numbers: Mapping[str, float]
+
+
+class Reading(Mapping[str, float | str]):
+    """
+    What a regime was read from, written out when somebody looks.
+
+    Kept in the verdict on every order that passes, which hardly anybody reads.
+
+    Parameters
+    ----------
+    regime, kind
+        What was found, and for whom.
+    measures, owed
+        What it was read from.
+
+    """
+
+    __slots__ = ("_kind", "_measures", "_owed", "_regime")
+
+    def __init__(self, regime: Regime, kind: str, measures: Measures, owed: int) -> None:
+        self._regime = regime
+        self._kind = kind
+        self._measures = measures
+        self._owed = owed
+
+    def _written(self) -> dict[str, float | str]:
+        numbers = numbers_of(self._measures, self._owed)
+        return {"regime": self._regime, "kind": self._kind, **numbers}
+
+    @override
+    def __getitem__(self, key: str) -> float | str:
+        return self._written()[key]
+
+    @override
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._written())
+
+    @override
+    def __len__(self) -> int:
+        return len(self._written())
+
+    @override
+    def __repr__(self) -> str:
+        return repr(self._written())
 
 
 class RegimeBook:
@@ -139,12 +183,13 @@ class RegimeBook:
         followed = self._of.get(source)
         if followed is None:
             return self._silent(allowed, kind, source)
-        regime, age = followed.classifier.regime, followed.age(intent.ts)
+        classifier, age = followed.classifier, followed.age(intent.ts)
+        regime = classifier.regime
         patience = followed.longest_silence(self._stale_after)
         if not age <= patience:
             return self._stale(allowed, kind, source, age, patience)
-        numbers = followed.classifier.numbers
         if regime not in allowed:
+            numbers = classifier.numbers
             reason = f"{source} is {regime}; {_wanted(kind, allowed)}{_how_long(regime, numbers)}"
             return Verdict.deny(GATE, "REGIME", reason, regime=regime, kind=kind, **numbers)
         if self._market.regime is Regime.CRISIS and Regime.CRISIS not in allowed:
@@ -154,7 +199,8 @@ class RegimeBook:
                 f"{counts['needed']:.0f} suffice; {_wanted(kind, allowed)}"
             )
             return Verdict.deny(GATE, "MARKET_CRISIS", reason, regime=regime, kind=kind, **counts)
-        return Verdict.allow(GATE, regime=regime, kind=kind, **numbers)
+        numbers_read = Reading(regime, kind, classifier.measures, classifier.owed)
+        return Verdict(GATE, UNLIMITED, ALLOW, "", numbers_read)
 
     def _silent(self, allowed: frozenset[Regime], kind: str, source: str) -> Verdict:
         if Regime.WARMING_UP in allowed:

@@ -116,7 +116,8 @@ class InstrumentRegime:
     @property
     def classifier(self) -> RegimeClassifier:
         """The classifier, up to date with all that came in."""
-        self._settle()
+        if self._late:
+            self._settle()
         return self._classifier
 
     def age(self, now: int) -> float:

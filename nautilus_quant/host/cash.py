@@ -130,10 +130,13 @@ class CashWatch:
         if not self._totals:
             self._begin(event.ts_init)
             return
+        totals, before = self._read_totals(), self._totals
+        if totals == before:
+            return
         # A currency that is not mentioned any more is gone, and kept at 0 to be noticed when it returns.
-        totals = {**dict.fromkeys(self._totals, 0.0), **self._read_totals()}
+        totals = {**dict.fromkeys(before, 0.0), **totals}
         for code, total in totals.items():
-            if total != self._totals.get(code, 0.0):
+            if total != before.get(code, 0.0):
                 self.detector.observe_balance(event.ts_init, code, total)
         self._totals = totals
 

@@ -109,6 +109,7 @@ class Exposure:
         self._working = working
         self._valuer = valuer
         self._netting_ids: dict[tuple[StrategyId, InstrumentId], PositionId | None] = {}
+        self._names: dict[StrategyId | InstrumentId, str] = {}
 
     def submit(
         self,
@@ -160,14 +161,16 @@ class Exposure:
         price: float | None = None,
     ) -> Intent:
         """Return the intent of an order which does not exist yet."""
-        position = self._signed_position(strategy_id, instrument_id, None)
+        held = self._open_position(instrument_id, self._netted(strategy_id, instrument_id))
+        position = _ZERO if held is None else Decimal(held.signed_decimal_qty())
         closing = sum(
             (o.leaves_qty.as_decimal() for o in self._closers(strategy_id, instrument_id, side)), _ZERO
         )
         reducing = _closable(position, side, quantity, closing)
         instrument = self._cache.instrument(instrument_id)
+        ts = self._clock.timestamp_ns()
         return Intent(
-            ts=self._clock.timestamp_ns(),
+            ts=ts,
             strategy=strategy_id.value,
             instrument=instrument_id.value,
             side=side,
@@ -175,7 +178,7 @@ class Exposure:
             price=price,
             reducing=reducing,
             opening=quantity - reducing,
-            notional=self._notional(instrument, quantity - reducing, price),
+            notional=self._notional(instrument, quantity - reducing, price, ts),
             command="preview",
         )
 
@@ -183,27 +186,42 @@ class Exposure:
         self, order: Order, quantity: Decimal, reducing: Decimal, price: float | None, command: str
     ) -> Intent:
         opening = quantity - reducing
+        ts = self._clock.timestamp_ns()
+        instrument_id = order.instrument_id
         notional = 0.0
         if opening:
-            notional = self._notional(self._cache.instrument(order.instrument_id), opening, price)
-        return Intent(
-            ts=self._clock.timestamp_ns(),
-            strategy=order.strategy_id.value,
-            instrument=order.instrument_id.value,
-            side=_side(order),
-            quantity=quantity,
-            price=price,
-            reducing=reducing,
-            opening=opening,
-            notional=notional,
-            order=order.client_order_id.value,
-            command=command,
+            notional = self._notional(self._cache.instrument(instrument_id), opening, price, ts)
+        # What `Intent(...)` does, without its detour through a Python function.
+        return tuple.__new__(
+            Intent,
+            (
+                ts,
+                self._name(order.strategy_id),
+                self._name(instrument_id),
+                _side(order),
+                quantity,
+                price,
+                reducing,
+                opening,
+                notional,
+                order.client_order_id.value,
+                command,
+            ),
         )
 
-    def _notional(self, instrument: Instrument | None, opening: Decimal, price: float | None) -> float:
+    def _name(self, identifier: StrategyId | InstrumentId) -> str:
+        """Return an identifier as text, which NautilusTrader would write anew each time."""
+        name = self._names.get(identifier)
+        if name is None:
+            name = self._names[identifier] = identifier.value
+        return name
+
+    def _notional(
+        self, instrument: Instrument | None, opening: Decimal, price: float | None, ts: int
+    ) -> float:
         if instrument is None:
             return float("nan")
-        return float(opening) * self._valuer.unit(instrument, self._clock.timestamp_ns(), price)
+        return float(opening) * self._valuer.unit(instrument, ts, price)
 
     def _base_quantity(self, order: Order) -> Decimal:
         quantity: Decimal = order.leaves_qty.as_decimal()
@@ -229,12 +247,15 @@ class Exposure:
         position_id: PositionId | None,
         gone: Container[ClientOrderId] = (),
     ) -> Decimal:
-        hedges = self._hedges(order)
+        netted = self._netted(order.strategy_id, order.instrument_id)
+        hedges = netted is None
         if hedges and position_id is None:
             position_id = self._cache.position_id(order.client_order_id)  # parts of an algorithm's order
-        position = self._signed_position(order.strategy_id, order.instrument_id, position_id)
+        held_as = netted if position_id is None else position_id
+        position = self._open_position(order.instrument_id, held_as)
         side = _side(order)
-        if not _opposes(position, side):
+        # Nearly every order builds a position, and only others need to know exactly how large it is.
+        if position is None or not _opposes(position.signed_qty, side):
             return _ZERO
         # Venues cap reduce-only orders at the position, of which more may be filled than is known here. And
         # an order that is lost without a word must not stand in the way of the next that closes.
@@ -252,19 +273,18 @@ class Exposure:
             ),
             _ZERO,
         )
-        return _closable(position, side, quantity, closing)
-
-    def _hedges(self, order: Order) -> bool:
-        return self._netted(order.strategy_id, order.instrument_id) is None
+        return _closable(Decimal(position.signed_decimal_qty()), side, quantity, closing)
 
     def _netted(self, strategy_id: StrategyId, instrument_id: InstrumentId) -> PositionId | None:
         """Return the id of a strategy's one position in an instrument; ``None`` where it may have several."""
         key = (strategy_id, instrument_id)
-        if key not in self._netting_ids:
+        try:
+            return self._netting_ids[key]
+        except KeyError:
             netting = oms_of(self._exec_engine, strategy_id, instrument_id.venue) == OmsType.NETTING
             name = f"{instrument_id.value}-{strategy_id.value}"
-            self._netting_ids[key] = PositionId(name) if netting else None
-        return self._netting_ids[key]
+            made = self._netting_ids[key] = PositionId(name) if netting else None
+            return made
 
     def _closers(self, strategy_id: StrategyId, instrument_id: InstrumentId, side: Side) -> list[Order]:
         wanted = OrderSide.BUY if side is Side.BUY else OrderSide.SELL
@@ -274,17 +294,14 @@ class Exposure:
             if o.side == wanted and self._waiting_parent(o) is None
         ]
 
-    def _signed_position(
-        self, strategy_id: StrategyId, instrument_id: InstrumentId, position_id: PositionId | None
-    ) -> Decimal:
+    def _open_position(self, instrument_id: InstrumentId, position_id: PositionId | None) -> Position | None:
+        """Return the open position of an id; a hedging venue opens a new one where there is no id."""
         if position_id is None:
-            position_id = self._netted(strategy_id, instrument_id)
-            if position_id is None:
-                return _ZERO  # a hedging venue opens a new position beside the old one
+            return None
         position: Position | None = self._cache.position(position_id)
         if position is None or position.is_closed or position.instrument_id != instrument_id:
-            return _ZERO
-        return Decimal(position.signed_decimal_qty())
+            return None
+        return position
 
 
 def _closes(child: Order, parent: Order, quantity: Decimal) -> Decimal:
@@ -306,7 +323,7 @@ def _limit_of(order: Order) -> float | None:
     return None
 
 
-def _opposes(position: Decimal, side: Side) -> bool:
+def _opposes(position: Decimal | float, side: Side) -> bool:
     return position < 0 if side is Side.BUY else position > 0
 
 

@@ -17,7 +17,7 @@ from nautilus_trader.common.component import Logger
 from nautilus_trader.common.enums import ComponentState
 from nautilus_trader.execution.messages import ModifyOrder, SubmitOrder, SubmitOrderList
 
-from nautilus_quant.gating.intent import ALLOW, DENY, SIZED_DOWN, Decision, Gate, Intent, Verdict
+from nautilus_quant.gating.intent import ALLOW, DENY, SIZED_DOWN, UNLIMITED, Decision, Gate, Intent, Verdict
 from nautilus_quant.host.board import find_on_bus
 from nautilus_quant.host.decisions import DecisionRecord, decision_message, denial_text
 from nautilus_quant.host.denial import deny_modify, deny_order, single
@@ -129,7 +129,9 @@ class OrderGateway:
         """Say what would be decided on an intent now, without counting or recording it."""
         if not intent.opening:
             return Decision(intent, (), intent.opening, ALLOW)
-        return Decision.of(intent, tuple(self._ask(gate, intent) for gate in self._gates.values()))
+        return Decision.of(
+            intent, tuple([self._ask(name, gate, intent) for name, gate in self._gates.items()])
+        )
 
     def decide(self, intent: Intent) -> Decision:
         """Decide on an order: as `preview`, but recorded."""
@@ -139,19 +141,21 @@ class OrderGateway:
 
     def record(self, decision: Decision) -> None:
         """Count a decision, hand it to those who listen, and publish it when it cuts."""
-        intent = decision.intent
-        self.outcomes[decision.outcome] += 1
-        if not intent.opening:
+        intent, verdicts, _, outcome = decision
+        self.outcomes[outcome] += 1
+        opening = intent.opening
+        if not opening:
             return
-        for verdict in decision.verdicts:
+        for verdict in verdicts:
             bound = verdict.bound
-            said = ALLOW if bound >= intent.opening else SIZED_DOWN if bound > 0 else DENY
+            unlimited = bound is UNLIMITED  # nearly always, and decimals are slow to compare
+            said = ALLOW if unlimited or bound >= opening else SIZED_DOWN if bound > 0 else DENY
             self.counts[verdict.gate][said] += 1
         if self._journal is not None:
             self._tell(self._write_down, decision)
         for handler in self._handlers:
             self._tell(handler, decision)
-        if decision.outcome != ALLOW:
+        if outcome != ALLOW:
             self._tell(self._announce, decision)
 
     def _tell(self, listener: DecisionHandler, decision: Decision) -> None:
@@ -264,9 +268,12 @@ class OrderGateway:
 
     def _on_position(self, event: PositionEvent) -> None:
         """Cancel what was to close a position, would now open one since others closed it, and may not."""
+        exits = self._working.exits(event.strategy_id, event.instrument_id)
+        if not exits:
+            return
         gone: dict[ClientOrderId, Order] = {}
         cache = self._kernel.cache
-        for order in self._working.exits(event.strategy_id, event.instrument_id):
+        for order in exits:
             name = order.client_order_id
             intent = self.exposure.submit(order, cache.position_id(name), "rest", gone=gone)
             if not intent.opening or not (order.is_open or order.is_inflight):
@@ -280,11 +287,9 @@ class OrderGateway:
 
     # -- gates -------------------------------------------------------------------------------------
 
-    def _ask(self, gate: Gate, intent: Intent) -> Verdict:
-        if gate.name in self._stopped:
-            return Verdict.deny(
-                gate.name, "GATE_STOPPED", f"gate {gate.name} was stopped while strategies run"
-            )
+    def _ask(self, name: str, gate: Gate, intent: Intent) -> Verdict:
+        if name in self._stopped:
+            return Verdict.deny(name, "GATE_STOPPED", f"gate {name} was stopped while strategies run")
         try:
             verdict = gate.check(intent)
             allowed: object = verdict.allowed
@@ -293,10 +298,10 @@ class OrderGateway:
             error: Exception = TypeError(f"a verdict allows a Decimal, was {verdict!r}")
         except Exception as raised:  # noqa: BLE001 (any failure of a gate must close it)
             error = raised
-        if gate.name not in self._faulty:
-            self._faulty.add(gate.name)
-            self._log.exception(f"gate {gate.name} failed, no new risk passes it", error)
-        return Verdict.deny(gate.name, "GATE_ERROR", f"gate {gate.name} failed: {error!r}")
+        if name not in self._faulty:
+            self._faulty.add(name)
+            self._log.exception(f"gate {name} failed, no new risk passes it", error)
+        return Verdict.deny(name, "GATE_ERROR", f"gate {name} failed: {error!r}")
 
     def _add(self, gate: Gate) -> None:
         known = self._gates.get(gate.name)

@@ -56,6 +56,7 @@ class Valuer:
         self._names: dict[InstrumentId, str] = {}
         self._marked: set[str] = set()
         self._terms: dict[InstrumentId, tuple[float, bool, str]] = {}
+        self._held_terms: dict[InstrumentId, tuple[str, float, bool]] = {}
         self._feeds = Feeds.on(kernel.msgbus)
         self._bars: dict[Feed, tuple[str, int]] = {}
         self._listings: dict[str, list[str]] = {}
@@ -290,14 +291,16 @@ class Valuer:
         return held
 
     def _held(self, position: Position) -> OpenPosition:
-        return OpenPosition(
-            instrument=self._name(position.instrument_id),
-            quantity=float(position.signed_qty),
-            entry=float(position.avg_px_open),
-            currency=position.settlement_currency.code,
-            multiplier=float(position.multiplier),
-            inverse=bool(position.is_inverse),
-        )
+        instrument_id = position.instrument_id
+        terms = self._held_terms.get(instrument_id)
+        if terms is None:
+            terms = self._held_terms[instrument_id] = (
+                position.settlement_currency.code,
+                float(position.multiplier),
+                bool(position.is_inverse),
+            )
+        name, (currency, multiplier, inverse) = self._name(instrument_id), terms
+        return OpenPosition(name, position.signed_qty, position.avg_px_open, currency, multiplier, inverse)
 
 
 def _is_par(one: str, other: str | None) -> bool:
@@ -307,7 +310,7 @@ def _is_par(one: str, other: str | None) -> bool:
 def _account(account: VenueAccount, positions: list[OpenPosition]) -> Account:
     kind = AccountKind.MARGIN if account.is_margin_account else AccountKind.CASH
     balances = {c.code: m.as_double() for c, m in account.balances_total().items()}
-    return Account(kind=kind, balances=balances, positions=positions)
+    return Account(kind, balances, positions)
 
 
 def _main_currency(accounts: list[VenueAccount]) -> str | None:

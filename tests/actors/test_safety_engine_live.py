@@ -136,7 +136,8 @@ def test_a_valuation_that_fails_closes_new_risk_until_one_succeeds(live, started
     def broken(_now: int) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(engine._valuer, "value", broken)
+    for way in ("value", "fresh_equity"):
+        monkeypatch.setattr(engine._valuer, way, broken)
     poll(live, engine)
     assert answer(live, engine) == "SAFETY_ERROR"
     monkeypatch.undo()
