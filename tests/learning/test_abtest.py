@@ -47,6 +47,11 @@ def test_a_small_difference_is_called_so(method: Method) -> None:
     assert told(ABTest(bounds=UNIT, method=method), noise(0.0, 3_000)).decision is Decision.UNDECIDED
 
 
+def test_a_large_difference_is_no_small_one() -> None:
+    for effect, decision in ((0.4, Decision.A_BETTER), (-0.4, Decision.B_BETTER)):
+        assert told(ABTest(min_effect=0.1, bounds=UNIT), noise(effect, 900)).decision is decision
+
+
 def test_the_numbers_are_those_of_numpy() -> None:
     rng = np.random.default_rng(8)
     a, b = rng.normal(0.3, 0.5, 400), rng.normal(0.1, 0.4, 400)
