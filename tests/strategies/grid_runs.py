@@ -35,6 +35,7 @@ class Probe(Grid):
         self.steps = steps or {}
         self.seen = 0
         self.events: list[OrderEvent] = []
+        self.alive: dict[Any, Any] = {}
         self.commands: Counter[int] = Counter()
         self.held: list[float] = []
         self.most: list[float] = []
@@ -47,6 +48,9 @@ class Probe(Grid):
 
     def on_order_event(self, event: OrderEvent) -> None:
         self.events.append(event)
+        order = self.cache.order(event.client_order_id)  # not there before it is sent
+        if order is not None:
+            self.alive[event.client_order_id] = order
         if isinstance(event, OrderSubmitted | OrderPendingCancel):
             self.commands[(event.ts_event - START) // SECOND] += 1
         super().on_order_event(event)
@@ -56,7 +60,8 @@ class Probe(Grid):
             self.most.append(side * position + sum(float(o.leaves_qty) for o in working))
 
     def working(self) -> list[Any]:
-        return [o for o in self.cache.orders(strategy_id=self.id) if not o.is_closed and o.has_price]
+        self.alive = {name: order for name, order in self.alive.items() if not order.is_closed}
+        return [order for order in self.alive.values() if order.has_price]
 
     def resting(self) -> list[tuple[str, float, float, bool]]:
         """What works now, from the lowest price up: side, price, size, whether it only reduces."""
@@ -83,14 +88,15 @@ def run(
     closes: list[float],
     gate: Valve | None = None,
     *,
+    first: int = 0,
     data: Any = None,
     made_bars: Any = None,
     **venue: Any,
 ) -> Probe:
     """Run to the end; targets, resting orders before the stop, and all orders are left on the strategy."""
-    ticks = quotes(closes) if data is None else data
+    ticks = quotes([closes[0]] * first + closes)[first:] if data is None else data
     actors = [] if gate is None else [GateActor(gate)]
-    candles = bars(closes) if made_bars is None else made_bars
+    candles = bars(closes, first) if made_bars is None else made_bars
     made = engine([*ticks, *candles], actors=actors, strategies=[strategy], bar_execution=False, **venue)
     strategy.targets: list[TargetUpdate] = []
     subscribe(made.kernel.msgbus, TargetUpdate, strategy.targets.append)

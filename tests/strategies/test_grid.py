@@ -5,18 +5,25 @@ from __future__ import annotations
 from dataclasses import fields
 from decimal import Decimal
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
-from nautilus_trader.model.data import Bar, QuoteTick
-from nautilus_trader.model.enums import LiquiditySide, OrderType
-from nautilus_trader.model.objects import Quantity
+from nautilus_trader.backtest.engine import BacktestEngine, BacktestEngineConfig
+from nautilus_trader.config import LoggingConfig
+from nautilus_trader.model.data import Bar, BarType, QuoteTick
+from nautilus_trader.model.enums import AccountType, LiquiditySide, OmsType, OrderType
+from nautilus_trader.model.objects import Currency, Money, Quantity
+from nautilus_trader.persistence.wranglers import BarDataWrangler
+from nautilus_trader.test_kit.providers import TestInstrumentProvider
 
+from nautilus_quant.host.messages import TargetUpdate, subscribe
 from nautilus_quant.host.passive import Touch
 from nautilus_quant.host.state import shared_store
 from nautilus_quant.signals.grid import GridParams
 from nautilus_quant.strategies.grid import GridConfig
-from tests.host.engine import BTC, Valve, quotes
+from tests.host.engine import BTC, SECOND, START, USDT, Valve, engine, quotes
 from tests.strategies.bar_runs import bars
 from tests.strategies.grid_runs import CENTRE, Probe, allocate, at, level, regime, run
 
@@ -298,3 +305,105 @@ def test_defaults_are_those_of_the_rule() -> None:
     config, rule = GridConfig(instrument=BTC.id), GridParams()
     for item in fields(GridParams):
         assert getattr(config, item.name) == getattr(rule, item.name), item.name
+
+
+# -- over time, on spot, on real bars ------------------------------------------------------------------
+
+
+def test_a_later_run_goes_on_with_grid_inventory_and_sizes() -> None:
+    told = {"state": "memory://grid-runs", "on_regime_exit": "flatten"}
+    with shared_store("memory://grid-runs"):
+        first = run(Probe(**told), at(0, 0, -1.2, -1.2, -1.2))
+        later = run(Probe(**told), at(-1.2, -1.2, -1.2, -1.2), first=5)
+    assert first.final == ONE_HELD
+    # The account starts anew, so what it should hold is bought first; levels and sizes are the old ones.
+    assert [price for _, price, _, _ in later.final if price > CENTRE] == [30_300.0, 30_603.0, 30_909.1]
+    assert {size for _, _, size, _ in later.final} == {UNIT}
+    assert later.targets[0].exposure == pytest.approx(1 / 3)
+
+
+def test_the_past_begins_no_grid_and_moves_a_saved_one_only_on() -> None:
+    strategy = Probe(spacing=0.0, vol_half_life=3.0)
+    for bar in bars(at(0, 0.1, 0.0, 0.1, 0.0, 0.1, 0.0, 0.1, 0.0)):
+        strategy.on_historical_data(bar)
+    assert strategy._rule.ready
+    assert strategy._rule.ladder is None
+    saved = run(Probe(), at(0, 0, -1.2, -1.2))._rule
+    strategy = Probe()
+    strategy._rule.restore(saved.to_dict())
+    for bar in bars([CENTRE] * 3, first=-4_000):  # older than anything it remembers
+        strategy.on_historical_data(bar)
+    assert strategy._rule.to_dict() == saved.to_dict()
+    for bar in bars(at(-2.5, -0.5, 0.5), first=4):
+        strategy.on_historical_data(bar)
+    assert (strategy._rule.exposure, strategy._rule.ladder) == (0.0, saved.ladder)
+
+
+def test_rounds_of_orders_that_open_keep_their_distance_and_closing_never_waits() -> None:
+    way = at(0, 0, -1.2, -0.5, 0.5, *[0.5] * 10)
+    strategy = run(Probe(min_interval=8.0), way)
+    opened = sorted({(o.ts_init - START) // SECOND for o in strategy.orders if not o.is_reduce_only})
+    closed = [(o.ts_init - START) // SECOND for o in strategy.orders if o.is_reduce_only]
+    assert closed == [2]
+    assert opened == [1, 9]
+    assert strategy.final == EMPTY
+
+
+def test_on_spot_it_sells_only_what_it_holds_and_waits_for_cancels_before_it_sells_all() -> None:
+    coin = TestInstrumentProvider.btcusdt_binance()
+    closes = at(0, 0, *[-1.2] * 4, -0.5, 0.5, 0.5, *[-1.2] * 4)
+    strategy = Probe({11: allocate(0.0)}, instrument=coin.id, long_only=True, allocation=0.5, bar="1-SECOND")
+    made = BacktestEngine(BacktestEngineConfig(logging=LoggingConfig(bypass_logging=True)))
+    balances = [Money(1_000_000, USDT), Money(0, Currency.from_str("BTC"))]
+    made.add_venue(coin.id.venue, OmsType.NETTING, AccountType.CASH, balances, bar_execution=False)
+    made.add_instrument(coin)
+    made.add_data([*quotes(closes, coin), *candles(coin, closes)])
+    made.add_strategy(strategy)
+    made.run()
+    orders = made.cache.orders()
+    assert not any(order.is_reduce_only for order in orders)
+    assert [side for side, _ in fills(strategy)] == ["BUY", "SELL", "BUY", "SELL"]
+    assert strategy.position_of(coin.id) == 0
+    assert strategy.kinds()["OrderRejected"] + strategy.kinds()["OrderDenied"] == 0
+    market = next(order for order in orders if order.order_type == OrderType.MARKET)
+    cancels = [e.ts_event for e in strategy.events if type(e).__name__ == "OrderCanceled"]
+    assert market.ts_init >= max(cancels)
+    made.dispose()
+
+
+def candles(instrument, closes: list[float]) -> list[Bar]:
+    kind = f"{instrument.id}-1-SECOND-LAST-EXTERNAL"
+    price, size = instrument.make_price, instrument.make_qty(1)
+    return [
+        Bar(BarType.from_str(kind), *[price(float(str(p))) for p in (b.open, b.high, b.low, b.close)], size,
+            b.ts_event, b.ts_event)
+        for b in bars(closes)
+    ]  # fmt: skip
+
+
+def month(nq_data: Path, count: int | None = None) -> list[Bar]:
+    kind = BarType.from_str(f"{BTC.id}-1-MINUTE-LAST-EXTERNAL")
+    frame = pd.read_parquet(nq_data / "ohlcv_1m_btc_perp_202201.parquet").set_index("ts_close")
+    return BarDataWrangler(kind, BTC).process(frame)[:count]
+
+
+@pytest.mark.slow
+def test_a_month_of_minutes_keeps_bound_and_number_of_orders(nq_data: Path) -> None:
+    strategy = Probe(
+        bar="1-MINUTE", levels=5, spacing=0.004, stop=3.0, recenter_levels=2.0, max_age=500, allocation=0.5
+    )
+    made = engine(month(nq_data), strategies=[strategy])
+    targets: list = []
+    subscribe(made.kernel.msgbus, TargetUpdate, targets.append)
+    made.run()
+    orders = made.cache.orders()
+    limits = [order for order in orders if order.order_type == OrderType.LIMIT]
+    assert len({t.ts for t in targets}) == 45_031
+    assert {t.exposure for t in targets if t.exposure > 0.5} == {0.6, 0.8, 1.0}
+    assert all(o.liquidity_side == LiquiditySide.MAKER for o in limits if o.filled_qty > 0)
+    assert 500 < len(orders) < 5_000
+    # A new grid cancels two orders a level, closes, and places two.
+    assert max(strategy.commands.values()) <= 2 * (2 * 5 + 2 * 5 + 1)
+    assert max(strategy.most) < 1.1 * 0.5 * 1_000_000 / min(float(o.price) for o in limits)
+    assert abs(float(strategy.position_of(BTC.id))) <= max(strategy.most)
+    made.dispose()
