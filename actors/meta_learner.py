@@ -12,6 +12,7 @@ from nautilus_trader.model.identifiers import InstrumentId
 from nautilus_trader.model.instruments import CryptoPerpetual
 
 from nautilus_quant.account.funding import FundingClock
+from nautilus_quant.account.pace import UNKNOWN, Pace, PaceMeter
 from nautilus_quant.actors.meta_learner_config import MetaLearnerConfig, contest_of
 from nautilus_quant.gating.intent import Verdict
 from nautilus_quant.host.arms import CostSettings, find_arms, instruments_of, is_forbidden
@@ -32,7 +33,7 @@ from nautilus_quant.learning.contest import Arm, Contest, Standing, Want
 
 if TYPE_CHECKING:
     from nautilus_trader.common.events import TimeEvent
-    from nautilus_trader.model.data import Bar, FundingRateUpdate
+    from nautilus_trader.model.data import Bar, BarType, FundingRateUpdate
     from nautilus_trader.model.events import PositionEvent
     from nautilus_trader.model.instruments import Instrument
 
@@ -83,6 +84,8 @@ class MetaLearner(Actor):  # type: ignore[misc]
         self._market_of: dict[str, str] = {}
         self._trades: dict[str, tuple[str, ...]] = {}
         self._instruments: dict[str, Instrument] = {}
+        self._sources: dict[str, BarType] = {}
+        self._paces: dict[str, PaceMeter] = {}
         self._due: dict[str, str] = {}
         self._saved = 0
         self._funding = FundingClock()
@@ -127,7 +130,8 @@ class MetaLearner(Actor):  # type: ignore[misc]
 
     def on_reset(self) -> None:
         """Forget what was learnt."""
-        for memory in (self._contests, self._market_of, self._trades, self._instruments, self._due):
+        memories = (self._contests, self._market_of, self._trades, self._instruments, self._due)
+        for memory in (*memories, self._sources, self._paces):
             memory.clear()
         self._funding = FundingClock()
         self._saved = 0
@@ -145,6 +149,8 @@ class MetaLearner(Actor):  # type: ignore[misc]
             self._market_of.update({arm.name: market for arm in arms})
             for leg in contest.legs:
                 self._instruments[leg] = self.cache.instrument(InstrumentId.from_str(leg))
+                if config.impact > 0.0:
+                    self._paces[leg] = PaceMeter()
         for strategy in kernel.trader.strategies():
             market = self._market_of.get(strategy.id.value, "")
             self._trades[strategy.id.value] = instruments_of(strategy, market)
@@ -189,13 +195,23 @@ class MetaLearner(Actor):  # type: ignore[misc]
                 self._due.setdefault(market, "regime")
 
     def _on_any_bar(self, bar: Bar) -> None:
-        contest = self._contests.get(bar.bar_type.instrument_id.value)
-        if contest is not None:
-            contest.close(bar.ts_event, bar.close.as_double())
+        instrument = bar.bar_type.instrument_id.value
+        # Bars of two lengths would count the same moves and volume twice: the first type seen is followed.
+        if self._sources.setdefault(instrument, bar.bar_type) == bar.bar_type:
+            self._follow(instrument, bar)
         if self._due:
             self._evaluate_due()
         if self.config.state is not None and bar.ts_init - self._saved >= _SAVE_EVERY:
             self._save(bar.ts_init)
+
+    def _follow(self, instrument: str, bar: Bar) -> None:
+        close = bar.close.as_double()
+        contest = self._contests.get(instrument)
+        if contest is not None:
+            contest.close(bar.ts_event, close)
+        meter = self._paces.get(instrument)
+        if meter is not None:
+            meter.update(bar.ts_event, close, bar.volume.as_double())
 
     def _on_target(self, update: TargetUpdate) -> None:
         market = self._market_of.get(update.strategy)
@@ -211,6 +227,7 @@ class MetaLearner(Actor):  # type: ignore[misc]
             ts=self.clock.timestamp_ns(),
             passive=update.passive,
             half_spread=self._half_spread(update.instrument),
+            pace=self._pace(update.instrument),
         )
         self._contests[market].target(want)
 
@@ -285,6 +302,10 @@ class MetaLearner(Actor):  # type: ignore[misc]
             return float("nan")
         bid, ask = quote.bid_price.as_double(), quote.ask_price.as_double()
         return (ask - bid) / (ask + bid) if 0.0 < bid <= ask else float("nan")
+
+    def _pace(self, instrument: str) -> Pace:
+        meter = self._paces.get(instrument)
+        return UNKNOWN if meter is None else meter.pace
 
     def _tell(self, contest: Contest, record: Evaluation) -> None:
         text = f"{record.market} in {record.regime} ({record.trigger}): {record.reason}"

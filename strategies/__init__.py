@@ -1,6 +1,17 @@
 """Strategies: thin shells around the rules, importable as `nautilus_quant.strategies`."""
 
+from nautilus_quant.strategies.grid import Grid, GridConfig
 from nautilus_quant.strategies.mean_reversion import MeanReversion, MeanReversionConfig
 from nautilus_quant.strategies.momentum import Momentum, MomentumConfig
+from nautilus_quant.strategies.stat_arb import StatArb, StatArbConfig
 
-__all__ = ["MeanReversion", "MeanReversionConfig", "Momentum", "MomentumConfig"]
+__all__ = [
+    "Grid",
+    "GridConfig",
+    "MeanReversion",
+    "MeanReversionConfig",
+    "Momentum",
+    "MomentumConfig",
+    "StatArb",
+    "StatArbConfig",
+]

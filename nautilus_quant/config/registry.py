@@ -29,7 +29,7 @@ def _snake(name: str) -> str:
 _ALGORITHMS: Final = "nautilus_trader.examples.algorithms"
 
 REGISTRY: Final[Mapping[Kind, Mapping[str, Entry]]] = {
-    "strategy": _ours("strategies", "Momentum", "MeanReversion"),
+    "strategy": _ours("strategies", "Momentum", "MeanReversion", "StatArb", "Grid"),
     "actor": _ours("actors", "SafetyEngine", "RegimeGate", "PerformanceGuard", "MetaLearner"),
     "exec_algorithm": {
         "twap": Entry(f"{_ALGORITHMS}.twap:TWAPExecAlgorithm", f"{_ALGORITHMS}.twap:TWAPExecAlgorithmConfig"),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
+from nautilus_quant.account.pace import UNKNOWN, Pace
 from nautilus_quant.learning.ledger import Leg, ShadowLedger
 from nautilus_quant.learning.record import Evaluation
 from nautilus_quant.learning.reward import RewardScale, weight_of
@@ -62,6 +63,8 @@ class Want(NamedTuple):
         Whether it fills as a resting order.
     half_spread
         Present one [fraction of price]; NaN takes the cost model's.
+    pace
+        Of the market, for the impact.
 
     """
 
@@ -73,6 +76,7 @@ class Want(NamedTuple):
     ts: int
     passive: bool = False
     half_spread: float = float("nan")
+    pace: Pace = UNKNOWN
 
 
 class Standing(NamedTuple):
@@ -162,7 +166,10 @@ class Contest:
         """Take what an arm wants, and trade it in its would-be book, once the capital is known."""
         self._wanting.add(want.arm)
         ledger = self._ledgers[want.arm]
-        ledger.conditions(want.instrument, half_spread=want.half_spread)
+        pace = want.pace
+        ledger.conditions(
+            want.instrument, half_spread=want.half_spread, volatility=pace.volatility, volume=pace.volume
+        )
         ledger.target(
             want.instrument,
             want.exposure,
@@ -198,15 +205,18 @@ class Contest:
 
     def evaluate(self, now: Standing) -> Evaluation:
         """Learn from what was earned since the last evaluation, and choose from now on."""
-        returns = self._returns(now.ts, now.capital * self._budget)
-        rewards = self._learn(now.ts, returns)
+        spans = [self._span(arm, now.ts) for arm in self.arms]
+        returns = [self._return(arm, now.ts, now.capital * self._budget) for arm in self.arms]
+        rewards = self._learn(now.ts, returns, spans)
         unit = self._scale.unit(self._interval)
         choice = self._selector.choose(now.ts, now.regime, now.awake, self._costs(), unit)
         self._awake, self._regime, self._ts = now.awake, now.regime, now.ts
         return self._record(now, returns, rewards, choice)
 
-    def _returns(self, ts: int, capital: float) -> Floats:
-        return np.array([self._return(arm, ts, capital) for arm in self.arms])
+    def _span(self, arm: Arm, ts: int) -> float:
+        """Return what time an arm's return covers [s]: more than the others' after one that was not known."""
+        since = self._ledgers[arm.name].since if arm.legs else self._ts
+        return (ts - since) / _NANOS if since else 0.0
 
     def _return(self, arm: Arm, ts: int, capital: float) -> float:
         if not arm.legs:
@@ -214,18 +224,19 @@ class Contest:
         net = self._ledgers[arm.name].cut(ts, capital)
         return net if arm.name in self._wanting else float("nan")
 
-    def _learn(self, ts: int, returns: Floats) -> Floats:
-        seconds = (ts - self._ts) / _NANOS if self.started else 0.0
-        earned = np.where(self._awake, returns, np.nan)
-        rewards = np.array([self._scale.reward(value, seconds) for value in earned.tolist()])
-        self._selector.learn(rewards, self._regime, weight_of(seconds, self._interval))
+    def _learn(self, ts: int, returns: Sequence[float], spans: Sequence[float]) -> Floats:
+        rewards = np.array([self._scale.reward(*earned) for earned in zip(returns, spans, strict=True)])
+        rewards[~self._awake] = np.nan
+        if self.started:
+            weight = weight_of((ts - self._ts) / _NANOS, self._interval)
+            self._selector.learn(rewards, self._regime, weight)
         return rewards
 
     def _costs(self) -> Floats:
         """Return what opening or closing what each arm holds costs; shape (arms,) [fraction of capital]."""
         return np.array([self._ledgers[arm.name].closing_cost if arm.legs else 0.0 for arm in self.arms])
 
-    def _record(self, now: Standing, returns: Floats, rewards: Floats, choice: Choice) -> Evaluation:
+    def _record(self, now: Standing, returns: Sequence[float], rewards: Floats, choice: Choice) -> Evaluation:
         beliefs = self._selector.policy.beliefs(now.regime)
         return Evaluation(
             ts=now.ts,
@@ -233,7 +244,7 @@ class Contest:
             regime=now.regime,
             trigger=now.trigger,
             arms=self._selector.arms,
-            returns=tuple(returns.tolist()),
+            returns=tuple(returns),
             rewards=tuple(rewards.tolist()),
             awake=tuple(now.awake.tolist()),
             weights=tuple(choice.weights.tolist()),

@@ -257,6 +257,33 @@ def test_funding_counts_against_who_pays_it():
     assert covering.returns[1] == pytest.approx(0.01, abs=5e-4)
 
 
+def test_impact_makes_large_would_be_trades_dearer():
+    class Late(Steady):
+        def on_bar(self, bar: Bar) -> None:
+            if bar.ts_event > START + 30 * SECOND:  # how much a day trades is known by then
+                super().on_bar(bar)
+
+    def earned(**config: Any) -> float:
+        strategy = Late(1.0, "Late", order_id_tag="1", allocation=0.2)
+        return sum(record.returns[0] for record in run([strategy], path(300), **config)[1:])
+
+    assert earned(impact=1.0) < earned() - 1e-6
+
+
+def test_bars_of_another_length_do_not_count_twice():
+    minute = BarType.from_str(f"{BTC.id}-1-MINUTE-LAST-EXTERNAL")
+    prices = path(300, drift=2e-6)
+    price = Price(29_000.0, BTC.price_precision)
+    others = [
+        Bar(minute, price, price, price, price, Quantity(1, BTC.size_precision), ts, ts)
+        for ts in (START + n * SECOND + 1 for n in range(60, 300, 60))
+    ]
+    alone, both = run(list(arms()), prices), run(list(arms()), prices, extra=others)
+
+    # A wild price of the other bars would blow up the volatility, and shrink every reward.
+    assert both[-1].rewards == pytest.approx(alone[-1].rewards, rel=0.2)
+
+
 def test_it_goes_on_after_a_restart(tmp_path):
     state = f"sqlite:///{tmp_path}/state.db"
     prices = path(1200, drift=2e-6)

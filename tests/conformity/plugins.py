@@ -14,13 +14,19 @@ from nautilus_trader.config import LoggingConfig
 from nautilus_trader.model.currencies import USDT
 from nautilus_trader.model.data import Bar, BarType
 from nautilus_trader.model.enums import AccountType, OmsType
+from nautilus_trader.model.instruments import Instrument
 from nautilus_trader.model.objects import Money, Price, Quantity
 from nautilus_trader.test_kit.providers import TestInstrumentProvider
 
 from nautilus_quant.config.registry import REGISTRY
 
 BTC = TestInstrumentProvider.btcusdt_perp_binance()
+ETH = TestInstrumentProvider.ethusdt_perp_binance()
 BARS = BarType.from_str(f"{BTC.id}-1-MINUTE-LAST-EXTERNAL")
+# What a plug-in needs to be told besides its instrument, so that ten hours are enough for it.
+NEEDS: dict[str, dict[str, Any]] = {
+    "stat_arb": {"partner": str(ETH.id), "window": 120, "hedge_window": 120, "retest": 5},
+}
 MINUTE = 60_000_000_000
 START = 1_700_000_040 * 1_000_000_000
 
@@ -37,7 +43,8 @@ class Plugin:
     @property
     def example(self) -> dict[str, Any]:
         """What it needs to be told at least."""
-        return {"instrument": str(BTC.id)} if self.kind == "strategy" else {}
+        needs = NEEDS.get(self.use, {})
+        return {"instrument": str(BTC.id), **needs} if self.kind == "strategy" else needs
 
     @property
     def config_class(self) -> Any:
@@ -55,18 +62,30 @@ def plugins(kind: str) -> list[Plugin]:
 
 
 def bars(count: int, seed: int = 3) -> list[Bar]:
-    """A seeded random walk with a trend in the middle, so that strategies find something to do."""
+    """A seeded random walk with a trend in the middle, and a partner that always comes back to it."""
     rng = np.random.default_rng(seed)
     steps = rng.normal(0.0, 0.001, count)
     steps[count // 3 : count // 2] += 0.001
-    closes = 30_000.0 * np.exp(np.cumsum(steps))
+    apart = np.zeros(count)
+    for index, shock in enumerate(rng.normal(0.0, 0.002, count)):
+        apart[index] = 0.9 * apart[index - 1] + shock
+    path = np.cumsum(steps)
+    both = zip(
+        bars_of(BTC, 30_000.0 * np.exp(path)), bars_of(ETH, 2_000.0 * np.exp(path + apart)), strict=True
+    )
+    return [bar for pair in both for bar in pair]
+
+
+def bars_of(instrument: Instrument, closes: Any) -> list[Bar]:
+    """Bars of a minute with these closes."""
     made = []
+    kind = BarType.from_str(f"{instrument.id}-1-MINUTE-LAST-EXTERNAL")
     for index, close in enumerate(closes):
-        before = closes[index - 1] if index else 30_000.0
+        before = closes[index - 1] if index else close
         high, low = max(before, close) * 1.0005, min(before, close) * 0.9995
-        prices = [Price(value, BTC.price_precision) for value in (before, high, low, close)]
+        prices = [Price(value, instrument.price_precision) for value in (before, high, low, close)]
         ts = START + index * MINUTE
-        made.append(Bar(BARS, *prices, Quantity(100, BTC.size_precision), ts, ts))
+        made.append(Bar(kind, *prices, Quantity(100, instrument.size_precision), ts, ts))
     return made
 
 
@@ -74,7 +93,8 @@ def engine(actors: Iterable[Any] = (), strategies: Iterable[Any] = (), count: in
     """A backtest of ten hours."""
     made = BacktestEngine(BacktestEngineConfig(logging=LoggingConfig(bypass_logging=True)))
     made.add_venue(BTC.venue, OmsType.NETTING, AccountType.MARGIN, [Money(1_000_000, USDT)])
-    made.add_instrument(BTC)
+    for instrument in (BTC, ETH):
+        made.add_instrument(instrument)
     made.add_data(bars(count))
     for actor in actors:
         made.add_actor(actor)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
+import math
 import pkgutil
 from collections.abc import Callable
 from typing import Any
@@ -14,9 +15,13 @@ import pytest
 
 from nautilus_quant import signals
 from nautilus_quant.signals.adx import Adx
+from nautilus_quant.signals.cointegration import RollingCointegration
 from nautilus_quant.signals.ewma import Ewma, EwmaVolatility
+from nautilus_quant.signals.grid import GridRule
+from nautilus_quant.signals.hedge_ratio import KalmanHedge, RollingOls
 from nautilus_quant.signals.mean_reversion import MeanReversionRule
 from nautilus_quant.signals.momentum import MomentumRule
+from nautilus_quant.signals.pair import PairParams, PairRule
 from nautilus_quant.signals.rolling import RollingMax
 
 MINUTE = 60_000_000_000
@@ -29,6 +34,11 @@ EXAMPLES: dict[type, Callable[[], Any]] = {
     RollingMax: lambda: RollingMax(12),
     MomentumRule: lambda: MomentumRule(interval=MINUTE),
     MeanReversionRule: lambda: MeanReversionRule(interval=MINUTE),
+    GridRule: lambda: GridRule(interval=MINUTE),
+    RollingOls: lambda: RollingOls(50),
+    KalmanHedge: lambda: KalmanHedge(50),
+    RollingCointegration: lambda: RollingCointegration(50, retest=5, enter=0.05, leave=0.2, lags=1),
+    PairRule: lambda: PairRule(PairParams(window=50, hedge_window=50, retest=5), interval=MINUTE),
 }
 
 
@@ -42,7 +52,10 @@ def found() -> list[type]:
         kind
         for module in modules
         for name, kind in inspect.getmembers(module, inspect.isclass)
-        if kind.__module__ == module.__name__ and hasattr(kind, "update") and not name.startswith("_")
+        if kind.__module__ == module.__name__
+        and hasattr(kind, "update")
+        and not name.startswith("_")
+        and not getattr(kind, "_is_protocol", False)
     ]
 
 
@@ -51,7 +64,8 @@ each = pytest.mark.parametrize("kind", found(), ids=lambda kind: kind.__name__)
 
 def market(count: int) -> list[dict[str, float]]:
     """Whatever a feature may ask for, by the name of the argument."""
-    returns = np.random.default_rng(11).normal(0.0, 0.002, count)
+    rng = np.random.default_rng(11)
+    returns, apart = rng.normal(0.0, 0.002, count), rng.normal(0.0, 0.003, count)
     closes = 100.0 * np.exp(np.cumsum(returns))
     return [
         {
@@ -61,8 +75,14 @@ def market(count: int) -> list[dict[str, float]]:
             "close": close,
             "value": close,
             "log_return": step,
+            "close_a": close * math.exp(other),
+            "close_b": close,
+            "y": math.log(close) + other,
+            "x": math.log(close),
         }
-        for index, (close, step) in enumerate(zip(closes.tolist(), returns.tolist(), strict=True))
+        for index, (close, step, other) in enumerate(
+            zip(closes.tolist(), returns.tolist(), apart.tolist(), strict=True)
+        )
     ]
 
 

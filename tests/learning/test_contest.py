@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from nautilus_quant.account.costs import CostModel
+from nautilus_quant.account.pace import Pace
 from nautilus_quant.learning.contest import Arm, Contest, Standing, Want
 from nautilus_quant.learning.legs import Leg
 from nautilus_quant.learning.reward import RewardScale
@@ -123,6 +124,30 @@ def test_a_price_that_is_unknown_at_the_evaluation_moves_the_return_to_the_next(
 
     assert math.isnan(unknown.returns[0])
     assert held.evaluate(at(3 * SIX)).returns[0] == pytest.approx(0.1)
+
+
+def test_a_return_that_covers_two_evaluations_is_scaled_by_the_time_of_both():
+    held = contest([1, 0], [1, 0], [1, 0])
+    held.evaluate(at(0))
+    held.close(START, 100.0)
+    held.close(START + HOUR, 101.0)
+    held.target(want("a", 1.0))
+    held.evaluate(at(2 * SIX))
+    held.mark(BTC, 102.0, 102.0, START + 4 * SIX)
+
+    sigma = math.log(1.01) / 60.0
+    record = held.evaluate(at(4 * SIX))
+    assert record.rewards[0] == pytest.approx(0.02 / (sigma * math.sqrt(4 * 6 * 3600.0)), rel=1e-3)
+
+
+def test_impact_is_paid_where_the_pace_of_the_market_is_known():
+    arms = [Arm("a", 0.1, (leg(costs=CostModel(taker=0.0, half_spread=0.0, impact=1.0)),))]
+    held = contest([1], [1], arms=arms)
+    held.evaluate(at(0, awake=ALL[:1]))
+    held.target(want("a", 1.0, pace=Pace(volatility=0.04, volume=10_000.0)))
+
+    # 10 000 of capital at 100 are 100 coins, a hundredth of the day's volume.
+    assert held.ledger("a").split.impact == pytest.approx(10_000.0 * 0.04 * 0.1, rel=1e-2)
 
 
 def test_with_every_arm_forbidden_nobody_may_open_and_the_record_says_so():
