@@ -56,7 +56,8 @@ class LeggedStrategy(TargetStrategy):
     - When a leg is denied, rejected, cancelled, or not filled within `leg_timeout`, all are cut down to what
       they have in common, which is nothing if one has not filled at all. Then nothing is added until the
       next signal, which is a change of the signs of the targets.
-    - What reduces is always sent, leg by leg, and again after `leg_timeout` if it failed.
+    - What reduces is always sent, leg by leg. If it failed, it is sent again with the next target, or after
+      `leg_timeout`.
     - A leg that is alone, after a restart or because somebody closed the other, is closed and not completed:
       the price at which it belonged to the other is gone.
     - The smallest allocation published for any leg is that of all. Zero closes all.
@@ -224,8 +225,8 @@ class LeggedStrategy(TargetStrategy):
         self._trade_all((instrument_id,))
 
     def _trade_all(self, instrument_ids: Iterable[InstrumentId]) -> None:
-        del instrument_ids  # whichever has news
-        self._settle(adds=True)
+        if list(instrument_ids):  # whichever has news; none before the first targets
+            self._settle(adds=True)
 
     def _settle(self, *, adds: bool) -> None:
         """Do what is next; only new targets and allocations add, so that a cut entry does not creep on."""

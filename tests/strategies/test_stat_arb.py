@@ -254,6 +254,7 @@ def test_a_restart_with_one_leg_closes_it_and_waits_for_the_next_signal() -> Non
         assert (held[0] != 0, held[1]) == (True, 0)
         traded = len(made.cache.orders())
         strategy.reset()
+        publish(made.kernel.msgbus, AllocationUpdate(key=strategy.id.value, ts=pause, allocation=1.0))
         strategy.start()
         assert strategy._rule.ready
         again = START + (entries()[1]) * SECOND
