@@ -75,11 +75,20 @@ def _verdict(words: str, paired: Paired) -> Text:
 
 def _table(grid: Grid) -> Table:
     table = Table(title=Text(grid.title), title_justify="left", title_style="dim", box=None, pad_edge=False)
-    for at, column in enumerate(grid.columns):
-        table.add_column(Text(column), justify="right" if at else "left", no_wrap=not at)
+    # Headings may break between words. Numbers never do, however narrow the terminal: it breaks the lines.
+    widths = [max(map(len, column)) for column in _words_by_column(grid)]
+    for at, (column, width) in enumerate(zip(grid.columns, widths, strict=True)):
+        table.add_column(Text(column), justify="right" if at else "left", width=width)
+    table.width = sum(widths) + 2 * (len(widths) - 1)
     for row in grid.rows:
         table.add_row(*map(Text, row))
     return table
+
+
+def _words_by_column(grid: Grid) -> list[list[str]]:
+    """Return what must stay in one piece: cells, and the words of headings."""
+    cells = zip(*grid.rows, strict=True)
+    return [[*title.split(), *column, ""] for title, column in zip(grid.columns, cells, strict=True)]
 
 
 def _day(ts: int) -> str:

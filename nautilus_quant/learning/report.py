@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nautilus_quant.learning.paired import Outcome, Paired
@@ -196,15 +196,33 @@ def by_market(evaluations: Iterable[Evaluation]) -> dict[str, list[Evaluation]]:
     Sort evaluations by market.
 
     A run that starts before the end of what is there already goes through that time again, as a repeated
-    backtest does: what it goes through again is dropped.
+    backtest does: what it goes through again is dropped. Two evaluations at one time, of the clock and of a
+    regime, become one.
     """
     found: dict[str, list[Evaluation]] = defaultdict(list)
     for item in evaluations:
         items = found[item.market]
         while item.trigger == "start" and items and item.ts <= items[-1].ts:
             items.pop()
-        items.append(item)
+        if items and items[-1].ts == item.ts:
+            items[-1] = _as_one(items[-1], item)
+        else:
+            items.append(item)
     return dict(found)
+
+
+def _as_one(first: Evaluation, second: Evaluation) -> Evaluation:
+    """Keep what was earned before the first and chosen at the second, and add up what both cost."""
+    earned = dict(zip(first.arms, first.returns, strict=True))
+    pairs = zip(second.arms, second.returns, strict=True)
+    returns = tuple(_sum(earned.get(arm, math.nan), value) for arm, value in pairs)
+    return replace(second, returns=returns, cost=first.cost + second.cost)
+
+
+def _sum(first: float, second: float) -> float:
+    """Add what is known; NaN when nothing is."""
+    known = [value for value in (first, second) if math.isfinite(value)]
+    return sum(known) if known else math.nan
 
 
 def summary(evaluations: Iterable[Evaluation]) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def arms_grid(market: MarketReport) -> Grid:
     rows = [
         (
             row.belief.arm,
-            f"{number(row.belief.mean)} ± {number(row.belief.sd)}",
+            _with_sd(row.belief.mean, row.belief.sd),
             number(row.belief.evidence, 1),
             {True: "yes", False: "no", None: "gone"}[row.awake],
             share(row.weight),
@@ -145,6 +145,10 @@ def _cells(item: Summary) -> tuple[str, ...]:
         f"{item.churn_per_day:.2f}",
         f"{100.0 * item.costs:.2f}",
     )
+
+
+def _with_sd(mean: float, sd: float) -> str:
+    return f"{number(mean)} ± {number(sd)}" if math.isfinite(mean) else UNKNOWN
 
 
 def _named(arm: str) -> str:

@@ -1,10 +1,12 @@
 """``nq arms``: what the journal's evaluations come to."""
 
+import io
 import json
 import sys
 import time
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from nautilus_quant.cli import arms
@@ -45,7 +47,7 @@ def test_it_reads_well(config):
     assert "arms now, in UP" in text
     rows = [" ".join(line.split()) for line in text.splitlines()]
     assert "X-1 0.250 ± 0.125 4.5 yes 50.0 % 40.0 % +1.00 %" in rows
-    assert "Y-2 – ± – – no 50.0 % 40.0 % +4.00 %" in rows
+    assert "Y-2 – – no 50.0 % 40.0 % +4.00 %" in rows
     assert "none (flat) – – 0.0 % 20.0 % +0.00 %" in rows
     assert "selector +6.30 % –" in rows
     assert "equal weight +2.50 % -3.80 %" in rows
@@ -55,6 +57,14 @@ def test_it_reads_well(config):
     assert "DOWN 2.0 +3.80 +0.50 +4.00 -3.00 +0.20 -3.30 1 0.50 0.20" in rows
     assert "2 markets, each with the same capital" in rows
     assert rows[-2].startswith("The selector does NOT beat equal weight after costs: it has earned 1.10 % of")
+
+
+def test_numbers_stay_whole_on_a_narrow_terminal(config):
+    console = Console(file=io.StringIO(), width=40, color_system=None)
+    console.print(arms.run(config).view, soft_wrap=True)
+    text = console.file.getvalue()
+    assert "…" not in text
+    assert any(line.split()[:4] == ["DOWN", "2.0", "+3.80", "+0.50"] for line in text.splitlines())
 
 
 def test_one_market(config):

@@ -154,7 +154,7 @@ def test_evidence_is_weighed(edge, start, end):
 
 def test_what_is_odd_in_the_data_is_noted(report):
     assert report.markets[BTC].notes == ()  # the first evaluation earns nothing, known or not
-    odd = [*btc(), evaluation(5, (0.5, 0.5), (1.0, 0.0)), evaluation(6, (NAN, 0.0), (1.0, 0.0))]
+    odd = [*btc(), evaluation(4, (0.5, 0.5), (1.0, 0.0)), evaluation(6, (NAN, 0.0), (1.0, 0.0))]
     market = arms_report(odd).markets[BTC]
     assert market.notes == (
         "evaluations passed over, as they are not later than the one before: 1",
@@ -174,6 +174,18 @@ def test_a_run_over_the_same_time_replaces_the_one_before():
     # A clock set back costs what was seen twice, and no more.
     back = evaluation(5, (0.0, 0.0), (0.0, 1.0), trigger="start")
     assert len(by_market([*btc(), back])[BTC]) == 5
+
+
+def test_two_evaluations_at_one_time_are_one():
+    second = evaluation(5, (NAN, 0.02), (0.0, 1.0), cost=0.004, regime="DOWN", trigger="regime")
+    (*_, last) = by_market([*btc(), second])[BTC]
+    assert (last.returns, last.weights, last.regime) == ((0.01, approx(0.03)), (0.0, 1.0), "DOWN")
+    assert last.cost == approx(0.007)
+    unknown = [evaluation(0, (0.0, NAN), (1.0, 0.0)), evaluation(0, (0.0, NAN), (1.0, 0.0))]
+    assert math.isnan(by_market(unknown)[BTC][0].returns[1])
+    market = arms_report([*btc(), second]).markets[BTC]
+    assert (market.evaluations, market.notes, market.last) == (5, (), "Y-2")
+    assert market.summary.selector == approx(0.063 - 0.004)
 
 
 def test_the_document(report):
