@@ -301,6 +301,32 @@ def test_a_pause_is_written_before_anybody_hears_of_it(monkeypatch):
     assert stored == ["PAUSED", "PROBATION"]
 
 
+def test_pauses_are_committed_at_once_and_trades_are_queued(monkeypatch):
+    from nautilus_quant.actors import performance_guard
+
+    calls: list[tuple[str, str, int]] = []
+
+    class Desk:
+        """A store that remembers how it was written to."""
+
+        def documents(self, namespace: str) -> dict[str, Any]:
+            return {}
+
+        def put(self, namespace: str, key: str, document: Any, *, ts: int) -> None:
+            calls.append(("put", document["stage"], len(document["trades"])))
+
+        def put_now(self, namespace: str, key: str, document: Any, *, ts: int) -> None:
+            calls.append(("put_now", document["stage"], len(document["trades"])))
+
+        def append(self, *args: Any, **options: Any) -> None: ...
+
+        def close(self) -> None: ...
+
+    monkeypatch.setattr(performance_guard, "shared_store", lambda url: Desk())
+    run(Script(TWO_LOSSES), guard(state="memory://desk"))
+    assert calls == [("put", "OK", 1), ("put_now", "PAUSED", 0), ("put", "PROBATION", 0)]
+
+
 def saw() -> list[float]:
     """Ups and downs that make a trend follower lose on each turn."""
     up = [30_000.0 + 20.0 * n for n in range(4)]

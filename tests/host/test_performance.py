@@ -114,6 +114,7 @@ def test_commissions_in_other_coins_are_taken_off_at_their_rate():
     assert result == pytest.approx((20.0 - 0.006 * 600.0, 200.0))
     one.trade(OrderSide.BUY, 1, 100.0, Money(0.001, BNB))  # the next trade pays its own
     assert one.trade(OrderSide.SELL, 1, 100.0, Money(0.001, BNB)) == pytest.approx((-1.2, 100.0))
+    assert one.trips._fees == {}  # where every position has an id of its own, these would pile up
 
 
 def test_a_fill_that_flips_pays_for_both_trades_in_proportion():

@@ -76,6 +76,12 @@ def test_the_half_life_of_a_known_process_is_found(half_life):
     assert np.median([item.deviation for item in found]) == pytest.approx(spread, rel=0.08)
 
 
+def test_short_samples_do_not_look_faster_than_they_are():
+    """Without the correction the middle of these would be 19 bars."""
+    found = [reversion(returning(seed, 30.0, 300)).half_life for seed in range(200)]
+    assert np.median(found) == pytest.approx(30.0, rel=0.2)
+
+
 def test_a_walk_rarely_passes_for_reversion():
     passed = [reversion(walk(seed, 1_000)).p < 0.05 for seed in range(300)]
     assert np.mean(passed) < 0.09

@@ -126,6 +126,9 @@ def test_a_spread_from_bars_is_marked_and_never_below_a_tick():
     still = market(prices, spreads=None, highs=closes, lows=closes)
     assert "tick" in measure(still).spread.source
     assert measure(still).spread.value == pytest.approx(0.01 / closes[-1])
+    coarse = market(prices, spreads=None, tick=50.0)
+    assert 0.0 < measure(market(prices, spreads=None)).spread.value < 50.0 / closes[-1]
+    assert measure(coarse).spread.value == pytest.approx(50.0 / closes[-1])
     unknown = measure(market(prices, spreads=None, tick=math.nan, highs=closes, lows=closes)).spread
     assert unknown.reason == "bars show no spread, and the tick is unknown"
     rng = np.random.default_rng(1)
