@@ -22,7 +22,7 @@ def test_the_command_prints_every_player_and_writes_a_page_for_each_world(tmp_pa
         [
             sys.executable,
             str(project / "backtests" / "bandits.py"),
-            *("--out", str(tmp_path / "curves"), "--rounds", "30", "--seeds", "2"),
+            *("--out", str(tmp_path / "curves"), "--rounds", "30", "--seeds", "1"),
         ],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(project), "COLUMNS": "120", "OMP_NUM_THREADS": "1"},

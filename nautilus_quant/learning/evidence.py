@@ -10,14 +10,13 @@ variance between groups.
 
 from __future__ import annotations
 
-import math
-from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
 from nautilus_quant.learning.policy import Beliefs, Floats
-from nautilus_quant.learning.regime_table import Places, RegimeTable, columns_at
+from nautilus_quant.learning.regime_table import Places, RegimeTable
+from nautilus_quant.learning.reward_window import Window
 from nautilus_quant.signals.sequence import require
 
 if TYPE_CHECKING:
@@ -70,7 +69,7 @@ class Evidence:
         self._table = RegimeTable(
             4, len(priors.mean), discount=params.discount, absent_ageing=params.absent_ageing
         )
-        self._windows: dict[str, deque[tuple[float, Floats]]] = {}
+        self._windows: dict[str, Window] = {}
         # the prior as sums: as if `strength` rewards with this mean and spread had been seen
         self._prior_sum = priors.strength * priors.mean
         self._prior_spread = priors.strength * params.reward_sd**2
@@ -102,17 +101,12 @@ class Evidence:
         if self._params.window is None:
             block += _sums(rewards, weight)
             return
-        self._slide(rewards, regime, weight)
-        block[:] = sum(_sums(seen, left) for left, seen in self._windows[regime])
-
-    def _slide(self, rewards: Floats, regime: str, weight: float) -> None:
-        fading = dict(zip(self._table.regimes, self._table.fading(regime, weight).tolist(), strict=True))
-        for name, window in self._windows.items():
-            for _ in range(len(window)):
-                left, seen = window.popleft()
-                window.append((left * fading[name], seen))
-        window = self._windows.setdefault(regime, deque(maxlen=self._params.window))
-        window.append((weight, rewards.copy()))
+        for name, left in zip(self._table.regimes, self._table.fading(regime, weight), strict=True):
+            if name in self._windows:
+                self._windows[name].left *= left
+        window = self._windows.setdefault(regime, Window(self._params.window, len(rewards)))
+        window.push(rewards, weight)
+        block[:] = window.sums()
 
     def sums(self, regime: str) -> Floats:
         """Return count, sum, sum of squares and wins, borrowed ones included; shape (4, arms)."""
@@ -145,22 +139,15 @@ class Evidence:
 
     def to_dict(self) -> dict[str, Any]:
         """Give all that `restore` needs; JSON-able."""
-        windows = {
-            regime: [
-                [left, [x if math.isfinite(x) else None for x in seen.tolist()]] for left, seen in window
-            ]
-            for regime, window in self._windows.items()
-        }
+        windows = {regime: window.to_dict() for regime, window in self._windows.items()}
         return {"sums": self._table.to_dict(), "windows": windows}
 
     def restore(self, state: Mapping[str, Any], places: Places) -> Self:
         """Go on from what `to_dict` gave; an arm whose place is ``None`` is at its prior."""
         self._table.restore(state["sums"], places)
-        for regime, rows in state["windows"].items():
-            window = self._windows[regime] = deque(maxlen=self._params.window)
-            for left, seen in rows:
-                known = np.array([[np.nan if x is None else x for x in seen]])
-                window.append((float(left), columns_at(known, places, np.nan)[0]))
+        for regime, window in state["windows"].items():
+            fresh = Window(int(self._params.window or 1), len(self._prior_sum))
+            self._windows[regime] = fresh.restore(window, places)
         return self
 
 

@@ -23,8 +23,8 @@ from nautilus_quant.learning.outputs import boltzmann
 from nautilus_quant.learning.params import Priors
 from nautilus_quant.learning.policy import Flags, Floats
 
-EDGE = 1e-12
-STEPS = 5
+EDGE = 1e-9
+STEPS = 4
 
 
 class UpperBound(EvidencePolicy):
@@ -94,8 +94,9 @@ def kl_upper_bound(mean: Floats, budget: Floats) -> Floats:
     Return the largest q with kl(mean, q) <= budget, kl being that of Bernoulli distributions.
 
     kl(mean, .) is convex and rises from 0 at the mean, so Newton's steps from above stay above and converge
-    quadratically. The start is the lower of two bounds from above: Pinsker's, and the one that leaves out
-    mean ln(1/q) >= 0.
+    quadratically. kl(p, q) is the integral of (x - p) / (x (1 - x)) from p to q; the start is the lowest of
+    three bounds from above, by x (1 - x) being at most its largest value in between, by its being at most q,
+    and by leaving out p ln(1/q) >= 0.
 
     Parameters
     ----------
@@ -113,9 +114,11 @@ def kl_upper_bound(mean: Floats, budget: Floats) -> Floats:
     p = np.minimum(np.maximum(mean, EDGE), 1.0 - EDGE)
     rest = 1.0 - p
     level = budget - p * np.log(p) - rest * np.log(rest)  # budget + entropy
-    q = np.minimum(p + np.sqrt(0.5 * budget), 1.0 - np.exp(-level / rest))
-    q = np.minimum(np.maximum(q, p + EDGE), 1.0 - EDGE)
+    low, high = p + 0.1 * EDGE, 1.0 - 0.1 * EDGE
+    variance = np.where(p < 0.5, 0.25, p * rest)
+    q = np.minimum(p + np.sqrt(2.0 * variance * budget), p + budget + np.sqrt(budget * (budget + 2.0 * p)))
+    q = np.minimum(np.maximum(np.minimum(q, 1.0 - np.exp(-level / rest)), low), high)
     for _ in range(STEPS):
         miss = -p * np.log(q) - rest * np.log1p(-q) - level
-        q = np.maximum(q - miss * q * (1.0 - q) / (q - p), p + 0.5 * EDGE)
+        q = np.minimum(np.maximum(q - miss * q * (1.0 - q) / (q - p), low), high)
     return np.asarray(q, dtype=np.float64)
