@@ -198,6 +198,26 @@ def test_a_leg_that_does_not_fill_in_time_is_cancelled_and_the_other_closed(leg)
     assert sorted(status for _, _, status in strategy.sent) == ["CANCELED", "FILLED", "FILLED"]
 
 
+def test_a_venue_deaf_to_cancels_does_not_keep_the_other_leg_open() -> None:
+    class Deaf(Pair):
+        cancels = 0
+
+        def _cancel(self, leg) -> None:
+            assert self._has_pending(leg)
+            self.cancels += 1
+
+    strategy = run(Deaf({5: LONG, 6: LONG, 10: LONG}, venue="waits"))
+    assert strategy.cancels > 2
+    assert alone(strategy) <= TIMEOUT + 1
+    assert strategy.left == [0, 0]
+    # and what fills late after all is closed, being alone
+    late = [*quotes([30_000.0] * 60), *quotes([2_000.0] * 20 + [2_010.0] * 40, ETH)]
+    strategy = run(Deaf({5: LONG}, venue="waits"), data=sorted(late, key=lambda tick: tick.ts_event))
+    assert any(eth for at, _, eth in strategy.book if at >= 20)
+    assert alone(strategy) <= TIMEOUT + 1
+    assert strategy.left == [0, 0]
+
+
 def test_a_partial_fill_is_what_both_are_cut_to() -> None:
     # ten at once and with each quote until the timeout, of 125
     strategy = run(Pair({5: LONG, 6: LONG, 12: LONG}, venue="part"), data=market(eth_size=10))
