@@ -50,8 +50,8 @@ def table(figures: list[Figure]) -> Table:
         shown.add_column(column, justify=justify)  # type: ignore[arg-type]
     for figure in figures:
         sign = "≥" if figure.at_least else "≤"
-        budget = f"{sign} {number(figure.budget)} {figure.unit}"
-        mark = "[green]ok[/]" if figure.ok else "[bold red]OVER[/]"
+        budget = "" if figure.budget is None else f"{sign} {number(figure.budget)} {figure.unit}"
+        mark = "" if figure.budget is None else "[green]ok[/]" if figure.ok else "[bold red]OVER[/]"
         shown.add_row(figure.name, f"{number(figure.value)} {figure.unit}", budget, mark, figure.note)
     return shown
 

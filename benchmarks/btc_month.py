@@ -43,8 +43,8 @@ def month() -> tuple[Any, Any, list[Any]]:
     return instrument, bar_type, BarDataWrangler(bar_type, instrument).process(frame)
 
 
-def engine(actors: Iterable[Actor] = ()) -> BacktestEngine:
-    """Return an engine with the month, NautilusTrader's own EMA cross, and these actors besides."""
+def engine(actors: Iterable[Actor] = (), first: int | None = None) -> BacktestEngine:
+    """Return an engine with the month (or its `first` bars), NautilusTrader's EMA cross, and these actors."""
     from nautilus_trader.backtest.engine import BacktestEngine, BacktestEngineConfig
     from nautilus_trader.config import LoggingConfig
     from nautilus_trader.examples.strategies.ema_cross import EMACross, EMACrossConfig
@@ -56,7 +56,7 @@ def engine(actors: Iterable[Actor] = ()) -> BacktestEngine:
     made = BacktestEngine(BacktestEngineConfig(logging=LoggingConfig(bypass_logging=True)))
     made.add_venue(instrument.venue, OmsType.NETTING, AccountType.MARGIN, [Money(1_000_000, USDT)])
     made.add_instrument(instrument)
-    made.add_data(bars)
+    made.add_data(bars[:first])
     for actor in actors:
         made.add_actor(actor)
     made.add_strategy(

@@ -20,7 +20,7 @@ class Figure:
     unit
         Of `value` and `budget`; ``"x"`` for a ratio.
     budget
-        What it may be at most, or must be at least.
+        What it may be at most, or must be at least; ``None`` for what is shown and binds nobody.
     at_least
         Which of the two.
     note
@@ -31,13 +31,15 @@ class Figure:
     name: str
     value: float
     unit: str
-    budget: float
+    budget: float | None = None
     at_least: bool = False
     note: str = ""
 
     @property
     def ok(self) -> bool:
         """Whether the budget holds; a NaN holds nothing."""
+        if self.budget is None:
+            return True
         return self.value >= self.budget if self.at_least else self.value <= self.budget
 
     def to_dict(self) -> dict[str, Any]:

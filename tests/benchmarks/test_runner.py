@@ -41,6 +41,7 @@ def families(monkeypatch: pytest.MonkeyPatch) -> None:
         (Figure("too few", 9_999.0, "1/s", 10_000.0, at_least=True), False),
         (Figure("unknown", math.nan, "s", 5.0), False),
         (Figure("unknown", math.nan, "1/s", 5.0, at_least=True), False),
+        (Figure("shown only", 7.0, "s"), True),
     ],
 )
 def test_a_budget_is_a_bound_from_above_or_below(figure: Figure, ok: bool) -> None:

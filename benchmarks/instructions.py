@@ -1,0 +1,71 @@
+"""How many instructions a backtest takes: a measure no busy machine can disturb."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+from benchmarks.btc_month import engine, recorded, suite
+from benchmarks.figure import Unavailable
+
+SHORT, LONG = 300, 2_300
+"""Bars of the two runs; what both spend on starting up cancels out."""
+
+_COUNTED = re.compile(r"Collected : (\d+)")
+
+
+def run(what: str, bars: int) -> None:
+    """Run through the first bars of the month, with the suite or without."""
+    made = engine(suite() if what == "suite" else (), bars)
+    made.run()
+    made.dispose()
+
+
+def ratio() -> tuple[float, float, float]:
+    """
+    Count under valgrind.
+
+    Returns
+    -------
+    tuple
+        Instructions per bar without and with the suite, and the second over the first.
+
+    Raises
+    ------
+    Unavailable
+        When there is no valgrind, or no recorded month.
+
+    """
+    if shutil.which("valgrind") is None:
+        raise Unavailable("instructions are counted by valgrind, which is not on PATH")
+    recorded()
+    runs = [(what, bars) for what in ("bare", "suite") for bars in (SHORT, LONG)]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        bare_short, bare_long, suite_short, suite_long = pool.map(lambda pair: _count(*pair), runs)
+    bare = (bare_long - bare_short) / (LONG - SHORT)
+    full = (suite_long - suite_short) / (LONG - SHORT)
+    return bare, full, full / bare
+
+
+def _count(what: str, bars: int) -> int:
+    valgrind = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"]
+    done = subprocess.run(
+        [*valgrind, sys.executable, "-m", "benchmarks.instructions", what, str(bars)],
+        check=False,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONHASHSEED": "0"},  # so that two counts of one thing are equal
+    )
+    counted = _COUNTED.search(done.stderr)
+    if done.returncode or counted is None:
+        raise Unavailable(f"valgrind counted nothing: {done.stderr.strip()[-200:]}")
+    return int(counted[1])
+
+
+if __name__ == "__main__":
+    run(sys.argv[1], int(sys.argv[2]))
