@@ -228,27 +228,31 @@ def test_a_restart_goes_on_as_if_it_had_not_been(offset: int) -> None:
     assert rows(later) == [row for row in expected() if row[0] > START + cut * SECOND]
 
 
+AT = entries()[0]
+
+
+class Bereft(StatArb):
+    """Its partner leg is closed by somebody, or a part of it, while it does not run."""
+
+    part = Decimal(1)
+
+    def on_bar(self, bar: Bar) -> None:
+        super().on_bar(bar)
+        if bar.ts_event == START + (AT + 2) * SECOND and bar.bar_type == self.bar_type:
+            held = self.position_of(BTC.id)
+            side = "SELL" if held > 0 else "BUY"
+            order = self.order_factory.market(
+                BTC.id, OrderSide[side], BTC.make_qty(abs(held) * self.part), reduce_only=True
+            )
+            self.submit_order(order)
+            self.stop()
+
+
 def test_a_restart_with_one_leg_closes_it_and_waits_for_the_next_signal() -> None:
-    at = entries()[0]
-
-    class Bereft(StatArb):
-        """Its partner leg is closed by somebody while it does not run."""
-
-        def on_bar(self, bar: Bar) -> None:
-            super().on_bar(bar)
-            if bar.ts_event == START + (at + 2) * SECOND and bar.bar_type == self.bar_type:
-                held = self.position_of(BTC.id)
-                side = "SELL" if held > 0 else "BUY"
-                order = self.order_factory.market(
-                    BTC.id, OrderSide[side], BTC.make_qty(abs(held)), reduce_only=True
-                )
-                self.submit_order(order)
-                self.stop()
-
     with shared_store("memory://pair-bereft"):
         strategy = stat_arb(Bereft, state="memory://pair-bereft")
         made = build(strategy)
-        pause = START + (at + 3) * SECOND + SECOND // 2
+        pause = START + (AT + 3) * SECOND + SECOND // 2
         made.run(end=pause, streaming=True)
         held = [strategy.position_of(leg) for leg in strategy.legs]
         assert (held[0] != 0, held[1]) == (True, 0)
@@ -263,6 +267,24 @@ def test_a_restart_with_one_leg_closes_it_and_waits_for_the_next_signal() -> Non
         assert len(made.cache.orders()) == traded + 1
         made.run(start=again)
         assert len(made.cache.orders()) > traded + 1
+        made.dispose()
+
+
+def test_a_restart_with_half_a_leg_remembers_what_belonged_together() -> None:
+    class Halved(Bereft):
+        part = Decimal("0.5")
+
+    with shared_store("memory://pair-halved"):
+        strategy = stat_arb(Halved, state="memory://pair-halved")
+        made = build(strategy)
+        pause = START + (AT + 3) * SECOND + SECOND // 2
+        made.run(end=pause, streaming=True)
+        whole = strategy.position_of(ETH.id)
+        strategy.reset()
+        strategy.start()
+        made.run(start=pause, end=pause + SECOND // 4, streaming=True)
+        made.run(start=pause + SECOND // 4, end=pause + 2 * SECOND, streaming=True)
+        assert float(strategy.position_of(ETH.id) / whole) == pytest.approx(0.5, abs=0.01)
         made.dispose()
 
 
