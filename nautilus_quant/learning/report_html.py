@@ -124,8 +124,9 @@ def _market_view(market: MarketReport, weights: Weights) -> dict[str, Any]:
         "regret": regret_figure(market.curves, weights.ts, weights.switches),
     }
     facts = f"{market.evaluations} evaluations over {market.summary.days:.1f} days, now {market.regime}"
+    facts = ". ".join((facts, *(note.capitalize() for note in market.notes)))
     return {
-        "words": " ".join((market.words, *(f"Note: {note}." for note in market.notes))),
+        "words": market.words,
         "facts": facts,
         "tables": market_tables(market),
         "figures": figures,

@@ -139,7 +139,7 @@ def share(value: float) -> str:
 def _cells(item: Summary) -> tuple[str, ...]:
     returns = (item.selector, item.equal, item.best, item.last, item.regret, item.regret_of_equal)
     return (
-        f"{item.days:.1f}",
+        f"{item.days:.1f}" if item.days >= 1.0 else f"{item.days:.3f}",
         *(f"{100.0 * value:+.2f}" for value in returns),
         str(item.switches),
         f"{item.churn_per_day:.2f}",

@@ -1,6 +1,7 @@
 """The page: what is in it, and that a browser draws it without complaint."""
 
 import json
+import math
 import re
 import shutil
 import subprocess
@@ -42,6 +43,14 @@ def test_every_market_and_all_together(shown):
     assert list(shown[TOTAL]["figures"]) == ["curves", "regret"]
     assert list(shown[BTC]["figures"]) == ["curves", "weights", "beliefs", "regret"]
     assert shown[BTC]["words"].startswith("The selector is ahead of equal weight after costs by 3.80 %")
+
+
+def test_notes_stand_beside_the_facts():
+    view = views_of([*both(), evaluation(6, (0.0, math.nan), (1.0, 0.0))])[BTC]
+    assert view["facts"].endswith(
+        "6 evaluations over 6.0 days, now UP. Unknown returns, which count as 0: 1, "
+        "1 of them of an arm that was held"
+    )
 
 
 def test_plotly_takes_every_figure(shown):
