@@ -128,6 +128,7 @@ def test_another_regime_cancels_what_opens_and_keeps_what_reduces() -> None:
     strategy = run(Probe({4: regime("STRONG_TREND_DOWN")}), way)
     assert strategy.final == [("SELL", 30_000.0, UNIT, True)]
     assert strategy.left == UNIT
+    assert [round(t.exposure, 3) for t in strategy.targets][2:] == [0.333] * 7
     back = run(Probe({4: regime("STRONG_TREND_DOWN"), 6: regime("RANGING")}), at(0, 0, *[-1.2] * 8))
     assert back.final == ONE_HELD
 
@@ -217,12 +218,33 @@ def test_no_allocation_cancels_and_closes_at_market_and_targets_flow_on() -> Non
 def test_half_the_allocation_halves_the_levels() -> None:
     strategy = run(Probe({4: allocate(0.5)}), [CENTRE] * 10)
     assert [size for _, _, size, _ in strategy.final] == [5.555] * 6
-    assert strategy.commands[4] + strategy.commands[5] == 12
+    assert strategy.commands == {1: 6, 4: 12}  # replaced as soon as the venue has cancelled
 
 
 def test_a_level_too_small_for_the_venue_is_not_sent() -> None:
     assert run(Probe(allocation=0.0001), QUIET).orders != []
-    assert run(Probe(allocation=0.000_02), QUIET).orders == []  # 20 USDT, a third of it less than the least
+    assert run(Probe(allocation=0.000_02), QUIET).orders == []  # a third of 20 USDT is less than a lot
+    assert run(Probe(allocation=0.000_015), [500.0] * 5).orders == []  # a third of 15 USDT, and 10 the least
+    assert run(Probe(allocation=0.000_06), [500.0] * 5).orders != []
+
+
+def test_what_should_be_sold_already_follows_the_market_down() -> None:
+    strategy = run(Probe({4: allocate(0.1)}), at(0, 0, -1.2, -1.2, -1.2, -1.4, -1.6, -1.6, -1.6))
+    sells = [one for one in strategy.final if one[0] == "SELL" and one[3]]
+    assert sells[0][1] == pytest.approx(level(-1.6), abs=0.3)
+    assert sum(size for _, _, size, _ in sells) == pytest.approx(UNIT)
+
+
+def test_a_grid_the_price_has_left_is_closed_at_market_and_begun_anew() -> None:
+    way = at(0, 0, -3.2, -3.8, -3.8, -3.8, -3.8)
+    strategy = run(Probe(recenter_levels=0.5, recenter_bars=2), way)
+    closing = [order for order in strategy.orders if order.order_type == OrderType.MARKET]
+    assert [float(order.quantity) for order in closing] == [3 * UNIT]
+    assert strategy.left == 0.0
+    assert [round(price / level(-3.8), 3) for _, price, _, _ in strategy.final] == [
+        0.971, 0.98, 0.99, 1.01, 1.02, 1.03
+    ]  # fmt: skip
+    assert not any(reduces for _, _, _, reduces in strategy.final)
 
 
 # -- trouble -------------------------------------------------------------------------------------------
@@ -291,6 +313,7 @@ def test_an_order_the_venue_sends_back_is_tried_again_a_tick_away_once_a_bar() -
     assert [round(a - b, 6) for a, b in pairwise(tried)] == [0.1] * (len(tried) - 1)
     assert len(tried) == 5  # from 30000.4, taken for the bid, to 30000.0 below the real ask of 30000.1
     assert max(back.commands.values()) == 1
+    assert back._came_back == {}
 
 
 class Sent(Probe):
