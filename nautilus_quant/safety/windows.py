@@ -75,7 +75,11 @@ class RollingMax:
         if ts > self._now:
             last = self._last
             if last > value:  # it was in force until now, and may outlast its own bucket
-                self._append((ts - 1) // bucket, last)
+                until = (ts - 1) // bucket
+                if queue[-1][1] == last:
+                    queue[-1] = (until, last)  # what appending comes to, for nearly every value
+                else:
+                    self._append(until, last)
             self._now = ts
         else:
             ts = self._now
