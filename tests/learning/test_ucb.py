@@ -72,6 +72,13 @@ def test_rewards_that_spread_little_in_a_wide_range_are_explored_less():
     assert KLUCB(2, narrow)._scores("a")[0] == pytest.approx(math.sqrt(math.log(4.0)))
 
 
+def test_wins_and_losses_are_bounded_by_their_own_divergence():
+    policy = KLUCB(2, WINS, priors=Priors.of(2, 0.9, 4.0))
+    bound = policy._scores("a")[0]
+    assert kl(0.9, bound) == pytest.approx(math.log(8.0) / 4.0)
+    assert bound < 1.0 < 0.9 + math.sqrt(math.log(8.0) / 8.0)  # where the normal one would be
+
+
 @pytest.mark.parametrize("kind", [UCB1Tuned, KLUCB])
 def test_rewards_and_priors_outside_the_range_are_clipped(kind):
     policy, same = kind(2, WINS, priors=Priors.of(2, 7.0)), kind(2, WINS, priors=Priors.of(2, 1.0))
