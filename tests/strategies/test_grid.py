@@ -216,7 +216,7 @@ def test_no_allocation_cancels_and_closes_at_market_and_targets_flow_on() -> Non
 
 
 def test_half_the_allocation_halves_the_levels() -> None:
-    strategy = run(Probe({4: allocate(0.5)}), [CENTRE] * 10)
+    strategy = run(Probe({4: allocate(0.5)}), [CENTRE] * 10, made_bars=bars([CENTRE] * 2))
     assert [size for _, _, size, _ in strategy.final] == [5.555] * 6
     assert strategy.commands == {1: 6, 4: 12}  # replaced as soon as the venue has cancelled
 
