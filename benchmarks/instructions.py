@@ -15,6 +15,7 @@ from benchmarks.figure import Unavailable
 SHORT, LONG = 300, 2_300
 """Bars of the two runs; what both spend on starting up cancels out."""
 
+_PYTHON = (sys.executable, "-m", "benchmarks.instructions")
 _COUNTED = re.compile(r"Collected : (\d+)")
 
 
@@ -43,6 +44,8 @@ def ratio() -> tuple[float, float, float]:
     if shutil.which("valgrind") is None:
         raise Unavailable("instructions are counted by valgrind, which is not on PATH")
     recorded()
+    # Once for nothing, so that no run that counts has bytecode to compile.
+    subprocess.run([*_PYTHON, "suite", "1"], check=True, capture_output=True, stdin=subprocess.DEVNULL)
     runs = [(what, bars) for what in ("bare", "suite") for bars in (SHORT, LONG)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         bare_short, bare_long, suite_short, suite_long = pool.map(lambda pair: _count(*pair), runs)
@@ -54,7 +57,7 @@ def ratio() -> tuple[float, float, float]:
 def _count(what: str, bars: int) -> int:
     valgrind = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"]
     done = subprocess.run(
-        [*valgrind, sys.executable, "-m", "benchmarks.instructions", what, str(bars)],
+        [*valgrind, *_PYTHON, what, str(bars)],
         check=False,
         capture_output=True,
         text=True,
