@@ -52,6 +52,8 @@ _BARS = "data.bars.*"
 _RATES = "data.funding_rates.*"
 _POSITIONS = "events.position.*"
 _TIMER = "meta_learner.evaluate"
+_GRACE = "meta_learner.grace"
+_PATIENCE = 5_000_000_000  # [ns]
 _BETWEEN = 10  # after the regime gate and the valuer, before the strategies
 _SAVE_EVERY = 10_000_000_000  # [ns]
 
@@ -86,6 +88,7 @@ class MetaLearner(Actor):  # type: ignore[misc]
         self._instruments: dict[str, Instrument] = {}
         self._sources: dict[str, BarType] = {}
         self._paces: dict[str, PaceMeter] = {}
+        self._last_bar: dict[str, int] = {}
         self._due: dict[str, str] = {}
         self._saved = 0
         self._funding = FundingClock()
@@ -131,7 +134,7 @@ class MetaLearner(Actor):  # type: ignore[misc]
     def on_reset(self) -> None:
         """Forget what was learnt."""
         memories = (self._contests, self._market_of, self._trades, self._instruments, self._due)
-        for memory in (*memories, self._sources, self._paces):
+        for memory in (*memories, self._sources, self._paces, self._last_bar):
             memory.clear()
         self._funding = FundingClock()
         self._saved = 0
@@ -174,25 +177,34 @@ class MetaLearner(Actor):  # type: ignore[misc]
                 self.subscribe_funding_rates(instrument.id)
         interval = timedelta(seconds=float(self.config.evaluation_interval))
         self.clock.set_timer(
-            _TIMER, interval, start_time=self._next_boundary(interval), callback=self._on_timer
+            _TIMER, interval, start_time=self._last_boundary(interval), callback=self._on_timer
         )
 
-    def _next_boundary(self, interval: timedelta) -> datetime:
+    def _last_boundary(self, interval: timedelta) -> datetime:
         origin = datetime(1970, 1, 1, tzinfo=UTC)
         passed = (self.clock.utc_now() - origin) // interval
-        return origin + (passed + 1) * interval
+        return origin + passed * interval
 
     # -- what comes in -----------------------------------------------------------------------------
 
-    def _on_timer(self, _event: TimeEvent) -> None:
-        self._due |= dict.fromkeys(self._contests, "interval")
+    def _on_timer(self, event: TimeEvent) -> None:
+        """Wait for each market's bar of this moment, unless it is here; not for one that never comes."""
+        self._due = dict.fromkeys(self._contests, "interval") | self._due
+        for market in self._contests:
+            if self._last_bar.get(market, 0) >= event.ts_event:
+                self._evaluate_due(market)
+        if self._due:
+            patience = min(_PATIENCE, int(float(self.config.evaluation_interval) * 1e9 / 2.0))
+            self.clock.set_time_alert_ns(_GRACE, event.ts_event + patience, self._on_grace)
+
+    def _on_grace(self, _event: TimeEvent) -> None:
         self._evaluate_due()
 
     def _on_regime(self, update: RegimeUpdate) -> None:
         """Wait for the bar it comes with to reach the valuation, then evaluate."""
         for market in self._contests if update.key == _MARKET else (update.key,):
             if market in self._contests:
-                self._due.setdefault(market, "regime")
+                self._due[market] = "regime"
 
     def _on_any_bar(self, bar: Bar) -> None:
         instrument = bar.bar_type.instrument_id.value
@@ -200,7 +212,7 @@ class MetaLearner(Actor):  # type: ignore[misc]
         if self._sources.setdefault(instrument, bar.bar_type) == bar.bar_type:
             self._follow(instrument, bar)
         if self._due:
-            self._evaluate_due()
+            self._evaluate_due(instrument)
         if self.config.state is not None and bar.ts_init - self._saved >= _SAVE_EVERY:
             self._save(bar.ts_init)
 
@@ -209,6 +221,7 @@ class MetaLearner(Actor):  # type: ignore[misc]
         contest = self._contests.get(instrument)
         if contest is not None:
             contest.close(bar.ts_event, close)
+            self._last_bar[instrument] = bar.ts_event
         meter = self._paces.get(instrument)
         if meter is not None:
             meter.update(bar.ts_event, close, bar.volume.as_double())
@@ -217,19 +230,20 @@ class MetaLearner(Actor):  # type: ignore[misc]
         market = self._market_of.get(update.strategy)
         if market is None or update.instrument not in self._trades[update.strategy]:
             return
-        price, unit = self._price(update.instrument)
+        price, unit = self._price(update.instrument, update.price)
         want = Want(
             arm=update.strategy,
             instrument=update.instrument,
             exposure=update.exposure,
-            price=price if update.price is None else update.price,
+            price=price,
             unit=unit,
             ts=self.clock.timestamp_ns(),
             passive=update.passive,
             half_spread=self._half_spread(update.instrument),
             pace=self._pace(update.instrument),
         )
-        self._contests[market].target(want)
+        if self._contests[market].target(want):
+            self._due.setdefault(market, "arms")
 
     def _on_rate(self, update: FundingRateUpdate) -> None:
         instrument = update.instrument_id.value
@@ -253,13 +267,16 @@ class MetaLearner(Actor):  # type: ignore[misc]
 
     # -- evaluation --------------------------------------------------------------------------------
 
-    def _evaluate_due(self) -> None:
+    def _evaluate_due(self, bar_of: str = "") -> None:
+        """Evaluate what is due: with a bar, all but the markets that still wait for theirs of this moment."""
         assert self._valuer is not None
         now = self.clock.timestamp_ns()
         valuation = self._valuer.value(now)
         equity = valuation.equity if valuation.fresh else float("nan")
         for market, trigger in list(self._due.items()):
             contest = self._contests[market]
+            if bar_of and market != bar_of and trigger == "interval":
+                continue
             if not contest.started and not equity > 0.0:
                 continue  # how large a position would be is not known yet: the gate stays closed
             del self._due[market]
@@ -269,7 +286,7 @@ class MetaLearner(Actor):  # type: ignore[misc]
         for leg in contest.legs:
             price, unit = self._price(leg)
             contest.mark(leg, price, unit, now)
-        awake = np.array([self._is_awake(arm.name, now) for arm in contest.arms])
+        awake = np.array([contest.speaks(arm) and self._is_awake(arm.name, now) for arm in contest.arms])
         record = contest.evaluate(Standing(now, self._regime_of(contest.market), awake, equity, trigger))
         self._tell(contest, record)
 
@@ -286,14 +303,15 @@ class MetaLearner(Actor):  # type: ignore[misc]
             return _CRISIS
         return _ANY if own is None else own.regime
 
-    def _price(self, instrument: str) -> tuple[float, float]:
-        """Return the price [quote currency] and the value of a unit [reporting currency], or NaN."""
+    def _price(self, instrument: str, told: float | None = None) -> tuple[float, float]:
+        """Return the price told, or the market's [quote currency], and the value of a unit at it, or NaN."""
         assert self._valuer is not None
         now = self.clock.timestamp_ns()
-        price = self._valuer.price(instrument, now)
-        if price.problem:
+        market = self._valuer.price(instrument, now)
+        if market.problem:
             return float("nan"), float("nan")
-        return price.value, self._valuer.unit(self._instruments[instrument], now, price.value)
+        price = market.value if told is None else told
+        return price, self._valuer.unit(self._instruments[instrument], now, price)
 
     def _half_spread(self, instrument: str) -> float:
         """Return half the spread of the last quote over its middle [fraction]; NaN where nobody quotes."""

@@ -162,8 +162,21 @@ class Contest:
         """Take a price of the market [quote currency] at `ts` [UNIX ns]; its volatility scales rewards."""
         self._scale.update(ts, price)
 
-    def target(self, want: Want) -> None:
-        """Take what an arm wants, and trade it in its would-be book, once the capital is known."""
+    def speaks(self, arm: Arm) -> bool:
+        """Tell whether an arm can be judged: it has said what it wants once, or never says so at all."""
+        return not arm.legs or arm.name in self._wanting
+
+    def target(self, want: Want) -> bool:
+        """
+        Take what an arm wants, and trade it in its would-be book, once the capital is known.
+
+        Returns
+        -------
+        bool
+            Whether it is the first thing this arm says.
+
+        """
+        first = want.arm not in self._wanting
         self._wanting.add(want.arm)
         ledger = self._ledgers[want.arm]
         pace = want.pace
@@ -179,6 +192,7 @@ class Contest:
             may_open=bool(self._awake[self._places[want.arm]]),
             passive=want.passive,
         )
+        return first
 
     def mark(self, instrument: str, price: float, unit: float, ts: int) -> None:
         """Take the price of a leg [quote currency] and the value of a unit of it [reporting currency]."""
@@ -222,7 +236,7 @@ class Contest:
         if not arm.legs:
             return self._realised.pop(arm.name, float("nan")) / capital
         net = self._ledgers[arm.name].cut(ts, capital)
-        return net if arm.name in self._wanting else float("nan")
+        return net if self.speaks(arm) else float("nan")
 
     def _learn(self, ts: int, returns: Sequence[float], spans: Sequence[float]) -> Floats:
         rewards = np.array([self._scale.reward(*earned) for earned in zip(returns, spans, strict=True)])

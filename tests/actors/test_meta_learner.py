@@ -85,8 +85,8 @@ def run(
     """Run to the end; what was evaluated, and on the learner what is left."""
     state = config.pop("state", None) or f"memory://meta-{next(COUNT)}"
     store = shared_store(state)
+    data = [*quotes(prices, spread=0.02), *config.pop("bars_", bars(prices)), *extra]
     learner = MetaLearner(MetaLearnerConfig(**{**QUICK, "state": state, **config}))
-    data = [*quotes(prices, spread=0.02), *bars(prices), *extra]
     made = engine(data, actors=[*before, learner, *after], strategies=strategies)
     made.run()
     for strategy in strategies:
@@ -107,9 +107,9 @@ def test_the_better_arm_is_found_and_the_other_stays_flat():
     assert records[-1].weights == (1.0, 0.0)
     assert long.left > 0
     assert short.left == 0
-    assert records[0].trigger == "start"
-    assert {record.trigger for record in records[1:]} == {"interval"}
-    assert len(records) == 1 + 29
+    assert [record.trigger for record in records[:2]] == ["start", "arms"]
+    assert {record.trigger for record in records[2:]} == {"interval"}
+    assert len(records) == 2 + 30
 
 
 def test_the_chosen_arm_has_the_budget_of_both():
@@ -132,8 +132,8 @@ def test_forbidden_arms_are_not_chosen():
     long, short = arms()
     records = run([long, short], path(900, drift=2e-6), before=[GateActor(Selective("Long-1"))])
 
-    assert {record.awake for record in records} == {(False, True)}
-    assert {record.weights for record in records} == {(0.0, 1.0)}
+    assert {record.awake for record in records[1:]} == {(False, True)}
+    assert {record.weights for record in records[1:]} == {(0.0, 1.0)}
     assert set(long.held.values()) == {Decimal(0)}
 
 
@@ -232,6 +232,40 @@ def test_a_strategy_of_other_people_is_learnt_from_through_its_closed_positions(
 
     observed = [record.returns[0] for record in records if not math.isnan(record.returns[0])]
     assert observed == [pytest.approx((run.account - 1_000_000) / 1_000_000, rel=1e-4)]
+
+
+def test_before_an_arm_has_said_anything_it_is_not_chosen():
+    class Late(Steady):
+        def on_bar(self, bar: Bar) -> None:
+            if bar.ts_event > START + 130 * SECOND:
+                super().on_bar(bar)
+
+    late = Late(1.0, "Late", order_id_tag="1", allocation=0.2)
+    records = run([late], path(200))
+
+    assert [(r.trigger, r.weights) for r in records] == [
+        ("start", (0.0,)),
+        ("interval", (0.0,)),
+        ("interval", (0.0,)),
+        ("arms", (1.0,)),
+        ("interval", (1.0,)),
+    ]
+
+
+def test_the_bar_that_closes_with_the_interval_is_part_of_it():
+    records = run(list(arms()), path(200))
+    boundary = START - START % (60 * SECOND) + 60 * SECOND
+
+    assert next(record for record in records if record.trigger == "interval").ts == boundary
+
+
+def test_without_a_bar_an_evaluation_waits_a_few_seconds_and_no_longer():
+    prices = path(200)
+    gap = [bar for bar in bars(prices) if not 30 * SECOND < bar.ts_event - START < 150 * SECOND]
+    records = run(list(arms()), prices, bars_=gap)
+    boundary = START - START % (60 * SECOND) + 60 * SECOND
+
+    assert boundary + 5 * SECOND in {record.ts for record in records}
 
 
 def test_what_does_not_compete_is_left_alone():
