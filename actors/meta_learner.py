@@ -16,6 +16,7 @@ from nautilus_quant.account.pace import UNKNOWN, Pace, PaceMeter
 from nautilus_quant.actors.meta_learner_config import MetaLearnerConfig, contest_of
 from nautilus_quant.gating.intent import Verdict
 from nautilus_quant.host.arms import CostSettings, find_arms, instruments_of, is_forbidden
+from nautilus_quant.host.cadence import SaveCadence
 from nautilus_quant.host.gateway import OrderGateway
 from nautilus_quant.host.kernel import find_kernel
 from nautilus_quant.host.messages import (
@@ -55,7 +56,6 @@ _TIMER = "meta_learner.evaluate"
 _GRACE = "meta_learner.grace"
 _PATIENCE = 5_000_000_000  # [ns]
 _BETWEEN = 10  # after the regime gate and the valuer, before the strategies
-_SAVE_EVERY = 10_000_000_000  # [ns]
 
 __all__ = ["MetaLearner", "MetaLearnerConfig"]
 
@@ -90,7 +90,7 @@ class MetaLearner(Actor):  # type: ignore[misc]
         self._paces: dict[str, PaceMeter] = {}
         self._last_bar: dict[str, int] = {}
         self._due: dict[str, str] = {}
-        self._saved = 0
+        self._cadence: SaveCadence | None = None
         self._funding = FundingClock()
         self._store: StateStore | None = None
         self._gateway: OrderGateway | None = None
@@ -113,6 +113,7 @@ class MetaLearner(Actor):  # type: ignore[misc]
         self._gateway = OrderGateway.join(self.msgbus, self)
         self._valuer = Valuer.on(self.msgbus)
         self._store = shared_store(self.config.state)
+        self._cadence = SaveCadence(self.msgbus, self.config.state)
         self._gather()
         self._listen()
         self._due = dict.fromkeys(self._contests, "start")
@@ -137,7 +138,6 @@ class MetaLearner(Actor):  # type: ignore[misc]
         for memory in (*memories, self._sources, self._paces, self._last_bar):
             memory.clear()
         self._funding = FundingClock()
-        self._saved = 0
 
     def _gather(self) -> None:
         assert self._store is not None
@@ -213,7 +213,7 @@ class MetaLearner(Actor):  # type: ignore[misc]
             self._follow(instrument, bar)
         if self._due:
             self._evaluate_due(instrument)
-        if self.config.state is not None and bar.ts_init - self._saved >= _SAVE_EVERY:
+        if self._cadence is not None and self._cadence.is_due(bar.ts_init):
             self._save(bar.ts_init)
 
     def _follow(self, instrument: str, bar: Bar) -> None:
@@ -353,7 +353,6 @@ class MetaLearner(Actor):  # type: ignore[misc]
     def _save(self, ts: int) -> None:
         if self._store is None or self.config.state is None:
             return
-        self._saved = ts
         self._store.put(_NAMESPACE, _FUNDING, self._funding.to_dict(), ts=ts)
         for market, contest in self._contests.items():
             self._store.put(_NAMESPACE, market, contest.to_dict(), ts=ts)

@@ -36,7 +36,6 @@ _ZERO = Decimal(0)
 _MARKET = "MARKET"
 _NAMESPACE = "grid"
 _TAG = "GRID:"
-_SAVE_EVERY = 10_000_000_000  # [ns]
 _MOST_TICKS = 5  # away from the market, however often an order came back
 _NOWHERE = 10_000  # no grid has so many levels
 
@@ -175,8 +174,7 @@ class Grid(SignalStrategy):
         self._bar = bar
         prices = (float(bar.close), float(bar.high), float(bar.low))
         target = self._rule.update(bar.ts_event, *prices, opens=self._may_open())
-        if bar.ts_init - self._saved >= _SAVE_EVERY:
-            self._save(bar.ts_init)
+        self._save_now_and_then(bar.ts_init)
         if target is None:
             return
         for step in target.before:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 from nautilus_trader.model.data import Bar
 
 from nautilus_quant.host.bars import seconds_of
+from nautilus_quant.host.cadence import SaveCadence
 from nautilus_quant.host.state import StateStore, shared_store
 from nautilus_quant.host.target import TargetStrategy, TargetStrategyConfig
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from nautilus_quant.signals.sequence import Target
 
 _NAMESPACE = "signal"
-_SAVE_EVERY = 10_000_000_000  # [ns]
 _SPARE = 2  # a history of twice the warm-up survives the odd missing bar
 _LEAST_HISTORY = 400  # [bars]; the regime gate reads the same answer, and this is as much as it keeps
 
@@ -68,7 +68,7 @@ class SignalStrategy(TargetStrategy):
         super().__init__(config)
         self._rule = self._new_rule(int(self.bar_type.spec.get_interval_ns()))
         self._store: StateStore | None = None
-        self._saved = 0
+        self._cadence: SaveCadence | None = None
 
     def _new_rule(self, interval: int) -> SignalRule:
         """Return a fresh rule for bars of `interval` [ns]. Override me."""
@@ -77,6 +77,7 @@ class SignalStrategy(TargetStrategy):
     def on_target_start(self) -> None:
         """Go on from the saved state, and ask for the bars since."""
         self._store = shared_store(self.config.state)
+        self._cadence = SaveCadence(self.msgbus, self.config.state)
         saved = self._store.get(_NAMESPACE, self._key)
         if saved is not None:
             self._rule.restore(saved)
@@ -97,7 +98,6 @@ class SignalStrategy(TargetStrategy):
         """Forget all bars, too."""
         super().on_reset()
         self._rule = self._new_rule(int(self.bar_type.spec.get_interval_ns()))
-        self._saved = 0
 
     def on_historical_data(self, data: Any) -> None:
         """Warm up; the past is not traded on."""
@@ -109,8 +109,7 @@ class SignalStrategy(TargetStrategy):
         if bar.bar_type != self.bar_type:
             return
         target = self._rule.update(bar.ts_event, float(bar.close))
-        if bar.ts_init - self._saved >= _SAVE_EVERY:
-            self._save(bar.ts_init)
+        self._save_now_and_then(bar.ts_init)
         if target is not None:
             self.set_target(self.config.instrument, target.exposure, ts=bar.ts_event, reason=target.reason)
 
@@ -118,7 +117,10 @@ class SignalStrategy(TargetStrategy):
     def _key(self) -> str:
         return f"{self.id.value}|{self.bar_type}"
 
+    def _save_now_and_then(self, ts: int) -> None:
+        if self._cadence is not None and self._cadence.is_due(ts):
+            self._save(ts)
+
     def _save(self, ts: int) -> None:
         if self._store is not None and self.config.state is not None:
-            self._saved = ts
             self._store.put(_NAMESPACE, self._key, self._rule.to_dict(), ts=ts)

@@ -12,6 +12,7 @@ from nautilus_trader.model.identifiers import InstrumentId
 
 from nautilus_quant.config.units import Fraction
 from nautilus_quant.host.bars import bar_type_of, seconds_of
+from nautilus_quant.host.cadence import SaveCadence
 from nautilus_quant.host.legged import LeggedStrategy, LeggedStrategyConfig
 from nautilus_quant.host.state import StateStore, shared_store
 from nautilus_quant.signals.pair import PairParams, PairRule
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from nautilus_quant.signals.pair import PairTarget
 
 _NAMESPACE = "pair"
-_SAVE_EVERY = 10_000_000_000  # [ns]
 _SPARE = 2  # a history of twice the warm-up survives the odd missing bar
 _LEAST_HISTORY = 400  # [bars]; the regime gate reads the same answer, and this is as much as it keeps
 
@@ -129,7 +129,7 @@ class StatArb(LeggedStrategy):
         self._found: list[ClosePair] = []
         self._heard: deque[ClosePair] = deque(maxlen=self._history)
         self._asked: set[UUID4] = set()
-        self._saved = 0
+        self._cadence: SaveCadence | None = None
 
     def _new_rule(self) -> PairRule:
         config = self.config
@@ -148,6 +148,7 @@ class StatArb(LeggedStrategy):
     def on_target_start(self) -> None:
         """Go on from the saved state, and ask for the bars since."""
         self._store = shared_store(self.config.state)
+        self._cadence = SaveCadence(self.msgbus, self.config.state)
         saved = self._store.get(_NAMESPACE, self._key)
         if saved is not None:
             self._rule.restore(saved["rule"])
@@ -204,7 +205,7 @@ class StatArb(LeggedStrategy):
             if self._asked:
                 self._heard.append(pair)
             target = self._rule.update(*pair)
-        if bar.ts_init - self._saved >= _SAVE_EVERY:
+        if self._cadence is not None and self._cadence.is_due(bar.ts_init):
             self._save(bar.ts_init)
         if target is not None:
             self._aim(target, bar.ts_event)
@@ -228,6 +229,5 @@ class StatArb(LeggedStrategy):
 
     def _save(self, ts: int) -> None:
         if self._store is not None and self.config.state is not None:
-            self._saved = ts
             document = {"rule": self._rule.to_dict(), **self.plan_to_dict()}
             self._store.put(_NAMESPACE, self._key, document, ts=ts)
