@@ -89,6 +89,7 @@ class MetaLearner(Actor):  # type: ignore[misc]
         self._sources: dict[str, BarType] = {}
         self._paces: dict[str, PaceMeter] = {}
         self._last_bar: dict[str, int] = {}
+        self._allotted: dict[str, float] = {}
         self._due: dict[str, str] = {}
         self._cadence: SaveCadence | None = None
         self._funding = FundingClock()
@@ -135,7 +136,7 @@ class MetaLearner(Actor):  # type: ignore[misc]
     def on_reset(self) -> None:
         """Forget what was learnt."""
         memories = (self._contests, self._market_of, self._trades, self._instruments, self._due)
-        for memory in (*memories, self._sources, self._paces, self._last_bar):
+        for memory in (*memories, self._sources, self._paces, self._last_bar, self._allotted):
             memory.clear()
         self._funding = FundingClock()
 
@@ -328,13 +329,14 @@ class MetaLearner(Actor):  # type: ignore[misc]
     def _tell(self, contest: Contest, record: Evaluation) -> None:
         text = f"{record.market} in {record.regime} ({record.trigger}): {record.reason}"
         (self.log.info if any(record.awake) else self.log.warning)(text)
-        multiples = contest.multiples()
         # What is left is closed before what is chosen is opened: both at once might not fit the margin.
-        for arm, multiple in sorted(multiples.items(), key=lambda item: item[1]):
+        for arm, multiple in sorted(contest.multiples().items(), key=lambda item: item[1]):
+            if self._allotted.get(arm) == multiple:
+                continue  # every strategy hears every allocation: fifty of them need not hear it again
+            self._allotted[arm] = multiple
             for traded in self._trades[arm]:
-                publish(
-                    self.msgbus, AllocationUpdate(key=f"{arm}|{traded}", ts=record.ts, allocation=multiple)
-                )
+                update = AllocationUpdate(key=f"{arm}|{traded}", ts=record.ts, allocation=multiple)
+                publish(self.msgbus, update)
         self._journal(record)
 
     # -- orders ------------------------------------------------------------------------------------

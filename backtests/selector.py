@@ -16,11 +16,12 @@ import sys
 from pathlib import Path
 from time import perf_counter
 
+import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from nautilus_quant.cli.arms_view import report_view
-from nautilus_quant.config import Deployment, load, prepare_data
+from nautilus_quant.config import ConfigError, Deployment, load, prepare_data
 from nautilus_quant.host.runner_backtest import run_backtest
 from nautilus_quant.host.state import shared_store
 from nautilus_quant.learning.record import Evaluation
@@ -51,10 +52,11 @@ def main() -> None:
     parser.add_argument("--html", type=Path, help="write charts there, too (needs plotly)")
     asked = parser.parse_args()
     console = Console()
-    deployment = load(asked.config)
-    if deployment.backtest is None:
-        sys.exit(f"{asked.config} has no `backtest`, so there is no period to run it over")
-    spec = dataclasses.replace(deployment.backtest, state=STATE)
+    try:
+        deployment = load(asked.config)
+    except ConfigError as error:
+        sys.exit(str(error))
+    spec = msgspec.structs.replace(deployment.backtest, state=STATE)
     start = perf_counter()
     found = run(dataclasses.replace(deployment, backtest=spec), console)
     if not found:
