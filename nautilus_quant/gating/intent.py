@@ -53,6 +53,9 @@ class Intent(NamedTuple):
     command
         ``submit``, ``modify``, ``release`` (of an emulated order), ``rest`` (an order that was to close and
         would now open) or ``preview``.
+    source
+        The order itself, for gates that look at its type and flags; ``None`` for a
+        preview. Rules never look at it.
 
     """
 
@@ -67,6 +70,7 @@ class Intent(NamedTuple):
     notional: float
     order: str = ""
     command: str = "submit"
+    source: object | None = None
 
     @property
     def venue(self) -> str:

@@ -206,6 +206,7 @@ class Exposure:
                 notional,
                 order.client_order_id.value,
                 command,
+                order,
             ),
         )
 

@@ -136,6 +136,30 @@ class SafetyStatus(Message):
     reasons: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Alert(Message):
+    """
+    Something a person should know (key: who says it and about what, e.g. ``"margin|BTCUSDT-PERP.SIM"``).
+
+    Parameters
+    ----------
+    source
+        Who says it, e.g. ``"margin"``.
+    severity
+        ``INFO`` (it is over, or harmless), ``WARNING`` or ``CRITICAL``.
+    text
+        In words, with rule, unit, value and bound.
+    numbers
+        What it was read from.
+
+    """
+
+    source: str
+    severity: str
+    text: str
+    numbers: Mapping[str, float] = field(default_factory=dict)
+
+
 class _Board:
     """The latest message of each type and key on one bus."""
 

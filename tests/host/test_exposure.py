@@ -10,6 +10,7 @@ from nautilus_trader.model.enums import OmsType, OrderSide
 from nautilus_trader.model.identifiers import ExecAlgorithmId
 from nautilus_trader.model.objects import Quantity
 
+from nautilus_quant.gating.intent import Side
 from nautilus_quant.host.gateway import find_gateway
 from nautilus_quant.host.messages import MOST, GateDecision, everything, publish
 from tests.host.engine import BTC, Script, Valve, quotes, run
@@ -165,3 +166,18 @@ def test_previews_count_what_already_closes(first):
 
     run({1: market(BUY, "2.000"), 4: ask}, gate)
     assert seen == [1]
+
+
+def test_gates_see_the_order_behind_an_intent_and_none_behind_a_preview():
+    valve = Valve()
+
+    def step(script: Script) -> None:
+        order = script.order_factory.market(BTC.id, OrderSide.BUY, Quantity.from_str("1.000"))
+        gateway = find_gateway(script.msgbus)
+        gateway.preview(gateway.exposure.preview(script.id, BTC.id, Side.BUY, Decimal(1)))
+        script.submit_order(order)
+        script.sent = order
+
+    script = run({5: step}, valve)
+
+    assert [intent.source for intent in valve.asked] == [None, script.sent]
