@@ -262,7 +262,7 @@ def write(made: dict[str, dict[str, Floats]], folder: Path) -> list[Path]:
             figure.add_scatter(y=curve, name=name, mode="lines")
         figure.update_layout(xaxis_title="rounds", yaxis_title="regret [reward]")
         target = folder / f"regret-{world.lower()}.html"
-        figure.write_html(target, include_plotlyjs="cdn")
+        figure.write_html(target, include_plotlyjs=True)
         written.append(target)
     return written
 

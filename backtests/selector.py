@@ -21,13 +21,14 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from nautilus_quant.cli.arms_view import report_view
-from nautilus_quant.config import ConfigError, Deployment, load, prepare_data
+from nautilus_quant.config import Deployment, load, prepare_data
 from nautilus_quant.host.runner_backtest import run_backtest
 from nautilus_quant.host.state import shared_store
 from nautilus_quant.learning.record import Evaluation
 from nautilus_quant.learning.report import arms_report, write_html
 
 STATE = "memory://selector"
+_WIDE = 140  # columns, where there is no terminal to fit
 
 
 def run(deployment: Deployment, console: Console) -> list[Evaluation]:
@@ -45,27 +46,35 @@ def run(deployment: Deployment, console: Console) -> list[Evaluation]:
     return found
 
 
+def evaluations(config: Path, console: Console) -> list[Evaluation]:
+    """Return every evaluation of a backtest of the file; `ValueError` when there is none."""
+    deployment = load(config)
+    if deployment.plugin("meta_learner") is None:
+        raise ValueError(f"{config} evaluates nothing: it needs an actor with `use: meta_learner`")
+    spec = msgspec.structs.replace(deployment.backtest, state=STATE)
+    found = run(dataclasses.replace(deployment, backtest=spec), console)
+    if not found:
+        raise ValueError(f"{config} evaluated nothing: its backtest is shorter than its evaluation_interval")
+    return found
+
+
 def main() -> None:
     """Read the command line, run, print the report, write the charts."""
     parser = argparse.ArgumentParser(description="Whether choosing among strategies pays.")
     parser.add_argument("config", type=Path, help="a deployment with a meta_learner")
     parser.add_argument("--html", type=Path, help="write charts there, too (needs plotly)")
     asked = parser.parse_args()
-    console = Console()
-    try:
-        deployment = load(asked.config)
-    except ConfigError as error:
-        sys.exit(str(error))
-    spec = msgspec.structs.replace(deployment.backtest, state=STATE)
+    console = Console(width=None if sys.stdout.isatty() else _WIDE)
     start = perf_counter()
-    found = run(dataclasses.replace(deployment, backtest=spec), console)
-    if not found:
-        sys.exit(f"{asked.config} evaluated nothing: it needs an actor with `use: meta_learner`")
+    try:
+        found = evaluations(asked.config, console)
+    except (OSError, ValueError) as error:
+        sys.exit(str(error))
     console.print(report_view(arms_report(found)))
     console.print(f"{len(found):,} evaluations in {perf_counter() - start:,.0f} s")
     if asked.html is not None:
         asked.html.parent.mkdir(parents=True, exist_ok=True)
-        console.print(f"charts: {write_html(found, asked.html, title=deployment.name)}")
+        console.print(f"charts: {write_html(found, asked.html, title=asked.config.stem)}")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,17 @@ ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 LIMIT = 240.0
 # Live nodes run shorter than a person would watch; sleeps stay, the node has to be up by then.
-SHORTER = ((r"--duration 60 &", "--duration 25 &"), (r"--duration 60\b(?! &)", "--duration 3"))
+SHORTER = (
+    (r"--duration 60 &", "--duration 25 &"),
+    (r"--duration 60\b(?! &)", "--duration 3"),
+    (r"--duration 150\b", "--duration 20"),
+)
+SOONER = {
+    "duration: 6h": "duration: 1h",
+    "evaluation_interval: 1min": "evaluation_interval: 3s",
+    "min_dwell: 2min": "min_dwell: 6s",
+    "vol_half_life: 10min": "vol_half_life: 30s",
+}
 
 
 class Block(NamedTuple):
@@ -46,7 +56,9 @@ def place(tmp_path: Path) -> Path:
     shutil.copytree(ROOT / "configs", tmp_path / "configs")
     for path in (tmp_path / "configs").glob("*.yaml"):
         text = path.read_text(encoding="utf-8").replace("/tmp/quant_kill_switch", str(tmp_path / "kill"))
-        path.write_text(text.replace("duration: 6h", "duration: 1h"), encoding="utf-8")
+        for shipped, sooner in SOONER.items():
+            text = text.replace(shipped, sooner)
+        path.write_text(text, encoding="utf-8")
     return tmp_path
 
 

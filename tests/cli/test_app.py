@@ -10,7 +10,20 @@ from nautilus_quant import __version__
 from nautilus_quant.cli.app import app
 
 HEAVY = ("nautilus_trader", "pandas", "numpy", "scipy", "pyarrow", "sqlalchemy", "plotly")
-COMMANDS = ("live", "backtest", "status", "kill", "rearm", "explain", "doctor", "data", "config", "arms", "abtest", "assign")
+COMMANDS = (
+    "live",
+    "backtest",
+    "status",
+    "kill",
+    "rearm",
+    "explain",
+    "doctor",
+    "data",
+    "config",
+    "arms",
+    "abtest",
+    "assign",
+)
 
 
 @pytest.fixture
