@@ -176,6 +176,7 @@ class Grid(SignalStrategy):
         target = self._rule.update(bar.ts_event, *prices, opens=self._may_open())
         self._save_now_and_then(bar.ts_init)
         if target is None:
+            self.leave_unallotted()
             return
         for step in target.before:
             self._tell(step, bar.ts_event)
@@ -222,7 +223,7 @@ class Grid(SignalStrategy):
 
     def _trade(self, instrument_id: InstrumentId) -> None:
         instrument = self.cache.instrument(instrument_id)
-        if instrument is None or instrument_id not in self._exposures:
+        if instrument is None or instrument_id not in self._concerned():
             return
         self._orders = {name: order for name, order in self._orders.items() if not order.is_closed}
         self._leaving &= self._orders.keys()

@@ -110,7 +110,9 @@ class SignalStrategy(TargetStrategy):
             return
         target = self._rule.update(bar.ts_event, float(bar.close))
         self._save_now_and_then(bar.ts_init)
-        if target is not None:
+        if target is None:
+            self.leave_unallotted()
+        else:
             self.set_target(self.config.instrument, target.exposure, ts=bar.ts_event, reason=target.reason)
 
     @property

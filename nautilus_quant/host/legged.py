@@ -163,7 +163,7 @@ class LeggedStrategy(TargetStrategy):
     def _at_rest(self) -> bool:
         held = self._held()
         busy = any(self._has_pending(leg) for leg in self.legs)
-        leaving = self._is_known() and not self._wants() and any(held.values())
+        leaving = self._leaves() and any(held.values())
         return not (busy or leaving or self._common(held) != held)
 
     def _wait(self) -> None:
@@ -197,9 +197,10 @@ class LeggedStrategy(TargetStrategy):
     def _is_known(self) -> bool:
         return all(leg in self._exposures for leg in self.legs)
 
-    def _wants(self) -> bool:
+    def _leaves(self) -> bool:
         allocated = self._allocation(self.config.instrument) > 0.0
-        return allocated and any(self._exposures.get(leg) for leg in self.legs)
+        wanted = not self._is_known() or any(self._exposures[leg] for leg in self.legs)
+        return not (allocated and wanted)
 
     def _allocation(self, instrument_id: InstrumentId) -> float:
         del instrument_id  # one for all
@@ -233,7 +234,7 @@ class LeggedStrategy(TargetStrategy):
         if self._sending:
             return
         held = self._held()
-        if self._is_known() and not self._wants():
+        if self._leaves():
             self._close(held)
         elif any(self._has_pending(leg) for leg in self.legs):
             return

@@ -119,8 +119,9 @@ class TargetStrategy(Strategy):
                 self.stop()
                 return
         self._valuer = Valuer.on(self.msgbus, self.config.reporting_currency)
-        messages.subscribe(self.msgbus, AllocationUpdate, self._on_allocation)
         self.on_target_start()
+        # What a start finds is known by now, and closed at once where there is no allocation.
+        messages.subscribe(self.msgbus, AllocationUpdate, self._on_allocation)
         for leg in self.legs:
             self.subscribe_quote_ticks(leg)
         self.subscribe_bars(self.bar_type)
@@ -225,10 +226,11 @@ class TargetStrategy(Strategy):
     def on_order_event(self, event: OrderEvent) -> None:
         """Go on towards the target when an order has filled; after a cut the next target does."""
         instrument_id = event.instrument_id
-        if not isinstance(event, OrderFilled) or instrument_id not in self._exposures:
+        if not isinstance(event, OrderFilled) or instrument_id not in self._concerned():
             return
         order = self.cache.order(event.client_order_id)
-        if order is not None and order.is_closed and self._last_cut.get(instrument_id, _UNCUT) == _UNCUT:
+        uncut = self._last_cut.get(instrument_id, _UNCUT) == _UNCUT
+        if order is not None and order.is_closed and (uncut or not self._allocation(instrument_id) > 0.0):
             self._trade(instrument_id)
 
     def _on_allocation(self, update: AllocationUpdate) -> None:
@@ -236,7 +238,18 @@ class TargetStrategy(Strategy):
         if strategy != self.id.value:
             return
         self._allocations[instrument] = update.allocation
-        self._trade_all(list(self._exposures))
+        self._trade_all(self._concerned())
+
+    def _concerned(self) -> list[InstrumentId]:
+        """Return what there is a target for, and what must be flat whatever the target will be."""
+        return list(dict.fromkeys([*self._exposures, *self._unallotted()]))
+
+    def _unallotted(self) -> list[InstrumentId]:
+        return [leg for leg in self.legs if not self._allocation(leg) > 0.0]
+
+    def leave_unallotted(self) -> None:
+        """Close what is held without an allocation; for bars on which there is no target."""
+        self._trade_all(self._unallotted())
 
     def _allocation(self, instrument_id: InstrumentId) -> float:
         published = self._allocations.get(instrument_id.value, self._allocations.get("", 1.0))
@@ -281,9 +294,8 @@ class TargetStrategy(Strategy):
 
     def _difference(self, instrument: Instrument) -> Decimal:
         current = self.position_of(instrument.id)
-        exposure = self._exposures[instrument.id]
         allocation = self._allocation(instrument.id)
-        wanted = exposure if allocation > 0.0 else 0.0
+        wanted = self._exposures[instrument.id] if allocation > 0.0 else 0.0
         lot = lot_of(instrument)
         unit, budget = self._measure(instrument, allocation) if wanted else (1.0, 0.0)
         target = target_quantity(wanted, budget, unit, lot)

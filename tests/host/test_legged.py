@@ -350,3 +350,19 @@ def test_what_was_planned_survives_a_restart() -> None:
 def test_no_time_to_fill_is_refused() -> None:
     with pytest.raises(ValueError, match="leg_timeout > 0"):
         Pair({}, leg_timeout=0.0)
+
+
+def test_legs_found_without_targets_are_closed_when_nothing_is_allotted() -> None:
+    """A strategy that is not chosen any more comes back, and is flat before its rule has said anything."""
+    strategy = Pair({5: LONG}, {10: lambda s: s.stop()})
+    made = engine(market(), strategies=[strategy], instruments=(BTC, ETH))
+    made.run(end=START + 20 * SECOND, streaming=True)
+    assert all(strategy.position_of(leg) for leg in strategy.legs)
+    planned = strategy.plan_to_dict()
+    strategy.reset()
+    strategy.restore_plan(planned)
+    publish(made.kernel.msgbus, AllocationUpdate(key=strategy.id.value, ts=0, allocation=0.0))
+    strategy.start()
+    made.run(start=START + 21 * SECOND)
+    assert [strategy.position_of(leg) for leg in strategy.legs] == [0, 0]
+    made.dispose()

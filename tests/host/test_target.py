@@ -280,3 +280,58 @@ def test_it_says_what_it_trades_and_does_not_run_without_all_of_it():
     assert not strategy.is_running
     assert made.cache.orders() == []
     made.dispose()
+
+
+def allocation(share: float):
+    return lambda s: publish(s.msgbus, AllocationUpdate(key=s.id.value, ts=0, allocation=share))
+
+
+def buy_ten(s: Wishes) -> None:
+    s.submit_order(s.order_factory.market(BTC.id, OrderSide.BUY, Quantity.from_str("10.000")))
+
+
+def test_what_is_found_without_a_target_is_closed_when_nothing_is_allotted():
+    strategy = run(Wishes({}, {5: buy_ten, 10: allocation(0.0)}))
+    assert strategy.left == 0
+    assert strategy.reduce_only == [False, True]
+
+
+def test_what_is_found_at_a_start_is_closed_when_nothing_is_allotted():
+    strategy = Wishes({5: 0.5})
+    made = engine(strategies=[strategy])
+    made.run(end=START + 20_000_000_000, streaming=True)
+    assert strategy.position_of(BTC.id) > 0
+    strategy.stop()
+    publish(made.kernel.msgbus, AllocationUpdate(key=strategy.id.value, ts=0, allocation=0.0))
+    strategy.reset()
+    strategy.wishes = {}
+    strategy.start()
+    made.run(start=START + 21_000_000_000)
+    assert strategy.position_of(BTC.id) == 0
+    made.dispose()
+
+
+def test_bars_without_a_target_close_what_nothing_is_allotted_to():
+    strategy = run(Wishes({}, {5: allocation(0.0), 10: buy_ten, 15: lambda s: s.leave_unallotted()}))
+    assert strategy.left == 0
+
+
+def test_an_allocation_that_ends_while_a_cut_order_is_on_its_way_closes_what_it_fills():
+    gate = Valve(Decimal("1.2345"))
+
+    class Slow(Wishes):
+        """Its opening orders rest a while, as in a live node they do."""
+
+        def _submit(self, instrument, side, quantity, *, opening) -> None:
+            if not opening:
+                super()._submit(instrument, side, quantity, opening=opening)
+                return
+            quantity, price = instrument.make_qty(quantity), instrument.make_price(29_000)
+            order = self.order_factory.limit(instrument.id, OrderSide.BUY, quantity, price)
+            self._pending[instrument.id] = order
+            self.submit_order(order)
+
+    prices = [*[30_000.0] * 20, *[28_990.0] * 20]
+    strategy = run(Slow({5: 1.0}, {10: allocation(0.0)}), gate, prices=prices)
+    assert strategy.status == ["FILLED", "FILLED"]
+    assert strategy.left == 0

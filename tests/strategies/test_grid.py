@@ -18,7 +18,7 @@ from nautilus_trader.model.objects import Currency, Money, Quantity
 from nautilus_trader.persistence.wranglers import BarDataWrangler
 from nautilus_trader.test_kit.providers import TestInstrumentProvider
 
-from nautilus_quant.host.messages import TargetUpdate, subscribe
+from nautilus_quant.host.messages import AllocationUpdate, TargetUpdate, subscribe
 from nautilus_quant.host.passive import Touch
 from nautilus_quant.host.state import shared_store
 from nautilus_quant.signals.grid import GridParams
@@ -430,3 +430,20 @@ def test_a_month_of_minutes_keeps_bound_and_number_of_orders(nq_data: Path) -> N
     assert max(strategy.most) < 1.1 * 0.5 * 1_000_000 / min(float(o.price) for o in limits)
     assert abs(float(strategy.position_of(BTC.id))) <= max(strategy.most)
     made.dispose()
+
+
+@pytest.mark.parametrize("state", [None, "memory://grid-unchosen"])
+def test_a_restart_without_an_allocation_leaves_nothing_to_fill_and_nothing_held(state: str | None) -> None:
+    def killed(s: Probe) -> None:
+        assert s.position_of(BTC.id) > 0
+        s._exposures.clear()
+        s._allocations.clear()
+        restart(s)
+        s._on_allocation(AllocationUpdate(key=f"{s.id.value}|{BTC.id}", ts=0, allocation=0.0))
+
+    strategy = Probe({4: killed, 6: lambda s: setattr(s, "resting_after", s.working())}, state=state)
+    path = at(0, 0, *[-1.2] * 6)
+    with shared_store("memory://grid-unchosen"):
+        run(strategy, path, made_bars=bars(path[:3]))
+    assert strategy.resting_after == []
+    assert strategy.left == 0.0
