@@ -96,6 +96,14 @@ class Deployed:
         pytest.fail(f"waited in vain: {self.status_file} {process.communicate()}")
 
 
+@pytest.fixture(autouse=True)
+def ctrl_c():
+    """Hear Ctrl+C, and let child processes: a shell's background jobs, such as this one may be, ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def deployed(tmp_path):
     return Deployed(tmp_path)
