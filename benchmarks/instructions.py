@@ -15,7 +15,7 @@ from benchmarks.figure import Unavailable
 SHORT, LONG = 300, 2_300
 """Bars of the two runs; what both spend on starting up cancels out."""
 
-_PYTHON = (sys.executable, "-m", "benchmarks.instructions")
+_HERE = "benchmarks.instructions"
 _COUNTED = re.compile(r"Collected : (\d+)")
 
 
@@ -26,14 +26,21 @@ def run(what: str, bars: int) -> None:
     made.dispose()
 
 
-def ratio() -> tuple[float, float, float]:
+def ratio(module: str = _HERE, first: str = "bare", second: str = "suite") -> tuple[float, float, float]:
     """
     Count under valgrind.
+
+    Parameters
+    ----------
+    module
+        Run as ``python -m MODULE WHAT BARS``.
+    first, second
+        What is compared.
 
     Returns
     -------
     tuple
-        Instructions per bar without and with the suite, and the second over the first.
+        Instructions per bar of the first and of the second, and the second over the first.
 
     Raises
     ------
@@ -45,19 +52,20 @@ def ratio() -> tuple[float, float, float]:
         raise Unavailable("instructions are counted by valgrind, which is not on PATH")
     recorded()
     # Once for nothing, so that no run that counts has bytecode to compile.
-    subprocess.run([*_PYTHON, "suite", "1"], check=True, capture_output=True, stdin=subprocess.DEVNULL)
-    runs = [(what, bars) for what in ("bare", "suite") for bars in (SHORT, LONG)]
+    once = [sys.executable, "-m", module, second, "1"]
+    subprocess.run(once, check=True, capture_output=True, stdin=subprocess.DEVNULL)
+    runs = [(module, what, str(bars)) for what in (first, second) for bars in (SHORT, LONG)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        bare_short, bare_long, suite_short, suite_long = pool.map(lambda pair: _count(*pair), runs)
-    bare = (bare_long - bare_short) / (LONG - SHORT)
-    full = (suite_long - suite_short) / (LONG - SHORT)
-    return bare, full, full / bare
+        first_short, first_long, second_short, second_long = pool.map(lambda run: _count(*run), runs)
+    one = (first_long - first_short) / (LONG - SHORT)
+    other = (second_long - second_short) / (LONG - SHORT)
+    return one, other, other / one
 
 
-def _count(what: str, bars: int) -> int:
+def _count(*command: str) -> int:
     valgrind = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"]
     done = subprocess.run(
-        [*valgrind, *_PYTHON, what, str(bars)],
+        [*valgrind, sys.executable, "-m", *command],
         check=False,
         capture_output=True,
         text=True,
