@@ -17,6 +17,7 @@ from nautilus_quant.actors.meta_learner_config import MetaLearnerConfig, contest
 from nautilus_quant.gating.intent import Verdict
 from nautilus_quant.host.arms import CostSettings, find_arms, instruments_of, is_forbidden
 from nautilus_quant.host.cadence import SaveCadence
+from nautilus_quant.host.entries import cancel_entries
 from nautilus_quant.host.gateway import OrderGateway
 from nautilus_quant.host.kernel import find_kernel
 from nautilus_quant.host.messages import (
@@ -91,6 +92,9 @@ class MetaLearner(Actor):  # type: ignore[misc]
         self._last_bar: dict[str, int] = {}
         self._allotted: dict[str, float] = {}
         self._due: dict[str, str] = {}
+        self._ready = False
+        self._faulty: set[str] = set()  # markets on which nothing may be opened
+        self._missed: set[str] = set()  # those of which something was missed since the last evaluation
         self._cadence: SaveCadence | None = None
         self._funding = FundingClock()
         self._store: StateStore | None = None
@@ -135,8 +139,10 @@ class MetaLearner(Actor):  # type: ignore[misc]
 
     def on_reset(self) -> None:
         """Forget what was learnt."""
+        self._ready = False
         memories = (self._contests, self._market_of, self._trades, self._instruments, self._due)
-        for memory in (*memories, self._sources, self._paces, self._last_bar, self._allotted):
+        faults = (self._faulty, self._missed)
+        for memory in (*memories, self._sources, self._paces, self._last_bar, self._allotted, *faults):
             memory.clear()
         self._funding = FundingClock()
 
@@ -144,20 +150,39 @@ class MetaLearner(Actor):  # type: ignore[misc]
         assert self._store is not None
         config, kernel = self.config, find_kernel(self.msgbus)
         costs = CostSettings(float(config.half_spread), config.impact)
-        saved = self._store.documents(_NAMESPACE)
-        self._funding.restore(saved.pop(_FUNDING, {}))
+        self._restore_funding(self._store)
         for seed, (market, arms) in enumerate(find_arms(kernel, config.arms, config.exclude, costs).items()):
-            contest = self._contests[market] = contest_of(config, market, arms, seed)
-            if market in saved:
-                contest.restore(saved[market])
+            self._contests[market] = self._contest(market, arms, seed, self._store)
             self._market_of.update({arm.name: market for arm in arms})
-            for leg in contest.legs:
+            for leg in self._contests[market].legs:
                 self._instruments[leg] = self.cache.instrument(InstrumentId.from_str(leg))
                 if config.impact > 0.0:
                     self._paces[leg] = PaceMeter()
         for strategy in kernel.trader.strategies():
             market = self._market_of.get(strategy.id.value, "")
             self._trades[strategy.id.value] = instruments_of(strategy, market)
+        self._ready = True
+
+    def _contest(self, market: str, arms: list[Arm], number: int, store: StateStore) -> Contest:
+        """Go on with a contest that was saved; what is damaged is left, and the contest begins anew."""
+        contest, now = contest_of(self.config, market, arms, number), self.clock.timestamp_ns()
+        try:
+            saved = store.get(_NAMESPACE, market)
+            if saved is None:
+                return contest
+            if saved["ts"] > now:
+                self.log.warning(f"what was saved of {market} is of later than now, its books begin anew")
+            return contest.restore(saved, now)
+        except Exception as error:  # noqa: BLE001 (whatever is wrong with it, it must not stop the node)
+            self.log.error(f"what was learnt on {market} cannot be read, begins anew: {error!r}")
+            return contest_of(self.config, market, arms, number)
+
+    def _restore_funding(self, store: StateStore) -> None:
+        try:
+            self._funding.restore(store.get(_NAMESPACE, _FUNDING) or {})
+        except Exception as error:  # noqa: BLE001 (the same)
+            self.log.error(f"the last funding times cannot be read, begin anew: {error!r}")
+            self._funding = FundingClock()
 
     def _topics(self) -> tuple[tuple[str, Any], ...]:
         return (
@@ -220,19 +245,29 @@ class MetaLearner(Actor):  # type: ignore[misc]
     def _follow(self, instrument: str, bar: Bar) -> None:
         close = bar.close.as_double()
         contest = self._contests.get(instrument)
-        if contest is not None:
-            contest.close(bar.ts_event, close)
-            self._last_bar[instrument] = bar.ts_event
-        meter = self._paces.get(instrument)
-        if meter is not None:
-            meter.update(bar.ts_event, close, bar.volume.as_double())
+        try:
+            if contest is not None:
+                contest.close(bar.ts_event, close)
+                self._last_bar[instrument] = bar.ts_event
+            meter = self._paces.get(instrument)
+            if meter is not None:
+                meter.update(bar.ts_event, close, bar.volume.as_double())
+        except Exception as error:  # noqa: BLE001 (see `_fail`)
+            self._fail(error, *self._contests)
 
     def _on_target(self, update: TargetUpdate) -> None:
         market = self._market_of.get(update.strategy)
         if market is None or update.instrument not in self._trades[update.strategy]:
             return
+        try:
+            if self._contests[market].target(self._want(update)):
+                self._due.setdefault(market, "arms")
+        except Exception as error:  # noqa: BLE001 (see `_fail`)
+            self._fail(error, market)
+
+    def _want(self, update: TargetUpdate) -> Want:
         price, unit = self._price(update.instrument, update.price)
-        want = Want(
+        return Want(
             arm=update.strategy,
             instrument=update.instrument,
             exposure=update.exposure,
@@ -243,18 +278,19 @@ class MetaLearner(Actor):  # type: ignore[misc]
             half_spread=self._half_spread(update.instrument),
             pace=self._pace(update.instrument),
         )
-        if self._contests[market].target(want):
-            self._due.setdefault(market, "arms")
 
     def _on_rate(self, update: FundingRateUpdate) -> None:
         instrument = update.instrument_id.value
-        paid = self._funding.update(instrument, float(update.rate), update.next_funding_ns)
-        if paid is None or instrument not in self._instruments:
-            return
-        price, unit = self._price(instrument)
-        for contest in self._contests.values():
-            contest.mark(instrument, price, unit, self.clock.timestamp_ns())
-            contest.funding(instrument, paid)
+        try:
+            paid = self._funding.update(instrument, float(update.rate), update.next_funding_ns)
+            if paid is None or instrument not in self._instruments:
+                return
+            price, unit = self._price(instrument)
+            for contest in self._contests.values():
+                contest.mark(instrument, price, unit, self.clock.timestamp_ns())
+                contest.funding(instrument, paid)
+        except Exception as error:  # noqa: BLE001 (see `_fail`)
+            self._fail(error, *self._contests)
 
     def _on_position(self, event: PositionEvent) -> None:
         """Learn from the closed positions of strategies that publish no targets."""
@@ -263,17 +299,32 @@ class MetaLearner(Actor):  # type: ignore[misc]
         if market is None or not isinstance(event, PositionClosed) or self._valuer is None:
             return
         money = event.realized_pnl
-        rate = self._valuer.rate(money.currency.code, self.clock.timestamp_ns())
-        self._contests[market].realised(strategy, money.as_double() * rate)
+        try:
+            rate = self._valuer.rate(money.currency.code, self.clock.timestamp_ns())
+            self._contests[market].realised(strategy, money.as_double() * rate)
+        except Exception as error:  # noqa: BLE001 (see `_fail`)
+            self._fail(error, market)
+
+    def _fail(self, error: Exception, *markets: str) -> None:
+        """
+        Close the gate of some markets until an evaluation succeeds before which nothing was missed; said once.
+
+        Whoever published what could not be taken, the strategies and the data engine, must not suffer for it.
+        """
+        if not self._faulty.issuperset(markets):
+            self.log.exception(f"cannot select on {', '.join(markets)}, nothing is opened there", error)  # noqa: LOG004 (told which)
+        self._faulty.update(markets)
+        self._missed.update(markets)
 
     # -- evaluation --------------------------------------------------------------------------------
 
     def _evaluate_due(self, bar_of: str = "") -> None:
         """Evaluate what is due: with a bar, all but the markets that still wait for theirs of this moment."""
-        assert self._valuer is not None
-        now = self.clock.timestamp_ns()
-        valuation = self._valuer.value(now)
-        equity = valuation.equity if valuation.fresh else float("nan")
+        try:
+            now, equity = self._standing()
+        except Exception as error:  # noqa: BLE001 (see `_fail`)
+            self._fail(error, *self._due)
+            return
         for market, trigger in list(self._due.items()):
             contest = self._contests[market]
             if bar_of and market != bar_of and trigger == "interval":
@@ -281,15 +332,35 @@ class MetaLearner(Actor):  # type: ignore[misc]
             if not contest.started and not equity > 0.0:
                 continue  # how large a position would be is not known yet: the gate stays closed
             del self._due[market]
-            self._evaluate(contest, now, equity, trigger)
+            try:
+                record = self._evaluate(contest, now, equity, trigger)
+            except Exception as error:  # noqa: BLE001 (see `_fail`)
+                self._fail(error, market)
+                self._missed.discard(market)
+                continue
+            self._recover(market)
+            self._tell(contest, record)
 
-    def _evaluate(self, contest: Contest, now: int, equity: float, trigger: str) -> None:
+    def _standing(self) -> tuple[int, float]:
+        """Return the time [ns] and the equity [reporting currency], NaN while that is not known."""
+        assert self._valuer is not None
+        now = self.clock.timestamp_ns()
+        valuation = self._valuer.value(now)
+        return now, valuation.equity if valuation.fresh else float("nan")
+
+    def _recover(self, market: str) -> None:
+        if market in self._missed:
+            self._missed.discard(market)
+        elif market in self._faulty:
+            self._faulty.discard(market)
+            self.log.info(f"selects on {market} again")
+
+    def _evaluate(self, contest: Contest, now: int, equity: float, trigger: str) -> Evaluation:
         for leg in contest.legs:
             price, unit = self._price(leg)
             contest.mark(leg, price, unit, now)
         awake = np.array([contest.speaks(arm) and self._is_awake(arm.name, now) for arm in contest.arms])
-        record = contest.evaluate(Standing(now, self._regime_of(contest.market), awake, equity, trigger))
-        self._tell(contest, record)
+        return contest.evaluate(Standing(now, self._regime_of(contest.market), awake, equity, trigger))
 
     def _is_awake(self, strategy: str, now: int) -> bool:
         assert self._gateway is not None
@@ -337,14 +408,26 @@ class MetaLearner(Actor):  # type: ignore[misc]
             for traded in self._trades[arm]:
                 update = AllocationUpdate(key=f"{arm}|{traded}", ts=record.ts, allocation=multiple)
                 publish(self.msgbus, update)
+        self._cancel_entries(contest)
         self._journal(record)
+
+    def _cancel_entries(self, contest: Contest) -> None:
+        """Cancel what rests of strategies that hear no allocation, and would open a position if it filled."""
+        assert self._gateway is not None
+        deaf = {arm.name for arm in contest.arms if not arm.legs and not contest.allows(arm.name)}
+        if deaf:
+            cancel_entries(
+                find_kernel(self.msgbus), self._gateway, lambda order: order.strategy_id.value in deaf
+            )
 
     # -- orders ------------------------------------------------------------------------------------
 
     def check(self, intent: Intent) -> Verdict:
         """Let only chosen arms open positions; strategies that do not compete are none of its business."""
         market = self._market_of.get(intent.strategy)
-        if market is None or intent.instrument not in self._trades[intent.strategy]:
+        if market in self._faulty or not self._ready:
+            return Verdict.deny(GATE, "SELECTOR_ERROR", f"cannot select on {market or 'any market'} now")
+        if market is None:
             return Verdict.allow(GATE)
         if self._contests[market].allows(intent.strategy):
             return Verdict.allow(GATE)

@@ -11,9 +11,9 @@ from nautilus_trader.common.config import NautilusConfig
 from nautilus_trader.config import ActorConfig, NonNegativeFloat, PositiveInt
 
 from nautilus_quant.config.units import Fraction, Seconds
+from nautilus_quant.host.entries import cancel_entries
 from nautilus_quant.host.gateway import OrderGateway
 from nautilus_quant.host.kernel import find_kernel
-from nautilus_quant.host.liquidator import send_cancel
 from nautilus_quant.host.messages import publish
 from nautilus_quant.host.performance import PerformanceUpdate, RoundTrips
 from nautilus_quant.host.state import StateError, StateStore, shared_store
@@ -24,6 +24,7 @@ from nautilus_quant.safety.performance_book import GATE, Per, PerformanceBook
 if TYPE_CHECKING:
     from nautilus_trader.common.events import TimeEvent
     from nautilus_trader.model.events import OrderFilled, PositionEvent
+    from nautilus_trader.model.orders import Order
 
     from nautilus_quant.gating.intent import Intent, Verdict
 
@@ -202,15 +203,13 @@ class PerformanceGuard(Actor):  # type: ignore[misc]
 
     def _cancel_entries(self, key: str) -> None:
         """Cancel what rests and would open a position: an old order must not enter in a pause."""
-        gateway, kernel = self._gateway, find_kernel(self.msgbus)
-        if gateway is None:
+        if self._gateway is None:
             return
-        for order in [*self.cache.orders_open(), *self.cache.orders_emulated()]:
-            if self._book.key_of(order.strategy_id.value, order.instrument_id.value) != key:
-                continue
-            position_id = self.cache.position_id(order.client_order_id)
-            if gateway.exposure.submit(order, position_id, "rest").opening:
-                send_cancel(kernel, order)
+
+        def is_its(order: Order) -> bool:
+            return self._book.key_of(order.strategy_id.value, order.instrument_id.value) == key
+
+        cancel_entries(find_kernel(self.msgbus), self._gateway, is_its)
 
     # -- orders ------------------------------------------------------------------------------------
 

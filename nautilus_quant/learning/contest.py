@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
@@ -132,7 +133,9 @@ class Contest:
         self._selector = selector
         self._scale = scale
         self._interval = interval
-        self._budget = sum(arm.share for arm in arms)
+        # Nobody can size a strategy without targets, so what it uses is not to be had for the others.
+        self._budget = sum(arm.share for arm in arms if arm.legs) or sum(arm.share for arm in arms)
+        self._sized: Flags = np.array([arm.share > 0.0 for arm in arms], dtype=bool)
         age = int(interval * _NANOS)
         self._ledgers = {arm.name: ShadowLedger(arm.legs, max_age=age) for arm in arms if arm.legs}
         self._places = {arm.name: place for place, arm in enumerate(arms)}
@@ -223,7 +226,7 @@ class Contest:
         returns = [self._return(arm, now.ts, now.capital * self._budget) for arm in self.arms]
         rewards = self._learn(now.ts, returns, spans)
         unit = self._scale.unit(self._interval)
-        choice = self._selector.choose(now.ts, now.regime, now.awake, self._costs(), unit)
+        choice = self._selector.choose(now.ts, now.regime, now.awake & self._sized, self._costs(), unit)
         self._awake, self._regime, self._ts = now.awake, now.regime, now.ts
         return self._record(now, returns, rewards, choice)
 
@@ -234,9 +237,10 @@ class Contest:
 
     def _return(self, arm: Arm, ts: int, capital: float) -> float:
         if not arm.legs:
-            return self._realised.pop(arm.name, float("nan")) / capital
+            # What is not known to be how much waits for the next evaluation.
+            return self._realised.pop(arm.name, math.nan) / capital if capital > 0.0 else math.nan
         net = self._ledgers[arm.name].cut(ts, capital)
-        return net if self.speaks(arm) else float("nan")
+        return net if self.speaks(arm) else math.nan
 
     def _learn(self, ts: int, returns: Sequence[float], spans: Sequence[float]) -> Floats:
         rewards = np.array([self._scale.reward(*earned) for earned in zip(returns, spans, strict=True)])
@@ -280,7 +284,8 @@ class Contest:
         Return by how much to multiply each arm's own share of the equity.
 
         The arms of a market share the sum of what each may use, so that choosing one of six does not leave
-        five sixths of the capital idle.
+        five sixths of the capital idle. What strategies without targets use is not part of it: they hear
+        nothing of a size, and are let through or not.
         """
         weights = self._selector.weights.tolist()
         return {
@@ -303,15 +308,33 @@ class Contest:
             "ts": self._ts,
         }
 
-    def restore(self, state: Mapping[str, Any]) -> Self:
-        """Go on from what `to_dict` gave; with other arms, what is known of those that remain is kept."""
+    def restore(self, state: Mapping[str, Any], now: int | None = None) -> Self:
+        """
+        Go on from what `to_dict` gave; with other arms, what is known of those that remain is kept.
+
+        Parameters
+        ----------
+        state
+            What was saved.
+        now
+            UNIX time [ns]. Of a state that is later, because a clock was wrong or a backtest begins again,
+            only beliefs and choice are kept: the books would wait for that time to come.
+
+        Raises
+        ------
+        Exception
+            Whatever a damaged state leads to; then this contest is of no use any more.
+
+        """
         self._selector.restore(state["selector"])
-        self._scale.restore(state["scale"])
-        for name, book in self._ledgers.items():
-            book.restore(state["ledgers"].get(name, {}))
-        self._realised = {arm: pnl for arm, pnl in state["realised"].items() if arm in self._places}
+        if now is None or int(state["ts"]) <= now:
+            self._scale.restore(state["scale"])
+            for name, book in self._ledgers.items():
+                book.restore(state["ledgers"].get(name, {}))
+            self._realised = {arm: pnl for arm, pnl in state["realised"].items() if arm in self._places}
+            self._ts = int(state["ts"])
         self._wanting = set(self._places).intersection(state["wanting"])
         before = dict(zip(state["selector"]["arms"], state["awake"], strict=True))
         self._awake = np.array([bool(before.get(arm)) for arm in self._selector.arms])
-        self._regime, self._ts = state["regime"], state["ts"]
+        self._regime = str(state["regime"])
         return self

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from nautilus_quant.learning.policy import Flags, Floats, Policy
 
 _NANOS = 1_000_000_000
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +144,7 @@ class Selector:
             return Choice(self.weights, 0.0, False, "stays, chosen a short while ago")
         handicap = handicaps(costs, self.weights, unit, self._params.horizon)
         proposed = self.policy.select(awake, regime, handicap)
+        require(are_shares(proposed, awake), "shares of arms awake, >= 0 and <= 1 in all [-]", proposed)
         if holds and float(np.abs(proposed - self.weights).sum()) / 2.0 < self._params.least_change:
             return Choice(self.weights, 0.0, False, "stays, nothing is better by enough")
         return self._settle(ts, proposed, costs, self._describe(proposed))
@@ -178,7 +180,15 @@ class Selector:
         Go on from what `to_dict` gave, perhaps with other arms.
 
         What is known of the arms that remain is kept; the choice only when all that was chosen remains.
+
+        Raises
+        ------
+        ValueError
+            If the saved weights cannot be any.
+
         """
+        shares = np.array(state["weights"], dtype=np.float64)
+        require(are_shares(shares, np.ones(len(shares), dtype=bool)), "weights >= 0, <= 1 in all [-]", shares)
         before: list[str] = list(state["arms"])
         places = [before.index(arm) if arm in before else None for arm in self.arms]
         self.policy.restore(state["policy"], places)
@@ -187,3 +197,9 @@ class Selector:
             self.weights = held
             self._changed_at = state["changed_at"]
         return self
+
+
+def are_shares(weights: Floats, awake: Flags) -> bool:
+    """Tell whether weights, shape (arms,), can be shares of one budget among the arms that are awake."""
+    inside = bool((weights >= 0.0).all()) and float(weights.sum()) <= 1.0 + _ROUNDING
+    return inside and not bool(weights[~awake].any())

@@ -215,7 +215,7 @@ def test_an_arm_without_targets_is_judged_by_closed_positions():
     held.realised("Foreign-1", 600.0)
     held.realised("Foreign-1", -100.0)
 
-    assert held.evaluate(at(SIX)).returns[1] == pytest.approx(500.0 / 50_000.0)
+    assert held.evaluate(at(SIX)).returns[1] == pytest.approx(500.0 / 10_000.0)
     assert math.isnan(held.evaluate(at(2 * SIX)).returns[1])
 
 
