@@ -307,7 +307,7 @@ class MetaLearner(Actor):  # type: ignore[misc]
 
     def _fail(self, error: Exception, *markets: str) -> None:
         """
-        Close the gate of some markets until an evaluation succeeds before which nothing was missed; said once.
+        Close the gate of some markets until an evaluation succeeds, nothing missed before it; said once.
 
         Whoever published what could not be taken, the strategies and the data engine, must not suffer for it.
         """
