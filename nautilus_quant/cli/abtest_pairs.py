@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from nautilus_quant.learning.record import Evaluation
+from nautilus_quant.learning.report import by_market
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -63,6 +64,7 @@ def from_evaluations(
     Pair what two arms earned between evaluations.
 
     An evaluation looks back: what it reports was earned in the regime its predecessor on that market named.
+    Two at one time are one, and of several runs over the same time the last counts, as in the report.
 
     Parameters
     ----------
@@ -90,7 +92,7 @@ def from_evaluations(
     for arm in arms:
         _must_know("arm", arm, known)
     chosen = _market(evaluations, arms, market)
-    there = [one for one in evaluations if one.market == chosen]
+    there = by_market(one for one in evaluations if one.market == chosen)[chosen]
     if regime is not None:
         _must_know("regime", regime, {one.regime for one in there})
         there = [now for last, now in pairwise(there) if last.regime == regime]

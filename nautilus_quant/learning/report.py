@@ -213,10 +213,18 @@ def by_market(evaluations: Iterable[Evaluation]) -> dict[str, list[Evaluation]]:
 
 def _as_one(first: Evaluation, second: Evaluation) -> Evaluation:
     """Keep what was earned before the first and chosen at the second, and add up what both cost."""
-    earned = dict(zip(first.arms, first.returns, strict=True))
-    pairs = zip(second.arms, second.returns, strict=True)
-    returns = tuple(_sum(earned.get(arm, math.nan), value) for arm, value in pairs)
-    return replace(second, returns=returns, cost=first.cost + second.cost)
+    places = [first.arms.index(arm) if arm in first.arms else None for arm in second.arms]
+
+    def both(before: tuple[float, ...], after: tuple[float, ...]) -> tuple[float, ...]:
+        earlier = [math.nan if at is None else before[at] for at in places]
+        return tuple(_sum(*pair) for pair in zip(earlier, after, strict=True))
+
+    return replace(
+        second,
+        returns=both(first.returns, second.returns),
+        rewards=both(first.rewards, second.rewards),  # no time has passed at the second, and it has none
+        cost=first.cost + second.cost,
+    )
 
 
 def _sum(first: float, second: float) -> float:

@@ -170,6 +170,28 @@ def test_a_reward_belongs_to_the_regime_it_was_earned_in() -> None:
     assert len(from_evaluations(seen, (A, B)).values) == 5
 
 
+@pytest.mark.parametrize("unit", ["reward", "return"])
+def test_two_evaluations_at_one_time_make_one_pair(unit: str) -> None:
+    nothing = {"returns": (0.0, 0.0), "trigger": "regime", "regime": "RANGING"}
+    records = [
+        evaluation(0, (0.0, 0.0)),
+        evaluation(1, (0.5, 0.25)),
+        evaluation(1, (math.nan, math.nan), **nothing),
+        evaluation(2, (1.0, -1.0)),
+    ]
+    scale = 1.0 if unit == "reward" else 0.01
+    pairs = from_evaluations(records, (A, B), unit=unit)
+    assert np.array(pairs.values) == pytest.approx(scale * np.array([(0.0, 0.0), (0.5, 0.25), (1.0, -1.0)]))
+    assert from_evaluations(records, (A, B), unit=unit, regime="RANGING").values == (
+        pytest.approx((scale, -scale)),
+    )
+
+
+def test_a_repeated_backtest_does_not_count_twice() -> None:
+    once = [evaluation(0, (0.0, 0.0), trigger="start"), *(evaluation(n, (n, 0.0)) for n in (1, 2, 3))]
+    assert from_evaluations([*once, *once], (A, B)).values == from_evaluations(once, (A, B)).values
+
+
 def test_an_arm_that_was_away_makes_an_incomplete_pair() -> None:
     records = [
         evaluation(0, (1.0, 2.0)),

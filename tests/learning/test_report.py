@@ -181,6 +181,7 @@ def test_two_evaluations_at_one_time_are_one():
     (*_, last) = by_market([*btc(), second])[BTC]
     assert (last.returns, last.weights, last.regime) == ((0.01, approx(0.03)), (0.0, 1.0), "DOWN")
     assert last.cost == approx(0.007)
+    assert last.rewards == (0.01, approx(0.03))
     unknown = [evaluation(0, (0.0, NAN), (1.0, 0.0)), evaluation(0, (0.0, NAN), (1.0, 0.0))]
     assert math.isnan(by_market(unknown)[BTC][0].returns[1])
     market = arms_report([*btc(), second]).markets[BTC]
