@@ -25,7 +25,7 @@ def test_without_valgrind_wall_time_binds_and_says_why(monkeypatch: pytest.Monke
 def test_what_cannot_be_counted_is_not_made_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(instructions.shutil, "which", lambda _: "/bin/true")
     monkeypatch.setattr(instructions, "recorded", lambda: None)
-    monkeypatch.setattr(instructions, "_PYTHON", ("true",))
+    monkeypatch.setattr(instructions.sys, "executable", "true")
 
     def failed(*_: object) -> int:
         raise Unavailable("valgrind counted nothing")
