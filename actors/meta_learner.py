@@ -221,6 +221,8 @@ class MetaLearner(Actor):  # type: ignore[misc]
                 self._evaluate_due(market)
         if self._due:
             patience = min(_PATIENCE, int(float(self.config.evaluation_interval) * 1e9 / 2.0))
+            if _GRACE in self.clock.timer_names:  # after a standstill several events come at once
+                self.clock.cancel_timer(_GRACE)
             self.clock.set_time_alert_ns(_GRACE, event.ts_event + patience, self._on_grace)
 
     def _on_grace(self, _event: TimeEvent) -> None:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from nautilus_trader.model.instruments import Instrument
     from nautilus_trader.model.orders import Order
 
+    from nautilus_quant.host.state import StateStore
     from nautilus_quant.signals.ladder import Quote
 
 _ZERO = Decimal(0)
@@ -138,15 +139,22 @@ class Grid(SignalStrategy):
     def on_target_start(self) -> None:
         """Go on from the saved grid with the orders found open; without a grid they are cancelled."""
         super().on_target_start()
-        saved = self._store.get(_NAMESPACE, self._key)
-        if saved is not None and saved["full"] is not None:
-            self._full, self._sized_for = Decimal(saved["full"]), float(saved["allocation"])
         mine = {"instrument_id": self.config.instrument, "strategy_id": self.id}
         for order in (*self.cache.orders_open(**mine), *self.cache.orders_inflight(**mine)):
             self._orders[order.client_order_id] = order
             if self._rule.ladder is None:
                 self._withdraw(order)
         messages.subscribe(self.msgbus, RegimeUpdate, self._on_regime)
+
+    def restore_rule(self, store: StateStore) -> None:
+        """Go on with the saved grid, and the sizes of its levels."""
+        saved = store.get(_NAMESPACE, self._key)
+        sizes = None
+        if saved is not None and saved["full"] is not None:
+            sizes = Decimal(saved["full"]), float(saved["allocation"])
+        super().restore_rule(store)
+        if sizes is not None:
+            self._full, self._sized_for = sizes
 
     def on_reset(self) -> None:
         """Forget orders and regimes, too."""

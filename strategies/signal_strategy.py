@@ -78,13 +78,21 @@ class SignalStrategy(TargetStrategy):
         """Go on from the saved state, and ask for the bars since."""
         self._store = shared_store(self.config.state)
         self._cadence = SaveCadence(self.msgbus, self.config.state)
-        saved = self._store.get(_NAMESPACE, self._key)
-        if saved is not None:
-            self._rule.restore(saved)
+        try:
+            self.restore_rule(self._store)
+        except Exception as error:  # noqa: BLE001 (whatever is wrong with it, it must not stop the node)
+            self.log.error(f"the saved state of {self._key} cannot be read, begins anew: {error!r}")
+            self._rule = self._new_rule(int(self.bar_type.spec.get_interval_ns()))
         if self.config.history:
             count = max(_SPARE * self._rule.warm_up, _LEAST_HISTORY)
             span = timedelta(seconds=count * seconds_of(self.bar_type))
             self.request_bars(self.bar_type, start=self.clock.utc_now() - span)
+
+    def restore_rule(self, store: StateStore) -> None:
+        """Go on from the saved state; what raises here is told, and the rule begins anew."""
+        saved = store.get(_NAMESPACE, self._key)
+        if saved is not None:
+            self._rule.restore(saved)
 
     def on_stop(self) -> None:
         """Save the rule after what the base does."""

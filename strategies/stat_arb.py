@@ -149,10 +149,14 @@ class StatArb(LeggedStrategy):
         """Go on from the saved state, and ask for the bars since."""
         self._store = shared_store(self.config.state)
         self._cadence = SaveCadence(self.msgbus, self.config.state)
-        saved = self._store.get(_NAMESPACE, self._key)
-        if saved is not None:
-            self._rule.restore(saved["rule"])
-            self.restore_plan(saved)
+        try:
+            saved = self._store.get(_NAMESPACE, self._key)
+            if saved is not None:
+                self.restore_plan(saved)
+                self._rule.restore(saved["rule"])
+        except Exception as error:  # noqa: BLE001 (whatever is wrong with it, it must not stop the node)
+            self.log.error(f"the saved state of {self._key} cannot be read, begins anew: {error!r}")
+            self._rule = self._new_rule()
         self.subscribe_bars(self.partner_bar_type)
         if self.config.history:
             start = self.clock.utc_now() - timedelta(seconds=self._history * seconds_of(self.bar_type))

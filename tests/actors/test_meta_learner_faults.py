@@ -6,6 +6,8 @@ import math
 from typing import Any
 
 import pytest
+from nautilus_trader.common.events import TimeEvent
+from nautilus_trader.core.uuid import UUID4
 from nautilus_trader.model.enums import OrderSide
 from nautilus_trader.model.events import OrderDenied
 from nautilus_trader.model.objects import Price, Quantity
@@ -206,3 +208,30 @@ def test_an_arm_with_no_share_is_watched_and_never_chosen():
 
     assert sum(record.returns[0] for record in records[2:]) > 0.001
     assert {record.weights for record in records[1:]} == {(0.0, 1.0)}
+
+
+def test_events_of_the_clock_that_come_late_and_at_once_do_no_harm():
+    learners: list[Any] = []
+
+    class Late(MetaLearner):
+        def on_start(self) -> None:
+            super().on_start()
+            learners.append(self)
+
+    def stall(_script: Script) -> None:
+        now = learners[0].clock.timestamp_ns()
+        for late in (120, 0, 0):
+            ts = now - late * SECOND
+            learners[0]._on_timer(TimeEvent("meta_learner.evaluate", UUID4(), ts, now))
+
+    store_name = f"memory://meta-late-{next(COUNT)}"
+    long = Steady(1.0, "Long", order_id_tag="1", allocation=0.2)
+    prices = path(200)
+    config = MetaLearnerConfig(**{**QUICK, "state": store_name, "exclude": ("Script-7",)})
+    with shared_store(store_name) as store:
+        data = [*quotes(prices, spread=0.02), *bars(prices)]
+        made = engine(data, actors=[Late(config)], strategies=[long, Script({60: stall}, tag="7")])
+        made.run()
+        made.dispose()
+        times = [(entry.ts - START) // SECOND for entry in store.entries(kind="selection")]
+    assert sorted(set(times)) == [0, 1, 40, 60, 100, 160]

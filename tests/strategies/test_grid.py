@@ -447,3 +447,13 @@ def test_a_restart_without_an_allocation_leaves_nothing_to_fill_and_nothing_held
         run(strategy, path, made_bars=bars(path[:3]))
     assert strategy.resting_after == []
     assert strategy.left == 0.0
+
+
+@pytest.mark.parametrize(("namespace", "damage"), [("signal", {"grid": None}), ("grid", {"full": "x"})])
+def test_a_damaged_state_begins_a_new_grid(namespace: str, damage: dict) -> None:
+    with shared_store("memory://grid-damaged") as store:
+        run(Probe(state="memory://grid-damaged"), at(0, 0, -1.2))
+        ((key, saved),) = store.documents(namespace).items()
+        store.put(namespace, key, {**saved, **damage}, ts=1)
+        strategy = run(Probe(state="memory://grid-damaged"), at(*[0.7] * 5), first=3)
+    assert [o for o in strategy.orders if o.price == BTC.make_price(level(1.7))]

@@ -137,3 +137,15 @@ def test_a_bar_is_read_at_its_close():
     bar = bars(RISE)[0]
     assert isinstance(bar, Bar)
     assert bar.ts_event == START + SECOND
+
+
+@pytest.mark.parametrize("damage", [{"slow": "x"}, {"sequence": {}}, {"z": None}])
+def test_a_damaged_state_begins_anew_and_does_not_stop_the_node(damage):
+    with shared_store("memory://momentum-damaged") as store:
+        run(momentum(state="memory://momentum-damaged"), RISE[:50])
+        ((key, saved),) = store.documents("signal").items()
+        store.put("signal", key, {**saved, **damage}, ts=1)
+        later = run(momentum(state="memory://momentum-damaged"), RISE[50:], first=50)
+    fresh = run(momentum(), RISE[50:], first=50)
+    assert [update.exposure for update in later] == [update.exposure for update in fresh]
+    assert len(later) == 30 - 12

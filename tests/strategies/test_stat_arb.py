@@ -228,6 +228,17 @@ def test_a_restart_goes_on_as_if_it_had_not_been(offset: int) -> None:
     assert rows(later) == [row for row in expected() if row[0] > START + cut * SECOND]
 
 
+@pytest.mark.parametrize("damage", [{"rule": {}}, {"rule": None}, {"plan": {"x": "y"}}])
+def test_a_damaged_state_begins_anew_and_does_not_stop_the_node(damage: dict[str, Any]) -> None:
+    cut = entries()[0] + 1
+    with shared_store("memory://pair-damaged") as store:
+        run(stat_arb(state="memory://pair-damaged"), PRICES[:cut])
+        ((key, saved),) = store.documents("pair").items()
+        store.put("pair", key, {**saved, **damage}, ts=1)
+        later = run(stat_arb(state="memory://pair-damaged"), PRICES[cut:], first=cut)
+    assert rows(later) == rows(run(stat_arb(), PRICES[cut:], first=cut))
+
+
 AT = entries()[0]
 
 
