@@ -11,6 +11,7 @@ from nautilus_trader.backtest.node import BacktestNode
 from nautilus_trader.common.component import is_backtest_force_stop
 
 from nautilus_quant.config.native_backtest import run_configs
+from nautilus_quant.config.problems import ConfigError, Problem
 from nautilus_quant.host.runner_monitor import Monitor
 from nautilus_quant.host.valuation import Valuer
 from nautilus_quant.monitoring.results import (
@@ -70,7 +71,7 @@ def run_backtest(deployment: Deployment, progress: Progress) -> BacktestFinished
 
     Raises
     ------
-    ValueError
+    ConfigError
         When there is no data in the period.
 
     """
@@ -87,7 +88,8 @@ def run_backtest(deployment: Deployment, progress: Progress) -> BacktestFinished
     with _reported(engine, progress):
         native = node.run()[0]
     if not native.iterations:
-        raise ValueError(f"there is no data in the period of the backtest of {deployment.path}")
+        rule = "its period must have data of the instruments named, there is none"
+        raise ConfigError([Problem(file=str(deployment.path), line=0, path="backtest", rule=rule)])
     recorder.sample()
     monitor.phase = "stopped"
     problem = "the engine stopped before the end of the data" if is_backtest_force_stop() else ""

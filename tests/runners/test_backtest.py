@@ -57,6 +57,27 @@ def test_it_leaves_no_state(prepared):
     assert not list(prepared.folder.glob("var/**/*.db"))
 
 
+RECORDED = """
+mode: paper
+venues:
+  REC: {adapter: replay, balances: [100_000 USDT], sources: [{path: BTCUSDT-1m-2024-03.csv}]}
+strategies:
+  momentum-btc: {use: momentum, instrument: BTCUSDT-PERP.REC, bar: 1-MINUTE, fast: 10, slow: 30}
+backtest: {start: 2031-01-01, end: 2031-02-01}
+"""
+
+
+def test_a_period_without_data_is_a_message_and_not_a_traceback(deployed):
+    opened = range(1_709_294_400_000, 1_709_294_700_000, 60_000)
+    lines = [f"{ts},100,101,99,100,1,{ts + 59_999},100,1,1,100,0" for ts in opened]
+    (deployed.folder / "BTCUSDT-1m-2024-03.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    deployed.config.write_text(RECORDED, encoding="utf-8")
+    ended = backtest(deployed)
+    assert ended.code == 2
+    assert "backtest: its period must have data of the instruments named, there is none" in ended.err
+    assert "Traceback" not in ended.err
+
+
 def test_a_bug_in_a_strategy_is_not_hidden(deployed):
     deployed.write(strategy="Breaks", more="backtest: {start: 2025-01-01, duration: 10s}")
     ended = backtest(deployed, "--json")
