@@ -94,6 +94,7 @@ class MetaLearner(Actor):  # type: ignore[misc]
         self._due: dict[str, str] = {}
         self._ready = False
         self._faulty: set[str] = set()  # markets on which nothing may be opened
+        self._dormant: set[str] = set()  # markets whose arms all were asleep at the last evaluation
         self._missed: set[str] = set()  # those of which something was missed since the last evaluation
         self._cadence: SaveCadence | None = None
         self._funding = FundingClock()
@@ -122,7 +123,12 @@ class MetaLearner(Actor):  # type: ignore[misc]
         self._gather()
         self._listen()
         self._due = dict.fromkeys(self._contests, "start")
-        self._evaluate_due()
+        for contest in self._contests.values():
+            if contest.started:
+                # The old choice holds until a bar comes: what the gates say before is of bars long past.
+                self._allot(contest, self.clock.timestamp_ns())
+                self._cancel_entries(contest)
+        self._evaluate_due("")
 
     def on_stop(self) -> None:
         """Stop listening, save, and leave the chain."""
@@ -141,7 +147,7 @@ class MetaLearner(Actor):  # type: ignore[misc]
         """Forget what was learnt."""
         self._ready = False
         memories = (self._contests, self._market_of, self._trades, self._instruments, self._due)
-        faults = (self._faulty, self._missed)
+        faults = (self._faulty, self._missed, self._dormant)
         for memory in (*memories, self._sources, self._paces, self._last_bar, self._allotted, *faults):
             memory.clear()
         self._funding = FundingClock()
@@ -236,6 +242,8 @@ class MetaLearner(Actor):  # type: ignore[misc]
 
     def _on_any_bar(self, bar: Bar) -> None:
         instrument = bar.bar_type.instrument_id.value
+        if instrument in self._dormant and instrument not in self._due and self._has_woken(instrument):
+            self._due[instrument] = "gate"
         # Bars of two lengths would count the same moves and volume twice: the first type seen is followed.
         if self._sources.setdefault(instrument, bar.bar_type) == bar.bar_type:
             self._follow(instrument, bar)
@@ -243,6 +251,11 @@ class MetaLearner(Actor):  # type: ignore[misc]
             self._evaluate_due(instrument)
         if self._cadence is not None and self._cadence.is_due(bar.ts_init):
             self._save(bar.ts_init)
+
+    def _has_woken(self, market: str) -> bool:
+        """Tell whether an arm of a market where all were asleep may be chosen again: no need to wait."""
+        contest, now = self._contests[market], self.clock.timestamp_ns()
+        return any(contest.speaks(arm) and self._is_awake(arm.name, now) for arm in contest.arms)
 
     def _follow(self, instrument: str, bar: Bar) -> None:
         close = bar.close.as_double()
@@ -320,8 +333,16 @@ class MetaLearner(Actor):  # type: ignore[misc]
 
     # -- evaluation --------------------------------------------------------------------------------
 
-    def _evaluate_due(self, bar_of: str = "") -> None:
-        """Evaluate what is due: with a bar, all but the markets that still wait for theirs of this moment."""
+    def _evaluate_due(self, bar_of: str | None = None) -> None:
+        """
+        Evaluate what is due, but the markets that wait for a bar of theirs.
+
+        Parameters
+        ----------
+        bar_of
+            Whose bar has come, empty for none; ``None`` waits for no bar any more.
+
+        """
         try:
             now, equity = self._standing()
         except Exception as error:  # noqa: BLE001 (see `_fail`)
@@ -329,7 +350,8 @@ class MetaLearner(Actor):  # type: ignore[misc]
             return
         for market, trigger in list(self._due.items()):
             contest = self._contests[market]
-            if bar_of and market != bar_of and trigger == "interval":
+            waits = trigger == "interval" or (trigger == "start" and contest.started)
+            if bar_of is not None and market != bar_of and waits:
                 continue
             if not contest.started and not equity > 0.0:
                 continue  # how large a position would be is not known yet: the gate stays closed
@@ -402,16 +424,21 @@ class MetaLearner(Actor):  # type: ignore[misc]
     def _tell(self, contest: Contest, record: Evaluation) -> None:
         text = f"{record.market} in {record.regime} ({record.trigger}): {record.reason}"
         (self.log.info if any(record.awake) else self.log.warning)(text)
+        (self._dormant.discard if any(record.awake) else self._dormant.add)(contest.market)
+        self._allot(contest, record.ts)
+        self._cancel_entries(contest)
+        self._journal(record)
+
+    def _allot(self, contest: Contest, ts: int) -> None:
+        """Tell each arm its allocation, if it has changed."""
         # What is left is closed before what is chosen is opened: both at once might not fit the margin.
         for arm, multiple in sorted(contest.multiples().items(), key=lambda item: item[1]):
             if self._allotted.get(arm) == multiple:
                 continue  # every strategy hears every allocation: fifty of them need not hear it again
             self._allotted[arm] = multiple
             for traded in self._trades[arm]:
-                update = AllocationUpdate(key=f"{arm}|{traded}", ts=record.ts, allocation=multiple)
+                update = AllocationUpdate(key=f"{arm}|{traded}", ts=ts, allocation=multiple)
                 publish(self.msgbus, update)
-        self._cancel_entries(contest)
-        self._journal(record)
 
     def _cancel_entries(self, contest: Contest) -> None:
         """Cancel what rests of strategies that hear no allocation, and would open a position if it filled."""

@@ -235,3 +235,50 @@ def test_events_of_the_clock_that_come_late_and_at_once_do_no_harm():
         made.dispose()
         times = [(entry.ts - START) // SECOND for entry in store.entries(kind="selection")]
     assert sorted(set(times)) == [0, 1, 40, 60, 100, 160]
+
+
+class Stale(Selective):
+    """Knows nothing for a time, as a regime gate without bars."""
+
+    def __init__(self, *times: tuple[int, int]) -> None:
+        super().__init__()
+        self.times = times
+
+    def check(self, intent: Any) -> Verdict:
+        at = (intent.ts - START) / SECOND
+        if any(first <= at < last for first, last in self.times):
+            return Verdict.deny(self.name, "REGIME_UNKNOWN", "no bars")
+        return Verdict.allow(self.name)
+
+
+def test_when_the_gates_open_again_it_does_not_wait_for_the_clock():
+    records = run(list(arms()), path(200), before=[GateActor(Stale((30, 45)))])
+
+    seen = [((r.ts - START) // SECOND, r.trigger, sum(r.weights)) for r in records]
+    assert seen == [
+        (0, "start", 0.0),
+        (1, "arms", 1.0),
+        (40, "interval", 0.0),
+        (45, "gate", 1.0),
+        (100, "interval", 1.0),
+        (160, "interval", 1.0),
+    ]
+
+
+def test_a_restart_keeps_its_choice_until_a_bar_tells_the_gates_how_things_are():
+    state = f"memory://meta-restart-{next(COUNT)}"
+    prices = path(1200, drift=2e-6)
+    with shared_store(state):
+        first = run(list(arms()), prices[:900], state=state)
+        later = bars(prices)[910:]
+        ticks = quotes(prices, spread=0.02)[905:]
+        long, short = arms()
+        # Quotes come before the first bar; until then the regime gate knows nothing.
+        again = run(
+            [long, short], [], extra=ticks, bars_=later, before=[GateActor(Stale((0, 910)))], state=state
+        )
+
+    assert first[-1].weights == (1.0, 0.0)
+    assert [(r.ts - START) // SECOND for r in again[len(first) :]][:1] == [910]
+    assert again[len(first)].trigger == "start"
+    assert again[len(first)].weights == (1.0, 0.0)
