@@ -164,7 +164,8 @@ class FeeBook:
             self._restore(self._store)
         self.refresh(now)
         self._msgbus.subscribe(_FILLS, self._on_fill, priority=_EARLY)
-        clock.set_timer_ns(_TIMER, REFRESH, now - now % REFRESH + REFRESH, 0, self._on_time)
+        # It first rings an interval after its start: at the next full six hours.
+        clock.set_timer_ns(_TIMER, REFRESH, now - now % REFRESH, 0, self._on_time)
 
     def stop(self) -> None:
         """Stop when the last who started it stops; then instruments' own fees hold again."""
@@ -309,6 +310,8 @@ class FeeBook:
         for fees in (self._plain, *self._venues.values()):
             fees.forget()
         self._costs.clear()
+        for instrument in self._cache.instruments():
+            self._fees_at(instrument.id.venue.value).tracker(instrument)
         for key, tracker in self._trackers():
             tracker.update(now)
             self._tell(key, tracker, now)
