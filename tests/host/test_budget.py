@@ -1,0 +1,433 @@
+"""The portfolio budget in real engine runs."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from nautilus_trader.common.actor import Actor
+from nautilus_trader.model.enums import OmsType, OrderSide, TimeInForce
+from nautilus_trader.model.events import OrderDenied, OrderFilled, OrderModifyRejected
+from nautilus_trader.model.objects import Price, Quantity
+from nautilus_trader.test_kit.providers import TestInstrumentProvider
+
+from nautilus_quant.gating.intent import Side
+from nautilus_quant.host.budget import BudgetGate
+from nautilus_quant.host.budget_settings import BudgetSettings, BudgetUpdate
+from nautilus_quant.host.gateway import OrderGateway, find_gateway
+from nautilus_quant.host.messages import Alert, GateDecision, subscribe
+from nautilus_quant.host.state import shared_store
+from nautilus_quant.portfolio.reservations import SCALE
+from tests.host.engine import BTC, SECOND, START, Script, Valve, engine, quotes
+
+ETH = TestInstrumentProvider.ethusdt_perp_binance()
+MILLION = 1_000_000.0
+
+
+class Keeper(Actor):
+    """Runs the gate as any actor would."""
+
+    def __init__(self, state: str | None = None, before: Any = None, **settings: Any) -> None:
+        super().__init__()
+        self.settings = BudgetSettings(**{"max_leverage": None, **settings})
+        self.url, self.before = state, before
+        self.gate: Any = None
+        self.updates: list[BudgetUpdate] = []
+        self.alerts: list[Alert] = []
+        self.decisions: list[GateDecision] = []
+
+    def on_start(self) -> None:
+        if self.before is not None:
+            OrderGateway.join(self.msgbus, self.before)
+        store = shared_store(self.url) if self.url else None
+        self.gate = BudgetGate(self.msgbus, self.clock, self.settings, store, self.url)
+        for kind, heard in (
+            (BudgetUpdate, self.updates), (Alert, self.alerts), (GateDecision, self.decisions),
+        ):  # fmt: skip
+            subscribe(self.msgbus, kind, heard.append)
+        self.gate.start()
+
+    def on_stop(self) -> None:
+        self.final = dict(self.gate.budget.exposures.cells)
+        self.gate.stop()
+        gateway = find_gateway(self.msgbus)
+        if self.before is not None and gateway is not None:
+            gateway.leave(self.before)
+
+    @property
+    def reserved(self) -> float:
+        cells = self.gate.budget.exposures.cells.values()
+        return sum(cell.buys + cell.sells for cell in cells) / SCALE
+
+    @property
+    def gross(self) -> float:
+        return self.gate.budget.exposures.sums["total"].gross / SCALE
+
+
+def market(side: OrderSide, size: str, instrument: Any = BTC, **options: Any) -> Any:
+    def step(script: Script) -> None:
+        made = script.order_factory.market(instrument.id, side, Quantity.from_str(size), **options)
+        script.submit_order(made)
+
+    return step
+
+
+def limit(side: OrderSide, size: str, price: str, **options: Any) -> Any:
+    def step(script: Script) -> None:
+        made = script.order_factory.limit(
+            BTC.id, side, Quantity.from_str(size), Price.from_str(price), **options
+        )
+        script.submit_order(made)
+
+    return step
+
+
+BUY, SELL = OrderSide.BUY, OrderSide.SELL
+
+
+def play(keeper: Keeper, *scripts: Script, data: Any = None, **options: Any) -> None:
+    made = engine(data, actors=[keeper], strategies=scripts, **options)
+    made.run()
+    for script in scripts:
+        script.left = script.position
+    made.dispose()
+
+
+def denials(script: Script) -> list[str]:
+    return [event.reason for event in script.events if isinstance(event, OrderDenied)]
+
+
+def look(keeper: Keeper, seen: list[Any], what: str = "reserved") -> Any:
+    return lambda script: seen.append(round(getattr(keeper, what), 2))
+
+
+def test_three_strategies_of_one_instant_stay_within_the_sum():
+    # Room for 0.1 x 1,000,000 = 100,000; each asks for 2 x 25,000 = 50,000: two fit, the third does not.
+    # The orders rest, so none has become a position when the next asks.
+    keeper = Keeper(max_gross=0.1)
+    scripts = [Script({1: limit(BUY, "2.000", "25000.0")}, tag=f"00{n}") for n in range(3)]
+    play(keeper, *scripts)
+    assert [len(denials(script)) for script in scripts] == [0, 0, 1]
+    assert "BUDGET_GROSS" in denials(scripts[2])[0]
+    assert "100000.00 of 100000.00 USDT used" in denials(scripts[2])[0]
+
+
+def test_three_strategies_at_market_in_one_instant():
+    # 30,000.1 each; the limit is 70,000, so the third is told that 9,999.8 / 30,000 = 0.333 would pass.
+    keeper = Keeper(amounts={"gross": 70_000.0})
+    scripts = [Script({1: market(BUY, "1.000")}, tag=f"00{n}") for n in range(3)]
+    seen: list[float] = []
+    scripts[0].steps[5] = look(keeper, seen, "gross")
+    play(keeper, *scripts)
+    assert [script.left for script in scripts] == [1, 1, 0]
+    assert "0.333" in denials(scripts[2])[0]
+    assert seen == [60_000.0]
+
+
+def test_nothing_is_reserved_when_another_gate_denies():
+    keeper = Keeper(max_gross=1.0, before=Valve(Decimal(0)))
+    seen: list[float] = []
+    script = Script({1: limit(BUY, "1.000", "25000.0"), 2: look(keeper, seen)})
+    play(keeper, script)
+    assert len(denials(script)) == 1
+    assert seen == [0.0]
+
+
+def test_a_gate_asked_later_that_denies_leaks_nothing():
+    class Late(Keeper):
+        def on_start(self) -> None:
+            super().on_start()
+            OrderGateway.join(self.msgbus, valve)
+
+        def on_stop(self) -> None:
+            super().on_stop()
+            gateway = find_gateway(self.msgbus)
+            assert gateway is not None
+            gateway.leave(valve)
+
+    valve = Valve(Decimal(0))
+    keeper = Late(max_gross=1.0)
+    seen: list[float] = []
+    script = Script({1: limit(BUY, "1.000", "25000.0"), 2: look(keeper, seen)})
+    play(keeper, script)
+    assert len(valve.asked) == 1
+    assert len(denials(script)) == 1
+    assert seen == [0.0]
+
+
+def cancel(script: Script) -> None:
+    script.cancel_all_orders(BTC.id)
+
+
+def test_what_is_cancelled_is_released():
+    keeper, seen = Keeper(max_gross=1.0), []
+    script = Script(
+        {
+            1: limit(BUY, "1.000", "25000.0"),
+            2: look(keeper, seen),
+            3: cancel,
+            5: look(keeper, seen),
+        }
+    )
+    play(keeper, script)
+    assert seen == [25_000.0, 0.0]
+    assert keeper.final == {}
+
+
+def test_what_is_rejected_is_released():
+    keeper, seen = Keeper(max_gross=1.0), []
+    # Post only at a price that would take: the venue rejects it.
+    script = Script({1: limit(BUY, "1.000", "31000.0", post_only=True), 3: look(keeper, seen)})
+    play(keeper, script)
+    assert "OrderRejected" in script.kinds()
+    assert seen == [0.0]
+
+
+def test_what_expires_is_released():
+    import pandas as pd
+
+    keeper, seen = Keeper(max_gross=1.0), []
+    until = pd.Timestamp(START + 5 * SECOND, unit="ns", tz="UTC")
+    bid = limit(BUY, "1.000", "25000.0", time_in_force=TimeInForce.GTD, expire_time=until)
+    script = Script({1: bid, 2: look(keeper, seen), 8: look(keeper, seen)})
+    play(keeper, script)
+    assert "OrderExpired" in script.kinds()
+    assert seen == [25_000.0, 0.0]
+
+
+def test_a_fill_moves_from_the_reservation_to_the_position():
+    keeper, seen, gross, after = Keeper(max_gross=1.0), [], [], []
+    prices = [30_000.0] * 5 + [24_000.0] * 5
+
+    class Watch(Script):
+        def on_order_filled(self, event: OrderFilled) -> None:
+            gross.append((round(keeper.reserved, 2), round(keeper.gross, 2)))
+
+    script = Watch(
+        {
+            1: limit(BUY, "2.000", "25000.0"),
+            2: look(keeper, seen),
+            8: look(keeper, seen),
+            9: look(keeper, after, "gross"),
+        }
+    )
+    play(keeper, script, data=quotes(prices))
+    assert seen == [50_000.0, 0.0]
+    # When the strategy hears of its fill, at the market before the quote that filled it; 2 x 24,000 soon after.
+    assert gross == [(0.0, 60_000.0)]
+    assert after == [48_000.0]
+
+
+def test_a_resting_order_that_closes_reserves_only_what_it_opens():
+    keeper, seen = Keeper(max_gross=1.0), []
+    script = Script(
+        {
+            1: market(BUY, "1.000"),
+            2: limit(SELL, "3.000", "32000.0"),
+            3: look(keeper, seen),  # opens 2 x 32,000
+            4: market(BUY, "1.000"),
+            5: look(keeper, seen),  # closes two now, opens one
+            6: market(SELL, "2.000", reduce_only=True),
+            7: look(keeper, seen),  # would open all three
+        }
+    )
+    play(keeper, script)
+    assert seen == [64_000.0, 32_000.0, 96_000.0]
+
+
+def modify(**changes: str) -> Any:
+    def step(script: Script) -> None:
+        (order,) = script.cache.orders_open(strategy_id=script.id)
+        size, price = changes.get("quantity"), changes.get("price")
+        script.modify_order(
+            order,
+            quantity=None if size is None else Quantity.from_str(size),
+            price=None if price is None else Price.from_str(price),
+        )
+
+    return step
+
+
+def test_changes_are_reserved_as_they_are_approved():
+    keeper, seen = Keeper(amounts={"gross": 60_000.0}), []
+    script = Script(
+        {
+            1: limit(BUY, "2.000", "25000.0"),
+            2: look(keeper, seen),
+            3: modify(price="26000.0"),  # judged as a whole: 52,000, and its own 50,000 are not in its way
+            5: look(keeper, seen),
+            6: modify(quantity="3.000"),  # one more: 78,000
+            8: look(keeper, seen),
+            9: modify(quantity="1.000"),
+            11: look(keeper, seen),
+        }
+    )
+    play(keeper, script)
+    assert seen == [50_000.0, 52_000.0, 52_000.0, 26_000.0]
+    assert len([e for e in script.events if isinstance(e, OrderModifyRejected)]) == 1
+
+
+def test_a_flip_needs_no_more_room_than_its_new_side():
+    keeper = Keeper(amounts={"gross": 31_000.0})
+    script = Script({1: market(BUY, "1.000"), 2: market(SELL, "2.000"), 4: market(BUY, "2.100")})
+    play(keeper, script)
+    assert script.left == -1
+    assert len(denials(script)) == 1  # 1.1 long is 33,000
+
+
+def test_a_hedge_has_its_room_in_net_and_none_in_gross():
+    net = Keeper(amounts={"net": 30_100.0, "instrument": 60_100.0})
+    one, two = (
+        Script({1: market(BUY, "1.000"), 3: market(BUY, "0.100")}),
+        Script({2: market(SELL, "1.000")}, tag="2"),
+    )
+    play(net, one, two)
+    assert "BUDGET_NET" in denials(one)[0] or "BUDGET_INSTRUMENT" in denials(one)[0]
+    assert two.left == -1
+    gross = Keeper(amounts={"gross": 30_100.0})
+    one, two = Script({1: market(BUY, "1.000")}), Script({2: market(SELL, "1.000")}, tag="2")
+    play(gross, one, two)
+    assert "BUDGET_GROSS" in denials(two)[0]
+
+
+def test_the_allocation_of_a_canary_binds_strategies_of_others():
+    keeper = Keeper(allocation=0.01)
+    script = Script({1: market(BUY, "1.000"), 2: market(BUY, "0.333"), 3: market(BUY, "0.100")})
+    play(keeper, script)
+    first, second = denials(script)
+    assert "BUDGET_ALLOCATION" in first
+    assert "0.333" in first  # 10,000 of 30,000
+    assert "BUDGET_ALLOCATION" in second
+    assert script.left == Decimal("0.333")
+
+
+def test_limits_by_name_and_by_group():
+    keeper = Keeper(
+        max_strategy=1.0,
+        overrides={"strategy:Script-002": 0.01},
+        amounts={"group:majors": 45_000.0},
+        groups={"majors": [str(BTC.id), str(ETH.id)]},
+    )
+    one = Script({1: market(BUY, "1.000"), 3: market(BUY, "10.000", ETH)})
+    two = Script({2: market(BUY, "1.000"), 4: market(SELL, "2.000", ETH)}, tag="002")
+    data = sorted([*quotes([30_000.0] * 20), *quotes([2_000.0] * 20, ETH)], key=lambda tick: tick.ts_init)
+    play(keeper, one, two, data=data, instruments=(BTC, ETH))
+    assert "BUDGET_GROUP" in denials(one)[0]
+    assert "BUDGET_STRATEGY" in denials(two)[0]
+    assert two.left == Decimal(-2)
+
+
+def test_unknown_equity_and_prices_open_nothing():
+    keeper = Keeper(max_gross=1.0)
+
+    class Early(Script):
+        def on_start(self) -> None:
+            super().on_start()
+            market(BUY, "1.000")(self)
+
+    script = Early({3: market(BUY, "1.000")})
+    play(keeper, script)
+    assert [decision.code for decision in keeper.decisions] == ["BUDGET_PRICE"]  # nobody has quoted yet
+    assert script.left == 1
+
+
+def test_a_stale_equity_opens_nothing():
+    keeper = Keeper(max_gross=1.0)
+    # Nothing of BTC is heard for 100 s after a position was opened, while ETH goes on.
+    data = [*quotes([30_000.0] * 3), *quotes([2_000.0] * 100, ETH)]
+    late = Script({})
+    late.on_start = lambda: late.subscribe_quote_ticks(ETH.id)  # type: ignore[method-assign]
+    late.steps[90] = market(BUY, "1.000", ETH)
+    play(keeper, Script({1: market(BUY, "1.000")}, tag="002"), late, data=data, instruments=(BTC, ETH))
+    assert "BUDGET_EQUITY" in denials(late)[0]
+
+
+def test_how_far_limits_are_used_is_told_once_a_burst():
+    keeper = Keeper(allocation=0.1)
+    script = Script({1: market(BUY, "1.000"), 10: market(BUY, "2.100"), 20: market(SELL, "3.000")})
+    play(keeper, script)
+    assert [(round(u.used["allocation"], -1), u.ts - START) for u in keeper.updates] == [
+        (30_000.0, 2 * SECOND),
+        (93_000.0, 11 * SECOND),
+        (3_000.0, 21 * SECOND),
+    ]
+    # Commissions take a little of the equity and so of the bound of about 100,000.
+    assert [(a.severity, a.ts - START) for a in keeper.alerts] == [
+        ("WARNING", 11 * SECOND),
+        ("INFO", 21 * SECOND),
+    ]
+    assert keeper.alerts[0].key == "budget|allocation"
+
+
+def test_a_market_that_moves_raises_the_alert_by_itself():
+    keeper = Keeper(amounts={"gross": 35_000.0}, review=5.0)
+    prices = [30_000.0] * 10 + [34_000.0] * 20
+    play(keeper, Script({1: market(BUY, "1.000")}), data=quotes(prices))
+    assert [(a.severity, (a.ts - START) // SECOND) for a in keeper.alerts] == [("WARNING", 10)]
+
+
+@pytest.mark.parametrize("oms", [OmsType.NETTING, OmsType.HEDGING])
+def test_a_restart_counts_what_is_open(oms):
+    """The gate starts, as after a restart, when a position and orders are already there."""
+    keeper = Keeper(max_gross=1.0)
+    seen: list[tuple[float, float]] = []
+
+    def again(script: Script) -> None:
+        before = (keeper.reserved, keeper.gross)
+        keeper.gate.stop()
+        keeper.gate.reset()
+        assert keeper.gross == 0.0
+        keeper.gate.start()
+        seen.extend([before, (keeper.reserved, keeper.gross)])
+
+    script = Script(
+        {
+            1: market(BUY, "1.000"),
+            2: limit(BUY, "2.000", "25000.0"),
+            5: again,
+            6: cancel,
+            8: look(keeper, seen),
+        }
+    )
+    play(keeper, script, oms=oms)
+    assert seen == [(50_000.0, 80_000.0), (50_000.0, 80_000.0), 0.0]
+
+
+def test_a_hedging_venue_adds_both_sides():
+    keeper, seen = Keeper(max_gross=1.0), []
+    script = Script({1: market(BUY, "1.000"), 3: market(SELL, "1.000"), 5: look(keeper, seen, "gross")})
+    play(keeper, script, oms=OmsType.HEDGING)
+    assert seen == [60_000.0]
+
+
+def test_bracket_orders_reserve_their_entry_alone():
+    keeper, seen = Keeper(max_gross=1.0), []
+
+    def bracket(script: Script) -> None:
+        script.submit_order_list(
+            script.order_factory.bracket(
+                BTC.id,
+                BUY,
+                Quantity.from_str("1.000"),
+                entry_order_type=2,
+                entry_price=Price.from_str("29000.0"),
+                tp_price=Price.from_str("33000.0"),
+                sl_trigger_price=Price.from_str("28000.0"),
+            )
+        )
+
+    script = Script(
+        {1: bracket, 3: look(keeper, seen), 14: look(keeper, seen), 15: look(keeper, seen, "gross")}
+    )
+    play(keeper, script, data=quotes([30_000.0] * 10 + [28_900.0] * 10))
+    assert seen == [29_000.0, 0.0, 28_900.0]
+    assert not denials(script)
+
+
+def test_a_gate_that_left_reserves_nothing_more():
+    keeper = Keeper(max_gross=1.0)
+    script = Script({})
+    play(keeper, script)
+    assert keeper.gate.budget.room(Side.BUY, "x", str(BTC.id), MILLION).amount == pytest.approx(MILLION)
+    keeper.gate.stop()  # a second time is fine
