@@ -34,11 +34,15 @@ class Liquidator:
     ----------
     kernel
         The node.
+    tag, prefix
+        Of the closing orders: what tells them from others, and what their ids begin with.
 
     """
 
-    def __init__(self, kernel: NautilusKernel) -> None:
+    def __init__(self, kernel: NautilusKernel, tag: str = TAG, prefix: str = "KS") -> None:
         self._kernel = kernel
+        self._tag = tag
+        self._prefix = prefix
         self._cache = kernel.cache
         self._count = 0
         self._closers: dict[str, list[Order]] = {}
@@ -115,7 +119,7 @@ class Liquidator:
         return len(chosen)
 
     def working_closes(self, ghosts: Container[ClientOrderId] = ()) -> dict[str, Decimal]:
-        """Return what the kill switch's own orders will still close, by position id, but for `ghosts`."""
+        """Return what its own orders will still close, by position id, but for `ghosts`."""
         for key, orders in list(self._closers.items()):
             left = [o for o in orders if not o.is_closed and o.client_order_id not in ghosts]
             if left:
@@ -166,7 +170,7 @@ class Liquidator:
             strategy_id=position.strategy_id,
             instrument_id=position.instrument_id,
             # Letters and digits only, and short: every venue takes that.
-            client_order_id=ClientOrderId(f"KS{now // 1_000_000}N{self._count}"),
+            client_order_id=ClientOrderId(f"{self._prefix}{now // 1_000_000}N{self._count}"),
             order_side=OrderSide.SELL if position.is_long else OrderSide.BUY,
             quantity=size,
             init_id=UUID4(),
@@ -174,7 +178,7 @@ class Liquidator:
             time_in_force=TimeInForce.GTC,
             # A spot account cannot go short, and some spot venues refuse the word.
             reduce_only=not self._is_cash(position),
-            tags=[TAG],
+            tags=[self._tag],
         )
 
     def _is_cash(self, position: Position) -> bool:

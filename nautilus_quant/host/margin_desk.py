@@ -1,0 +1,213 @@
+"""Reads positions, equity and terms of margin accounts from NautilusTrader into the rules of margin."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+from nautilus_trader.model.identifiers import InstrumentId
+
+from nautilus_quant.account.equity import Account, AccountKind, OpenPosition, Price, value
+from nautilus_quant.account.margin import Held, Maintenance, Terms
+from nautilus_quant.account.margin_book import Line, Pool
+from nautilus_quant.account.margin_liquidation import Priced
+from nautilus_quant.host.routing import client_of, nets
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from nautilus_trader.accounting.accounts.base import Account as VenueAccount
+    from nautilus_trader.model.instruments import Instrument
+    from nautilus_trader.model.position import Position
+    from nautilus_trader.system.kernel import NautilusKernel
+
+    from nautilus_quant.host.valuation import Valuer
+
+
+class Watched:
+    """One margin account, and until when what is known of it holds [ns]."""
+
+    __slots__ = ("account", "due", "held", "pool", "positions")
+
+    def __init__(self, account: VenueAccount, pool: Pool) -> None:
+        self.account = account
+        self.pool = pool
+        self.due = 0
+        self.held: list[tuple[Held, str]] | None = None  # with the settlement currency
+        self.positions: list[OpenPosition] = []
+
+
+class Listed(NamedTuple):
+    """An instrument, and the margin account it is traded on; ``None`` when that is a cash account."""
+
+    line: Line
+    watched: Watched | None
+
+
+class MarginDesk:
+    """
+    Keeps the pools of all margin accounts of a node up to date.
+
+    Parameters
+    ----------
+    kernel
+        The node.
+    valuer
+        Equity, prices and rates.
+    make
+        Makes the pool of an account from its id and the name of its venue.
+    maintenance
+        Maintenance margin by instrument id, where it is not that of the instrument.
+    fallback
+        Maintenance margin per notional of instruments that name none [-].
+    interval
+        How old the figures of a quiet account may be [ns].
+
+    """
+
+    def __init__(
+        self,
+        kernel: NautilusKernel,
+        valuer: Valuer,
+        make: Callable[[str, str], Pool],
+        *,
+        maintenance: Mapping[str, Maintenance],
+        fallback: float,
+        interval: int,
+    ) -> None:
+        self._kernel = kernel
+        self._cache = kernel.cache
+        self._valuer = valuer
+        self._make = make
+        self._maintenance = maintenance
+        self._fallback = fallback
+        self._interval = interval
+        self._watched: dict[str, Watched] = {}
+        self._listed: dict[str, Listed] = {}
+        self._terms: dict[InstrumentId, Terms] = {}
+
+    def __iter__(self) -> Iterator[Watched]:
+        """Go through all margin accounts."""
+        return iter(self._watched.values())
+
+    def discover(self) -> None:
+        """Take in accounts that are new."""
+        for account in self._cache.accounts():
+            self._of(account)
+
+    def _of(self, account: VenueAccount) -> Watched | None:
+        if not account.is_margin_account:
+            return None
+        name = account.id.value
+        found = self._watched.get(name)
+        if found is None:
+            pool = self._make(name, account.id.get_issuer())
+            found = self._watched[name] = Watched(account, pool)
+        return found
+
+    def listed(self, instrument: str) -> Listed | None:
+        """Return an instrument with its account; ``None`` while one of the two is not there."""
+        known = self._listed.get(instrument)
+        return known if known is not None else self._look_up(instrument)
+
+    def _look_up(self, instrument: str) -> Listed | None:
+        instrument_id = InstrumentId.from_str(instrument)
+        found = self._cache.instrument(instrument_id)
+        account = self._cache.account_for_venue(instrument_id.venue)
+        if account is None:
+            client = client_of(self._kernel.exec_engine, instrument_id.venue)
+            account = None if client is None else self._cache.account(client.account_id)
+        if found is None or account is None:
+            return None
+        line = Line(self.terms(found).floor, found.size_increment.as_decimal())
+        made = self._listed[instrument] = Listed(line, self._of(account))
+        return made
+
+    def terms(self, instrument: Instrument) -> Terms:
+        """Return what is known of the margin of an instrument."""
+        terms = self._terms.get(instrument.id)
+        if terms is None:
+            flat = float(instrument.margin_maint) or self._fallback
+            terms = self._terms[instrument.id] = Terms(
+                self._maintenance.get(instrument.id.value) or Maintenance.flat(flat),
+                float(instrument.multiplier),
+                bool(instrument.is_inverse),
+                float(instrument.margin_init),
+            )
+        return terms
+
+    def touch(self) -> None:
+        """Read positions and balances anew when they are next needed: something has happened to them."""
+        for watched in self._watched.values():
+            watched.due = 0
+            watched.held = None
+
+    # -- measuring ---------------------------------------------------------------------------------
+
+    def refresh(self, watched: Watched, now: int) -> None:
+        """Measure an account at `now`, UNIX time [ns]."""
+        if watched.held is None:
+            self._read(watched)
+        priced, problems, until = [], [], now + self._interval
+        for held, currency in watched.held or ():
+            mark = self._valuer.price(held.instrument, now)
+            if mark.problem:
+                problems.append(f"{held.instrument}: {mark.problem}")
+            until = min(until, mark.valid_until)
+            priced.append(Priced(held, mark.value, self._valuer.rate(currency, now)))
+        equity, problem, fresh_until = self._equity(watched, now)
+        if problem:
+            problems.append(problem)
+        watched.pool.measure(equity, priced, ", ".join(problems))
+        # What is unknown may be known with the next price.
+        watched.due = now if watched.pool.problem else min(until, fresh_until + 1)
+
+    def _read(self, watched: Watched) -> None:
+        groups: dict[InstrumentId, list[Position]] = {}
+        for position in self._cache.positions_open():
+            if position.account_id == watched.account.id:
+                groups.setdefault(position.instrument_id, []).append(position)
+        watched.held, watched.positions = [], []
+        for instrument_id, positions in groups.items():
+            sizes = [position.signed_qty for position in positions]
+            net, first = math.fsum(sizes), positions[0]
+            netted = len(positions) > 1 and nets(self._kernel.exec_engine, first)
+            gross = abs(net) if netted else math.fsum(map(abs, sizes))
+            instrument, currency = self._cache.instrument(instrument_id), first.settlement_currency.code
+            terms = Terms(Maintenance.flat(math.nan)) if instrument is None else self.terms(instrument)
+            watched.held.append((Held(instrument_id.value, net, gross, terms), currency))
+            watched.positions += [
+                OpenPosition(
+                    instrument_id.value,
+                    p.signed_qty,
+                    p.avg_px_open,
+                    currency,
+                    terms.multiplier,
+                    terms.inverse,
+                )
+                for p in positions
+            ]
+
+    def _equity(self, watched: Watched, now: int) -> tuple[float, str, int]:
+        """Return the equity of an account, what is wrong with it, and until when it holds [ns]."""
+        valuer = self._valuer
+        if len(self._cache.accounts()) == 1:
+            fresh = valuer.fresh_equity(now)
+            if fresh is not None:
+                return fresh[0], "", fresh[1]
+            valuation = valuer.value(now)
+        else:
+            balances = {c.code: m.as_double() for c, m in watched.account.balances_total().items()}
+            account = Account(AccountKind.MARGIN, balances, watched.positions)
+            if valuer.currency is None:
+                valuer.value(now)  # finds the reporting currency
+            currency = valuer.currency or ""
+            valuation = value(now, [account], lambda i: valuer.price(i, now), self._rate(now), currency)
+        return valuation.equity, ", ".join(valuation.stale), valuation.valid_until
+
+    def _rate(self, now: int) -> Callable[[str], Price]:
+        def rate(code: str) -> Price:
+            worth = self._valuer.rate(code, now)
+            return Price(worth, "no rate" if math.isnan(worth) else "", now + self._interval)
+
+        return rate
