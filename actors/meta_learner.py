@@ -55,6 +55,7 @@ _RATES = "data.funding_rates.*"
 _POSITIONS = "events.position.*"
 _TIMER = "meta_learner.evaluate"
 _GRACE = "meta_learner.grace"
+_ROUNDING = 1e-9
 _PATIENCE = 5_000_000_000  # [ns]
 _BETWEEN = 10  # after the regime gate and the valuer, before the strategies
 
@@ -66,7 +67,10 @@ class MetaLearner(Actor):  # type: ignore[misc]
     Lets the strategies of each market compete: the chosen trade, the others are observed and stay flat.
 
     Every strategy that trades targets is judged by what its targets would have earned, chosen or not; one of
-    other people's by its closed positions, and then it can only be let through or blocked.
+    other people's by its closed positions, and then it can only be let through or blocked: its entries that
+    rest are cancelled, its positions and what closes them are left to it.
+
+    When something fails, nothing is opened on that market until an evaluation has succeeded again.
 
     Parameters
     ----------
@@ -168,6 +172,12 @@ class MetaLearner(Actor):  # type: ignore[misc]
             market = self._market_of.get(strategy.id.value, "")
             self._trades[strategy.id.value] = instruments_of(strategy, market)
         self._ready = True
+        budgets = sum(contest.budget for contest in self._contests.values())
+        if budgets > 1.0 + _ROUNDING:
+            self.log.warning(
+                f"the arms' allocations add up to {budgets:.0%} of the equity, and a market gives its whole "
+                "share to the arms it chooses: `allocation` is what a strategy may use of the whole"
+            )
 
     def _contest(self, market: str, arms: list[Arm], number: int, store: StateStore) -> Contest:
         """Go on with a contest that was saved; what is damaged is left, and the contest begins anew."""

@@ -79,6 +79,10 @@ def find_arms(
     found: dict[str, list[Arm]] = {}
     for name, market in sorted(chosen.items()):
         if market and name not in excluded:
+            if kernel.cache.instrument(InstrumentId.from_str(market)) is None:
+                raise ArmsError(
+                    f"{name} is to compete on {market}, and there is no such instrument in the cache"
+                )
             found.setdefault(market, []).append(_arm(kernel, running[name], costs))
     return found
 

@@ -134,7 +134,8 @@ class Contest:
         self._scale = scale
         self._interval = interval
         # Nobody can size a strategy without targets, so what it uses is not to be had for the others.
-        self._budget = sum(arm.share for arm in arms if arm.legs) or sum(arm.share for arm in arms)
+        self.budget = sum(arm.share for arm in arms if arm.legs) or sum(arm.share for arm in arms)
+        """Share of the equity that is distributed, and that would-be books begin with [-]."""
         self._sized: Flags = np.array([arm.share > 0.0 for arm in arms], dtype=bool)
         age = int(interval * _NANOS)
         self._ledgers = {arm.name: ShadowLedger(arm.legs, max_age=age) for arm in arms if arm.legs}
@@ -223,7 +224,7 @@ class Contest:
     def evaluate(self, now: Standing) -> Evaluation:
         """Learn from what was earned since the last evaluation, and choose from now on."""
         spans = [self._span(arm, now.ts) for arm in self.arms]
-        returns = [self._return(arm, now.ts, now.capital * self._budget) for arm in self.arms]
+        returns = [self._return(arm, now.ts, now.capital * self.budget) for arm in self.arms]
         rewards = self._learn(now.ts, returns, spans)
         unit = self._scale.unit(self._interval)
         choice = self._selector.choose(now.ts, now.regime, now.awake & self._sized, self._costs(), unit)
@@ -289,7 +290,7 @@ class Contest:
         """
         weights = self._selector.weights.tolist()
         return {
-            arm.name: weight * self._budget / arm.share if arm.share > 0.0 else 0.0
+            arm.name: weight * self.budget / arm.share if arm.share > 0.0 else 0.0
             for arm, weight in zip(self.arms, weights, strict=True)
         }
 

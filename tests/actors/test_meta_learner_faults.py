@@ -282,3 +282,19 @@ def test_a_restart_keeps_its_choice_until_a_bar_tells_the_gates_how_things_are()
     assert [(r.ts - START) // SECOND for r in again[len(first) :]][:1] == [910]
     assert again[len(first)].trigger == "start"
     assert again[len(first)].weights == (1.0, 0.0)
+
+
+def test_a_market_that_is_not_there_is_refused_by_name():
+    with pytest.raises(Exception, match="no such instrument"):
+        run([Script({}, tag="7")], path(5), arms={"Script-7": "BTCUSDT-PERP.NOWHERE"})
+
+
+def test_the_budget_is_that_of_the_arms_that_can_be_sized():
+    learner = MetaLearner(MetaLearnerConfig(**QUICK, exclude=()))
+    prices = path(5)
+    made = engine(
+        [*quotes(prices), *bars(prices)], actors=[learner], strategies=[*arms(), Script({}, tag="7")]
+    )
+    made.run(streaming=True)
+    assert [contest.budget for contest in learner.contests.values()] == [pytest.approx(0.4)]
+    made.dispose()
