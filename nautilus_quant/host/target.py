@@ -6,7 +6,7 @@ import math
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from nautilus_trader.config import PositiveFloat, StrategyConfig
+from nautilus_trader.config import NonNegativeFloat, PositiveFloat, StrategyConfig
 from nautilus_trader.model.data import BarType
 from nautilus_trader.model.enums import OmsType, OrderSide
 from nautilus_trader.model.events import OrderFilled
@@ -18,6 +18,7 @@ from nautilus_quant.gating.intent import ALLOW, Decision, Side
 from nautilus_quant.host import messages
 from nautilus_quant.host.bars import bar_type_of
 from nautilus_quant.host.gateway import find_gateway
+from nautilus_quant.host.hurdle import CostHurdle
 from nautilus_quant.host.messages import AllocationUpdate, TargetUpdate
 from nautilus_quant.host.valuation import Valuer
 from nautilus_quant.portfolio.sizing import Lot, order_quantity, target_quantity
@@ -57,6 +58,14 @@ class TargetStrategyConfig(StrategyConfig, kw_only=True, frozen=True):
         More trades less and follows the target less closely.
     min_interval
         Least time between two orders that open risk [s]; 0 for none. Closing never waits.
+    fee_hurdle
+        What a growing position must promise: its growth as a share of a full one, times the volatility
+        over `fee_horizon`, must exceed so many times the cost of getting in and out [-]; 0 asks
+        nothing. About the number of standard deviations per expected profit: 5 where a full position
+        expects to earn a fifth of one. More trades less. Shrinking, going flat and reversing are never
+        held back; without ten bars nothing is opened. Pairs and ladders of orders do not look at it.
+    fee_horizon
+        How long a target usually stands [s].
     reporting_currency
         Currency equity is counted in; ``None`` takes the account's.
     state
@@ -72,6 +81,8 @@ class TargetStrategyConfig(StrategyConfig, kw_only=True, frozen=True):
     allocation: Fraction = 1.0
     rebalance_threshold: Fraction = 0.05
     min_interval: Seconds = 0.0
+    fee_hurdle: NonNegativeFloat = 0.0
+    fee_horizon: Seconds = 3_600.0
     reporting_currency: str | None = None
     state: str | None = None
     oms_type: OmsType | str | None = "NETTING"
@@ -102,6 +113,8 @@ class TargetStrategy(Strategy):
         self._last_cut: dict[InstrumentId, tuple[str, str]] = {}
         self._pending: dict[InstrumentId, Order] = {}
         self._valuer: Valuer | None = None
+        self._hurdles: dict[InstrumentId, CostHurdle] = {}
+        self._held_back: set[InstrumentId] = set()
 
     @property
     def legs(self) -> tuple[InstrumentId, ...]:
@@ -119,6 +132,7 @@ class TargetStrategy(Strategy):
                 self.stop()
                 return
         self._valuer = Valuer.on(self.msgbus, self.config.reporting_currency)
+        self._watch_costs()
         self.on_target_start()
         # What a start finds is known by now, and closed at once where there is no allocation.
         messages.subscribe(self.msgbus, AllocationUpdate, self._on_allocation)
@@ -130,9 +144,13 @@ class TargetStrategy(Strategy):
         """Cancel what works; positions stay, whoever stops the node decides about them."""
         for leg in self.legs:
             self.cancel_all_orders(leg)
+        for hurdle in self._hurdles.values():
+            hurdle.stop()
 
     def on_reset(self) -> None:
         """Forget targets and allocations."""
+        self._hurdles.clear()
+        self._held_back.clear()
         for memory in (self._exposures, self._allocations, self._last_open, self._last_cut, self._pending):
             memory.clear()
 
@@ -318,7 +336,7 @@ class TargetStrategy(Strategy):
         closing = min(quantity, abs(position)) if position * side < 0 else _ZERO
         if closing == quantity:
             return quantity, False
-        if self._too_soon(instrument_id):
+        if self._too_soon(instrument_id) or not self._can_pay(instrument_id, position, reverses=closing > 0):
             return closing, False
         gateway = find_gateway(self.msgbus)
         if gateway is None:
@@ -326,6 +344,34 @@ class TargetStrategy(Strategy):
         decision = gateway.preview(gateway.exposure.preview(self.id, instrument_id, side, quantity))
         self._note(gateway, instrument_id, decision)
         return decision.passes, decision.allowed > 0
+
+    def _watch_costs(self) -> None:
+        if not self.config.fee_hurdle:
+            return
+        if type(self)._trade is not TargetStrategy._trade:  # noqa: SLF001 whether it trades in its own way
+            self.log.warning("fee_hurdle is not looked at: this strategy does not trade target by target")
+            return
+        for leg in self.legs:
+            if leg not in self._hurdles:
+                bars = BarType(leg, self.bar_type.spec, self.bar_type.aggregation_source)
+                hurdle, horizon = float(self.config.fee_hurdle), float(self.config.fee_horizon)
+                self._hurdles[leg] = CostHurdle(self.msgbus, self.cache, bars, hurdle=hurdle, horizon=horizon)
+            self._hurdles[leg].start()
+
+    def _can_pay(self, instrument_id: InstrumentId, position: Decimal, *, reverses: bool) -> bool:
+        """Tell whether what would be opened can pay for itself; a reversal only needs known numbers."""
+        hurdle = self._hurdles.get(instrument_id)
+        if hurdle is None:
+            return True
+        instrument = self.cache.instrument(instrument_id)
+        unit, budget = self._measure(instrument, self._allocation(instrument_id))
+        held = float(position) * unit / budget if budget > 0.0 else math.nan
+        growth = math.inf if reverses else abs(self._exposures[instrument_id] - held)
+        passes = hurdle.passes(instrument, growth)
+        if not passes and instrument_id not in self._held_back:
+            self.log.info(hurdle.explain(instrument, growth))
+        (self._held_back.discard if passes else self._held_back.add)(instrument_id)
+        return passes
 
     def _too_soon(self, instrument_id: InstrumentId) -> bool:
         last = self._last_open.get(instrument_id)
