@@ -101,7 +101,8 @@ class MarginMonitorConfig(ActorConfig, kw_only=True, frozen=True):
         e.g. ``{BTCUSDT-PERP.BINANCE: [[50_000, 0.004], [600_000, 0.005], [null, 0.01]]}``. Others have the
         flat rate of their instrument.
     maintenance
-        Maintenance margin per notional of instruments that name none [-].
+        Maintenance margin per notional of instruments that name none: whose ``margin_maint`` is 0, or whose
+        ``margin_init`` is 1 or more and hence no rate [-].
     max_utilisation, target_utilisation
         Initial margin per equity up to which new risk is allowed, and what reductions cut down to [-].
     alert_at, alert_clear

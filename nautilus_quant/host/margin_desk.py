@@ -124,15 +124,23 @@ class MarginDesk:
         return made
 
     def terms(self, instrument: Instrument) -> Terms:
-        """Return what is known of the margin of an instrument."""
+        """
+        Return what is known of the margin of an instrument.
+
+        NautilusTrader multiplies its ``margin_init`` with notional / leverage. Where that is 1 or more it is
+        such a factor, and only below it is the venue's rate, beside which ``margin_maint`` is a rate, too.
+        """
         terms = self._terms.get(instrument.id)
         if terms is None:
-            flat = float(instrument.margin_maint) or self._fallback
+            initial, flat = float(instrument.margin_init), float(instrument.margin_maint)
+            rates = 0.0 <= initial < 1.0
+            if not (rates and 0.0 < flat < 1.0):
+                flat = self._fallback
             terms = self._terms[instrument.id] = Terms(
                 self._maintenance.get(instrument.id.value) or Maintenance.flat(flat),
                 float(instrument.multiplier),
                 bool(instrument.is_inverse),
-                float(instrument.margin_init),
+                initial if rates else 0.0,
             )
         return terms
 
