@@ -148,7 +148,8 @@ def _shared_out(steps: int, count: int, step: Decimal) -> tuple[Decimal, ...]:
 
 
 def _spacing(size: float, volume: float, params: SliceParams) -> float:
-    wanted = size * _QUARTER / (params.participation * volume) if volume > 0.0 else math.inf
+    rate = params.participation * volume
+    wanted = size * _QUARTER / rate if rate > 0.0 else math.inf
     return max(params.min_spacing, min(params.max_spacing, wanted))
 
 

@@ -59,16 +59,14 @@ def test_nothing_is_planned_where_nothing_may_be_traded():
     st.floats(0.0, 500.0),
     st.floats(0.0, 1e6),
     st.integers(0, 30),
-    st.floats(0.01, 1.0),
-    st.integers(1, 60),
+    st.builds(SliceParams, share=st.floats(0.01, 1.0), most=st.integers(1, 60)),
 )
-def test_slices_add_up_and_none_is_too_large_or_too_small(quantity, largest, volume, least, share, most):
+def test_slices_add_up_and_none_is_too_large_or_too_small(quantity, largest, volume, least, params):
     whole, smallest = Decimal(quantity) / 100, Decimal(least) / 10
-    params = SliceParams(share=share, most=most)
     plan = slice_plan(whole, largest, volume, step=STEP, smallest=smallest, params=params)
     assert sum(plan.sizes) + plan.rest == whole
     assert plan.rest >= 0
-    assert len(plan.sizes) <= most
+    assert len(plan.sizes) <= params.most
     for size in plan.sizes:
         assert size > 0
         assert size % STEP == 0
