@@ -18,8 +18,10 @@ from nautilus_quant.host.budget_settings import BudgetSettings, BudgetUpdate
 from nautilus_quant.host.gateway import OrderGateway, find_gateway
 from nautilus_quant.host.messages import Alert, GateDecision, subscribe
 from nautilus_quant.host.state import shared_store
+from nautilus_quant.host.target import TargetStrategy, TargetStrategyConfig
 from nautilus_quant.portfolio.reservations import SCALE
 from tests.host.engine import BTC, SECOND, START, Script, Valve, engine, quotes
+from tests.strategies.bar_runs import BARS, bars
 
 ETH = TestInstrumentProvider.ethusdt_perp_binance()
 MILLION = 1_000_000.0
@@ -214,7 +216,7 @@ def test_a_fill_moves_from_the_reservation_to_the_position():
     )
     play(keeper, script, data=quotes(prices))
     assert seen == [50_000.0, 0.0]
-    # When the strategy hears of its fill, at the market before the quote that filled it; 2 x 24,000 soon after.
+    # The strategy hears of its fill before anybody valued at the quote that filled it; 2 x 24,000 soon after.
     assert gross == [(0.0, 60_000.0)]
     assert after == [48_000.0]
 
@@ -431,3 +433,98 @@ def test_a_gate_that_left_reserves_nothing_more():
     play(keeper, script)
     assert keeper.gate.budget.room(Side.BUY, "x", str(BTC.id), MILLION).amount == pytest.approx(MILLION)
     keeper.gate.stop()  # a second time is fine
+
+
+def swinging(count: int = 60) -> list[float]:
+    """Up and down by 1 % a second: a deviation of 1 % a period."""
+    return [30_000.0 * (1.01 if n % 2 else 1.0) for n in range(count)]
+
+
+def test_value_at_risk_limits_what_may_be_opened():
+    # 1.645 x 1 % x 1.1 % of a value of 1.1 million; the limit of 0.5 % of a million is reached before.
+    keeper = Keeper(max_var=0.005, var_level=0.95, var_horizon=1.0, period=1.0, min_window=20, relearn=1.0,
+                    unknown_volatility=None)  # fmt: skip
+    script = Script({5: market(BUY, "0.001"), 40: market(BUY, "20.000"), 41: market(BUY, "9.000")})
+    play(keeper, script, data=quotes(swinging()))
+    first, second = denials(script)
+    assert "BUDGET_VAR_UNKNOWN" in first
+    assert "BUDGET_VAR" in second
+    # 5,000 / 1.645 / 0.00995 = 305,500, at 30,000 some ten.
+    (cut,) = [d for d in keeper.decisions if d.code == "BUDGET_VAR"]
+    assert 9.5 < float(cut.allowed) < 10.6
+    assert script.left == 9
+    assert keeper.updates[-1].bounds["var"] == pytest.approx(5_000.0, rel=0.02)
+    assert keeper.updates[-1].used["var"] == pytest.approx(9 * 30_000 * 1.645 * 0.00995, rel=0.05)
+
+
+def test_instruments_that_move_together_become_a_group():
+    keeper = Keeper(amounts={"group": 50_000.0}, correlation=0.8, period=1.0, min_window=20, relearn=1.0)
+    path = swinging()
+    script = Script(
+        {40: market(BUY, "1.000"), 42: market(BUY, "15.000", ETH), 44: market(SELL, "15.000", ETH)}
+    )
+    data = sorted(
+        [*quotes(path), *quotes([price / 15.0 for price in path], ETH)], key=lambda tick: tick.ts_init
+    )
+    play(keeper, script, data=data, instruments=(BTC, ETH))
+    (reason,) = denials(script)
+    assert "BUDGET_GROUP" in reason
+    assert "corr-BTCUSDT-PERP.BINANCE" in reason
+
+
+def test_returns_survive_a_restart():
+    url = "memory://budget-returns"
+    settings = {"max_var": 0.005, "var_level": 0.95, "var_horizon": 1.0, "period": 1.0, "min_window": 20}
+    with shared_store(url) as store:
+        play(Keeper(url, unknown_volatility=None, **settings), Script({}), data=quotes(swinging()))
+        assert store.get("budget", "returns") is not None
+        ticks = [tick for tick in quotes(swinging(90)) if tick.ts_init >= START + 60 * SECOND]
+        script = Script({1: market(BUY, "2.000")})
+        play(Keeper(url, unknown_volatility=None, **settings), script, data=ticks)
+        assert script.left == 2
+        store.put("budget", "returns", {"version": 1, "interval": SECOND, "series": 3, "ts": 0}, ts=START)
+        script = Script({1: market(BUY, "2.000")})
+        play(Keeper(url, unknown_volatility=None, **settings), script, data=ticks)
+        assert "BUDGET_VAR_UNKNOWN" in denials(script)[0]
+
+
+def test_own_strategies_come_smaller():
+    class Wants(TargetStrategy):
+        def on_bar(self, bar: Any) -> None:
+            self.set_target(BTC.id, 1.0, ts=bar.ts_event)
+
+    keeper = Keeper(amounts={"gross": 90_000.0})
+    wants = Wants(TargetStrategyConfig(instrument=BTC.id, bar=BARS, allocation=0.5, order_id_tag="1"))
+    made = engine([*quotes([30_000.0] * 60), *bars([30_000.0] * 60)], actors=[keeper], strategies=[wants])
+    made.run()
+    assert wants.position_of(BTC.id) == Decimal("3.000")  # 500,000 were wanted
+    assert [(d.outcome, d.code) for d in keeper.decisions] == [("SIZED_DOWN", "BUDGET_GROSS")] + [
+        ("DENY", "BUDGET_GROSS")
+    ] * (len(keeper.decisions) - 1)
+    made.dispose()
+
+
+def test_an_order_to_close_that_lost_its_position_is_reserved():
+    """Both close one position; the one that comes too late would open a new one."""
+    keeper, seen = Keeper(max_gross=1.0), []
+    script = Script(
+        {
+            1: market(BUY, "1.000"),
+            2: limit(SELL, "1.000", "33000.0"),
+            3: look(keeper, seen),
+            4: market(SELL, "1.000", reduce_only=True),
+            6: look(keeper, seen),
+            7: cancel,
+            9: look(keeper, seen),
+        }
+    )
+    play(keeper, script)
+    assert seen == [0.0, 33_000.0, 0.0]
+
+
+def test_a_cheap_limit_to_sell_is_worth_the_market():
+    keeper = Keeper(amounts={"gross": 29_000.0})
+    script = Script({1: limit(SELL, "1.000", "100.0"), 3: limit(BUY, "1.000", "100.0")})
+    play(keeper, script)
+    assert "BUDGET_GROSS" in denials(script)[0]
+    assert len(denials(script)) == 1
