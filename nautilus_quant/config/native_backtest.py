@@ -71,6 +71,7 @@ def _venue(venue: Venue) -> dict[str, Any]:
         **({"bar_execution": False} if venue.adapter == "simulated" else {}),
         **{key: venue.options[key] for key in _SHARED_WITH_PAPER if key in venue.options},
         **_fill_model(venue),
+        **({"fee_model": venue.options["fee_model"]} if venue.options.get("fee_model") else {}),
     }
 
 

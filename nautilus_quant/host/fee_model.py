@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 from nautilus_trader.backtest.config import FeeModelConfig
 from nautilus_trader.backtest.models import FeeModel
@@ -17,7 +17,7 @@ from nautilus_quant.host.fee_terms import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from nautilus_trader.model.instruments import Instrument
     from nautilus_trader.model.objects import Money, Price, Quantity
@@ -78,6 +78,26 @@ class TieredFeeModel(FeeModel):
         )
         self.fees = VenueFees(terms)
         self._now = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give all that `restore` needs: what was traded, by schedule."""
+        return {name: tracker.to_dict() for name, tracker in self.fees.trackers.items()}
+
+    def restore(self, state: Mapping[str, Any]) -> Self:
+        """
+        Go on from what `to_dict` gave; schedules no longer charged by are passed over.
+
+        Raises
+        ------
+        ValueError
+            If it cannot be what `to_dict` gave.
+
+        """
+        for name, document in state.items():
+            schedule = self.fees.find(name)
+            if schedule is not None:
+                self.fees.track(schedule).restore(document)
+        return self
 
     def get_commission(
         self, order: Order, fill_qty: Quantity, fill_px: Price, instrument: Instrument

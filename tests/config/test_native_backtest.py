@@ -6,6 +6,7 @@ from nautilus_trader.config import BacktestRunConfig, msgspec_decoding_hook
 
 from nautilus_quant.config import load, native_backtest, prepare_data, run_configs
 from nautilus_quant.config.catalogs import catalog_path, period
+from nautilus_quant.config.clients import paper_fields
 
 SIMULATED = """\
 mode: paper
@@ -115,6 +116,29 @@ def test_fills_as_in_paper(simulated):
     (venue,) = decoded(native)[0].venues
     assert venue.default_leverage == 3
     assert venue.fill_model.config == {"prob_fill_on_limit": 1.0, "prob_slippage": 0.25, "random_seed": 11}
+
+
+def test_fees_as_in_paper(simulated):
+    from nautilus_trader.backtest.node import BacktestNode
+
+    fees = (
+        "{fee_model_path: 'nautilus_quant.host.fee_model:TieredFeeModel', "
+        "config_path: 'nautilus_quant.host.fee_model:TieredFeeModelConfig', config: {schedule: okx_spot}}"
+    )
+    deployment = simulated(f"venues: {{SIM: {{fee_model: {fees}}}}}")
+    assert paper_fields(deployment, deployment.venues["SIM"])["fee_model"]["config"] == {
+        "schedule": "okx_spot"
+    }
+    prepare_data(deployment)
+    node = BacktestNode(configs=run_configs(deployment))
+    node.run()
+    orders = [order for engine in node.get_engines() for order in engine.cache.orders() if order.is_closed]
+    filled = [order for order in orders if order.filled_qty > 0]
+    assert filled
+    for order in filled:  # market orders: 0.1 % on OKX
+        worth = float(order.filled_qty) * order.avg_px
+        assert order.commissions()[0].as_double() == pytest.approx(worth * 0.001, rel=1e-6)
+    node.dispose()
 
 
 def test_state_stays_in_memory_unless_asked_for(read):

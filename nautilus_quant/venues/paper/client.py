@@ -30,10 +30,11 @@ from nautilus_trader.model.objects import AccountBalance, Currency, Money
 from nautilus_trader.model.orders import Order
 from nautilus_trader.portfolio.base import PortfolioFacade
 
+from nautilus_quant.host.fee_model import TieredFeeModel
 from nautilus_quant.host.state import StateStore, shared_store
 from nautilus_quant.venues.paper.account import PaperAccount, account_id_of
 from nautilus_quant.venues.paper.config import PaperExecClientConfig
-from nautilus_quant.venues.paper.exchange import build_exchange
+from nautilus_quant.venues.paper.exchange import build_exchange, build_fees
 from nautilus_quant.venues.paper.faults import FaultPlan
 from nautilus_quant.venues.paper.remainder import Remainders
 from nautilus_quant.venues.paper.reports import flat_report, hedge_report, net_report, order_report
@@ -41,6 +42,8 @@ from nautilus_quant.venues.paper.restore import Restoration
 from nautilus_quant.venues.paper.wire import VenueWire
 
 UNREACHABLE = "venue unreachable"
+FEES = "paper_fees"
+"""Namespace of what was traded, by venue: fee tiers depend on it."""
 
 
 class PaperExecutionClient(SandboxExecutionClient):
@@ -116,8 +119,11 @@ class PaperExecutionClient(SandboxExecutionClient):
             book=self._book,
             book_account=self._account.book_state,
         )
+        self._fees = build_fees(config, self.test_clock)
+        self._restore_fees()
         self.exchange = build_exchange(
             config,
+            fees=self._fees,
             balances=self._account.balances(),
             portfolio=portfolio,
             msgbus=self._wire.bus,
@@ -195,6 +201,8 @@ class PaperExecutionClient(SandboxExecutionClient):
         if isinstance(event, OrderFilled):
             self._unprocessed += 1
             self._account.book_fill(event)
+            if isinstance(self._fees, TieredFeeModel):
+                self._store.put(FEES, self.venue.value, self._fees.to_dict(), ts=event.ts_event)
         self._remainders.note(event)
 
     def _on_processed(self, fill: OrderFilled) -> None:
@@ -206,6 +214,15 @@ class PaperExecutionClient(SandboxExecutionClient):
         account = self._cache.account(self.account_id)
         if self._unprocessed == 0 and self._restored and account is not None:
             self._account.take_over(account, self._clock.timestamp_ns())
+
+    def _restore_fees(self) -> None:
+        document = self._store.get(FEES, self.venue.value)
+        if document is None or not isinstance(self._fees, TieredFeeModel):
+            return
+        try:
+            self._fees.restore(document)
+        except ValueError as error:
+            self._log.error(f"Cannot read what was traded, fee tiers begin anew: {error}")
 
     # -- restart -----------------------------------------------------------------------------------
 

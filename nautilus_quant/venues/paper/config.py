@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nautilus_trader.adapters.sandbox.config import SandboxExecutionClientConfig
-from nautilus_trader.backtest.config import ImportableFillModelConfig
+from nautilus_trader.backtest.config import ImportableFeeModelConfig, ImportableFillModelConfig
 
 
 class PaperExecClientConfig(SandboxExecutionClientConfig, frozen=True, kw_only=True):
@@ -23,6 +23,9 @@ class PaperExecClientConfig(SandboxExecutionClientConfig, frozen=True, kw_only=T
     fill_model : ImportableFillModelConfig, optional
         One of NautilusTrader's fill models. Without it `prob_fill_on_limit`, `prob_slippage` and `seed`
         make a plain one.
+    fee_model : ImportableFeeModelConfig, optional
+        A fee model, e.g. `nautilus_quant.host.fee_model:TieredFeeModel`, whose volume `state` keeps. Without
+        it orders pay what their instrument says.
     prob_fill_on_limit : float, default 1.0
         Probability [0 to 1] that a limit order at the touched price fills. Less is more pessimistic.
     prob_slippage : float, default 0.0
@@ -39,6 +42,7 @@ class PaperExecClientConfig(SandboxExecutionClientConfig, frozen=True, kw_only=T
 
     state: str | None = None
     fill_model: ImportableFillModelConfig | None = None
+    fee_model: ImportableFeeModelConfig | None = None
     prob_fill_on_limit: float = 1.0
     prob_slippage: float = 0.0
     reject_probability: float = 0.0

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from nautilus_trader.backtest.config import FillModelFactory
+from nautilus_trader.backtest.config import FeeModelFactory, FillModelFactory
 from nautilus_trader.backtest.engine import SimulatedExchange
-from nautilus_trader.backtest.models import FillModel, LatencyModel, MakerTakerFeeModel
+from nautilus_trader.backtest.models import FeeModel, FillModel, LatencyModel, MakerTakerFeeModel
 from nautilus_trader.cache.cache import Cache
 from nautilus_trader.common.component import MessageBus, TestClock
 from nautilus_trader.model.enums import (
@@ -19,12 +19,24 @@ from nautilus_trader.model.identifiers import InstrumentId, Venue
 from nautilus_trader.model.objects import Currency, Money
 from nautilus_trader.portfolio.base import PortfolioFacade
 
+from nautilus_quant.host.fee_model import TieredFeeModel
 from nautilus_quant.venues.paper.config import PaperExecClientConfig
+
+
+def build_fees(config: PaperExecClientConfig, clock: TestClock) -> FeeModel:
+    """Return what a paper venue charges by: a model that follows tiers goes by the venue's `clock`."""
+    if config.fee_model is None:
+        return MakerTakerFeeModel()
+    model = FeeModelFactory.create(config.fee_model)
+    if isinstance(model, TieredFeeModel):
+        model.clock = clock.timestamp_ns
+    return model
 
 
 def build_exchange(
     config: PaperExecClientConfig,
     *,
+    fees: FeeModel,
     balances: list[Money],
     portfolio: PortfolioFacade,
     msgbus: MessageBus,
@@ -38,6 +50,8 @@ def build_exchange(
     ----------
     config : PaperExecClientConfig
         Configuration of the venue.
+    fees : FeeModel
+        What it charges.
     balances : list of Money
         What the account holds now.
     portfolio : PortfolioFacade
@@ -71,7 +85,7 @@ def build_exchange(
         cache=cache,
         clock=clock,
         fill_model=fill_model,
-        fee_model=MakerTakerFeeModel(),
+        fee_model=fees,
         latency_model=LatencyModel(0),
         book_type=book_type_from_str(config.book_type),
         frozen_account=config.frozen_account,

@@ -5,12 +5,14 @@ import random
 from decimal import Decimal
 
 import pytest
+from nautilus_trader.backtest.config import ImportableFeeModelConfig
 from nautilus_trader.core.uuid import UUID4
 from nautilus_trader.execution.messages import GenerateOrderStatusReports, SubmitOrder
 from nautilus_trader.model.enums import OrderSide, OrderStatus, PositionSide
 from nautilus_trader.model.events import OrderFilled
 from nautilus_trader.model.objects import Quantity
 
+from nautilus_quant.account.fee_tiers import REFRESH
 from nautilus_quant.venues.paper import PaperExecClientConfig
 
 BUY, SELL = OrderSide.BUY, OrderSide.SELL
@@ -201,3 +203,40 @@ def test_config_survives_json():
 def test_impossible_config_is_refused(options):
     with pytest.raises(ValueError, match=r"must be a probability|an outage needs"):
         PaperExecClientConfig(venue="SIM", starting_balances=["1 USDT"], **options)
+
+
+def tiered(*rows, **more):
+    return ImportableFeeModelConfig(
+        fee_model_path="nautilus_quant.host.fee_model:TieredFeeModel",
+        config_path="nautilus_quant.host.fee_model:TieredFeeModelConfig",
+        config={"tiers": rows, **more},
+    )
+
+
+def test_fees_follow_the_schedule_and_what_was_traded_outlives_the_process(life, btc, tmp_path):
+    state = f"sqlite:///{tmp_path}/paper.db"
+    fees = tiered((0, 0.0002, 0.0005), (10_000, 0.0001, 0.0004))
+    bench = life(btc, state=state, fee_model=fees)
+    bench.quote(btc, 50_000.0, 50_000.0)
+    order = bench.market(btc, BUY, "0.200")
+    assert order.commissions()[0].as_decimal() == 5  # 10 000 * 0.05 %
+    bench.client._store.flush()
+
+    again = life(btc, state=state, fee_model=fees)
+    tracker = again.client._fees.fees.tracker(btc)
+    assert tracker.volume(again.clock.timestamp_ns()) == pytest.approx(10_000.0)
+    again.client._fees.clock = lambda: again.clock.timestamp_ns() + REFRESH
+    again.quote(btc, 50_000.0, 50_000.0)
+    order = again.market(btc, SELL, "0.100")
+    assert order.commissions()[0].as_decimal() == 2  # 5 000 * 0.04 %
+
+
+def test_fee_tiers_that_cannot_be_read_begin_anew(life, btc, tmp_path):
+    state = f"sqlite:///{tmp_path}/paper.db"
+    fees = tiered((0, 0.0002, 0.0005), (10_000, 0.0001, 0.0004))
+    bench = life(btc, state=state, fee_model=fees)
+    bench.client._store.put_now("paper_fees", "PAPER", {"own": {"daily": "much"}}, ts=0)
+
+    again = life(btc, state=state, fee_model=fees)
+    again.quote(btc, 50_000.0, 50_000.0)
+    assert again.market(btc, BUY, "0.200").commissions()[0].as_decimal() == 5
