@@ -138,7 +138,7 @@ class Selector:
         """
         costs = np.nan_to_num(costs, nan=0.0, posinf=0.0, neginf=0.0)
         if not awake.any():
-            return self._settle(ts, np.zeros(len(self.arms)), costs, "every arm is forbidden, all flat")
+            return self._settle(ts, np.zeros(len(self.arms)), costs, "no arm may be chosen, all flat")
         holds = bool(self.weights.any()) and not bool((self.weights > 0.0)[~awake].any())
         if holds and self._dwells(ts):
             return Choice(self.weights, 0.0, False, "stays, chosen a short while ago")

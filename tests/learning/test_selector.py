@@ -74,7 +74,7 @@ def test_with_every_arm_asleep_all_is_flat_and_says_so_and_costs_the_closing():
 
     assert choice.weights.tolist() == [0, 0, 0]
     assert choice.cost == pytest.approx(0.001)
-    assert choice.reason == "every arm is forbidden, all flat"
+    assert choice.reason == "no arm may be chosen, all flat"
 
 
 def test_after_being_flat_the_dwell_does_not_keep_it_flat():
