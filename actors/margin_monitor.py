@@ -91,6 +91,7 @@ class MarginMonitor(Actor):  # type: ignore[misc]
     def on_start(self) -> None:
         """Stand in the chain of gates first, then look at the accounts, then listen."""
         self._gateway = OrderGateway.join(self.msgbus, self)
+        self._forget()
         kernel = self._kernel = find_kernel(self.msgbus)
         self._live = not is_backtest(kernel)
         valuer = Valuer.on(self.msgbus, self.config.reporting_currency)
@@ -262,6 +263,9 @@ class MarginMonitor(Actor):  # type: ignore[misc]
 
     def _follow(self, watched: Watched, now: int) -> None:
         pool = watched.pool
+        if pool.problem:  # nothing begins or ends while nothing is known
+            self._publish(pool, (), now, at_once=False)
+            return
         changes = pool.watch(now)
         for name, on, share in changes:
             self._alert_of_use(pool, name, share, now, on=on)
@@ -285,7 +289,7 @@ class MarginMonitor(Actor):  # type: ignore[misc]
     def _publish(self, pool: Pool, cuts: tuple[Cut, ...], now: int, *, at_once: bool) -> None:
         window, due = self._told.get(pool.name, ("", 0))
         outlook = pool.outlook(now)
-        seen = f"{outlook.window.name}{outlook.quiet is not None}"
+        seen = f"{outlook.window.name}{outlook.quiet is not None}{bool(pool.problem)}"
         if at_once or seen != window or now >= due:
             self._told[pool.name] = (seen, now + self._report_interval)
             publish(self.msgbus, report(pool, now, cuts))

@@ -11,7 +11,7 @@ from nautilus_quant.account.equity import Account, AccountKind, OpenPosition, Pr
 from nautilus_quant.account.margin import Held, Maintenance, Terms
 from nautilus_quant.account.margin_book import Line, Pool
 from nautilus_quant.account.margin_liquidation import Priced
-from nautilus_quant.host.routing import client_of, nets
+from nautilus_quant.host.routing import client_of, clients, nets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -101,9 +101,16 @@ class MarginDesk:
         name = account.id.value
         found = self._watched.get(name)
         if found is None:
-            pool = self._make(name, account.id.get_issuer())
+            pool = self._make(name, self._venue_of(account))
             found = self._watched[name] = Watched(account, pool)
         return found
+
+    def _venue_of(self, account: VenueAccount) -> str:
+        """Name the venue of an account: its client knows, where there is one for a single venue."""
+        for client in clients(self._kernel.exec_engine):
+            if client.account_id == account.id and client.venue is not None:
+                return str(client.venue.value)
+        return str(account.id.get_issuer())
 
     def listed(self, instrument: str) -> Listed | None:
         """Return an instrument with its account; ``None`` while one of the two is not there."""
@@ -182,7 +189,12 @@ class MarginDesk:
             netted = len(positions) > 1 and nets(self._kernel.exec_engine, first)
             gross = abs(net) if netted else math.fsum(map(abs, sizes))
             instrument, currency = self._cache.instrument(instrument_id), first.settlement_currency.code
-            terms = Terms(Maintenance.flat(math.nan)) if instrument is None else self.terms(instrument)
+            if instrument is None:
+                terms = Terms(
+                    Maintenance.flat(self._fallback), float(first.multiplier), bool(first.is_inverse)
+                )
+            else:
+                terms = self.terms(instrument)
             watched.held.append((Held(instrument_id.value, net, gross, terms), currency))
             watched.positions += [
                 OpenPosition(

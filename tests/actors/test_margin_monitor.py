@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 from typing import Any
 
@@ -9,9 +10,9 @@ import msgspec
 import pytest
 from nautilus_trader.examples.strategies.ema_cross import EMACross, EMACrossConfig
 from nautilus_trader.model.data import BarType
-from nautilus_trader.model.enums import OmsType, OrderSide
+from nautilus_trader.model.enums import AccountType, OmsType, OrderSide
 from nautilus_trader.model.events import OrderCanceled, OrderDenied, OrderFilled
-from nautilus_trader.model.objects import Price, Quantity
+from nautilus_trader.model.objects import Currency, Money, Price, Quantity
 from nautilus_trader.test_kit.providers import TestInstrumentProvider
 
 from nautilus_quant.account.margin_limits import MarginLimits
@@ -20,11 +21,14 @@ from nautilus_quant.actors.margin_monitor_config import DAYS, MarginWindowConfig
 from nautilus_quant.host.gateway import find_gateway
 from nautilus_quant.host.messages import Alert, everything, subscribe
 from nautilus_quant.host.state import shared_store
+from nautilus_quant.host.valuation import Valuer
 from tests.host.engine import BTC, SECOND, START, Script, engine, quotes
 from tests.strategies.bar_runs import BARS, bars
 
 # The runs begin on Tuesday, 14 November 2023, 22:13:20 UTC: 1333 minutes of the day, and 20 seconds.
 ETH = TestInstrumentProvider.ethusdt_perp_binance()
+XBT = TestInstrumentProvider.xbtusd_bitmex()
+BITCOIN = Currency.from_str("BTC")
 MINUTE = 60
 ACCOUNT = "BINANCE-001"
 
@@ -175,6 +179,30 @@ def test_resting_orders_count_until_they_are_gone():
     assert script.left == 290
 
 
+def test_resting_orders_are_found_again_after_a_restart():
+    actor = monitor()
+    bid = limit(OrderSide.BUY, "200.000", "30000.0")
+
+    def again(script: Script) -> None:
+        actor.reset()
+        actor.start()
+
+    steps = {
+        1: bid,
+        2: lambda script: actor.stop(),
+        3: buy("1.000"),
+        4: again,
+        5: buy("101.000"),
+        6: buy("99.000"),
+    }
+    script = run(Script(steps), actor)
+    assert [reason.split(":")[0] for reason in denials(script)] == [
+        "margin GATE_STOPPED",
+        "margin MARGIN_UTILISATION",
+    ]
+    assert script.left == 99
+
+
 def test_an_order_that_is_moved_does_not_stand_in_its_own_way():
     def move(script: Script) -> None:
         (order,) = script.cache.orders_open()
@@ -220,6 +248,57 @@ def test_the_liquidation_price_is_where_the_account_has_only_its_maintenance(sid
     assert equity == pytest.approx(0.025 * 250.0 * price)
     assert last.distances[str(BTC.id)] == pytest.approx(sign * (30_000.0 - price) / 30_000.0)
     assert last.distance == pytest.approx(last.distances[str(BTC.id)])
+
+
+# -- several accounts, inverse contracts -----------------------------------------------------------
+
+
+def two_venues(script: Script, actor: MarginMonitor) -> Any:
+    """1 000 000 USDT at BINANCE, and 10 BTC at BITMEX, where contracts are worth a dollar each."""
+    made = engine(actors=[actor], strategies=[script])
+    made.add_venue(
+        venue=XBT.venue,
+        oms_type=OmsType.NETTING,
+        account_type=AccountType.MARGIN,
+        base_currency=None,
+        starting_balances=[Money(10, BITCOIN)],
+        default_leverage=Decimal(100),
+    )
+    made.add_instrument(XBT)
+    made.add_data(quotes([30_000.0] * 60, XBT, spread=1.0))
+    made.run()
+    return made
+
+
+def test_each_account_has_its_own_margin():
+    """A venue liquidates by what it holds itself: 0.9 × 10 BTC × 30 000 × 10 contracts fit."""
+    actor = monitor(report_interval=0.0)
+    script = Script(
+        {1: order(OrderSide.BUY, "2700001", XBT), 2: order(OrderSide.BUY, "2600000", XBT), 3: buy("300.000")}
+    )
+    made = two_venues(script, actor)
+    assert len(denials(script)) == 1
+    assert "2700000 more fit" in denials(script)[0]
+    updates = everything(made.kernel.msgbus, MarginUpdate)
+    total = Valuer.on(made.kernel.msgbus).value(made.kernel.clock.timestamp_ns()).equity
+    assert set(updates) == {ACCOUNT, "BITMEX-001"}
+    assert updates["BITMEX-001"].equity + updates[ACCOUNT].equity == pytest.approx(total, rel=1e-12)
+    made.dispose()
+
+
+@pytest.mark.parametrize("side", [OrderSide.BUY, OrderSide.SELL])
+def test_an_inverse_position(side):
+    script = Script({1: order(side, "1500000", XBT)})
+    made = two_venues(script, monitor(report_interval=0.0))
+    last = everything(made.kernel.msgbus, MarginUpdate)["BITMEX-001"]
+    made.dispose()
+    # 1.5 m USD are 50 BTC; at 10x 5 BTC are needed, 0.35 % for maintenance.
+    assert last.utilisation == pytest.approx(150_000.0 / last.equity)
+    assert last.maintenance == pytest.approx(5_250.0 / last.equity)
+    price, sign = last.liquidation[str(XBT.id)], 1 if side == OrderSide.BUY else -1
+    coins = last.equity / 30_000.0 + sign * 1_500_000.0 * (1 / 30_000.0 - 1 / price)
+    assert coins == pytest.approx(0.0035 * 1_500_000.0 / price)
+    assert last.distances[str(XBT.id)] == pytest.approx(sign * (1 - price / 30_000.0))
 
 
 # -- cutting ---------------------------------------------------------------------------------------
@@ -340,6 +419,15 @@ def test_reductions_go_to_the_journal():
         assert kinds.count("reduce") >= 1
         (entry,) = [e for e in store.entries(kind="margin") if e.body["what"] == "plan"]
         assert entry.body["cuts"][0]["strategy"] == "Script-001"
+
+
+def test_a_reduction_is_not_over_because_prices_are_missing():
+    """Nobody may read that all fits while nothing is known."""
+    config = {**NIGHT, "enforce": "recommend", "report_interval": 0.0}
+    absurd = [30_000.0] * 50 + [90_000.0, 200_000.0] * 4 + [30_000.0] * 92
+    script = run(Script({1: buy("200.000")}), monitor(**config), absurd)
+    assert any(math.isnan(u.utilisation) for u in script.updates)
+    assert [a.severity for a in script.alerts if a.key.endswith("reduction")] == ["WARNING"]
 
 
 def test_no_price_means_no_new_risk():
