@@ -6,10 +6,7 @@ import math
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from msgspec import field
 from nautilus_trader.common.actor import Actor
-from nautilus_trader.common.config import NautilusConfig
-from nautilus_trader.config import ActorConfig, NonNegativeFloat, PositiveFloat
 from nautilus_trader.model.enums import InstrumentClass
 from nautilus_trader.model.events import (
     OrderCanceled,
@@ -32,7 +29,7 @@ from nautilus_trader.model.orders import (
     TrailingStopMarketOrder,
 )
 
-from nautilus_quant.config.units import Seconds
+from nautilus_quant.actors.order_policy_config import OrderPolicyGateConfig
 from nautilus_quant.gating.intent import Verdict
 from nautilus_quant.gating.policy import TIMES, OrderTerms
 from nautilus_quant.gating.policy_book import GATE, Desk, PolicyBook, RateLimit
@@ -77,94 +74,6 @@ _PRODUCT_OF = {
     InstrumentClass.OPTION: OPTION,
     InstrumentClass.OPTION_SPREAD: OPTION,
 }
-
-
-class PolicyOverride(NautilusConfig, kw_only=True, frozen=True):
-    """
-    What is to hold instead of what venue and instrument say; what is left out stays.
-
-    Parameters
-    ----------
-    order_types, time_in_force
-        All that are allowed, e.g. ``[MARKET, LIMIT]`` and ``[GTC, IOC]``.
-    gtd
-        Whether orders may be good till a date.
-    post_only, reduce_only, quote_quantity
-        Whether orders may be post-only, reduce-only, or of a size in quote currency.
-    price_increment, size_increment
-        Steps of price [quote currency] and quantity [base coin, or contracts].
-    min_quantity, max_quantity, min_notional, max_notional
-        Bounds of quantity [base coin, or contracts] and of its value [quote currency].
-    price_collar, passive_collar
-        How far from the mid price a limit price may lie on the side that costs money, and on the other
-        [fraction]; ``inf`` for any distance. See `nautilus_quant.gating.policy.InstrumentPolicy`.
-
-    """
-
-    order_types: list[str] | None = None
-    time_in_force: list[str] | None = None
-    gtd: bool | None = None
-    post_only: bool | None = None
-    reduce_only: bool | None = None
-    quote_quantity: bool | None = None
-    price_increment: PositiveFloat | None = None
-    size_increment: PositiveFloat | None = None
-    min_quantity: NonNegativeFloat | None = None
-    max_quantity: PositiveFloat | None = None
-    min_notional: NonNegativeFloat | None = None
-    max_notional: PositiveFloat | None = None
-    price_collar: PositiveFloat | None = None
-    passive_collar: PositiveFloat | None = None
-
-    def wishes(self) -> dict[str, Any]:
-        """Return what is given, by name."""
-        return {name: getattr(self, name) for name in self.__struct_fields__}
-
-
-class OrderPolicyGateConfig(ActorConfig, kw_only=True, frozen=True):
-    """
-    What the order policy gate can be told.
-
-    Parameters
-    ----------
-    defaults
-        Overrides for all venues.
-    venues
-        Overrides by venue, e.g. ``{BINANCE: {gtd: false, max_notional: 50_000}}``.
-    instruments
-        Overrides by instrument id; they win over those of the venue.
-    orders_per_minute
-        Orders a venue may be sent in the long run [orders per minute]; each venue has its own count.
-        Cancels are never counted. Changes of orders are when they open risk.
-    burst
-        Orders that may be sent at once [orders]. More lets strategies lay out whole ladders.
-    reserve
-        How many of `burst` only orders that close may use [orders].
-    rates
-        Other `orders_per_minute` by venue.
-    duplicate_window
-        How long an order like one just sent is taken for the same one sent twice [s]; 0 never.
-    require_reduce_only
-        Whether an order that closes a position and would open another one with its rest is denied the
-        rest. A closing order is never blocked, whatever its flags: those without reduce-only, where the
-        venue knows it, are counted in `OrderPolicyGate.exits_without_reduce_only`, and told once per
-        strategy.
-    state
-        URL of the state store; ``None`` keeps nothing over a restart. What was sent is written down with
-        each order, so that a node which crashes over and over gets no new allowance each time.
-
-    """
-
-    defaults: PolicyOverride = field(default_factory=PolicyOverride)
-    venues: dict[str, PolicyOverride] = field(default_factory=dict)
-    instruments: dict[str, PolicyOverride] = field(default_factory=dict)
-    orders_per_minute: PositiveFloat = 60.0
-    burst: PositiveFloat = 30.0
-    reserve: NonNegativeFloat = 10.0
-    rates: dict[str, PositiveFloat] = field(default_factory=dict)
-    duplicate_window: Seconds = 1.0
-    require_reduce_only: bool = False
-    state: str | None = None
 
 
 class OrderPolicyGate(Actor):  # type: ignore[misc]
@@ -462,13 +371,15 @@ def _changed(intent: Intent, order: Order) -> OrderTerms:
     Only a change that leaves the price alone tells the quantity by what it adds. One that names the old
     price again looks the same and is taken for that, too: its bound is then stricter than it need be.
     """
-    terms, price = _written(intent, order), intent.price
-    old = terms.trigger if math.isnan(terms.price) else terms.price
-    added = price is None or price == old
+    terms, new = _written(intent, order), intent.price
+    price, trigger = _prices_of(order)
+    by_trigger = math.isnan(price)
+    added = new is None or new == (trigger if by_trigger else price)
     base = order.quantity if added else order.filled_qty
-    new = _NAN if price is None else price
-    moved = {"trigger": new} if math.isnan(terms.price) and not math.isnan(terms.trigger) else {"price": new}
-    return terms._replace(quantity=base.as_double() + terms.quantity, resting=True, **moved)
+    if new is not None:
+        price, trigger = (price, new) if by_trigger else (new, trigger)
+    quantity = base.as_double() + terms.quantity
+    return terms._replace(quantity=quantity, price=price, trigger=trigger, resting=True)
 
 
 def _family(source: Any) -> str:

@@ -259,9 +259,9 @@ def fits(terms: OrderTerms, policy: InstrumentPolicy, mid: float = math.nan) -> 
 
     What nearly every order needs and no more: False says nothing but that `judge` must be asked.
     """
-    kind, time, side, quantity, price, trigger, reduces, posts, quoted, expires, _, resting = terms
+    kind, time, side, quantity, price, trigger, reduces, posts, quoted, _, _, resting = terms
     step, slack, low, high, little, much, multiplier = policy.sizes
-    if reduces or quoted or expires or resting or trigger == trigger:  # noqa: PLR0124 (not NaN)
+    if reduces or quoted or time == "GTD" or resting or trigger == trigger:  # noqa: PLR0124 (not NaN)
         return False
     if kind and (
         time not in policy.matrix.get(kind, _NONE)

@@ -77,9 +77,9 @@ CASES = {
     ),
     "type": (
         market(type="TRAILING_STOP_LIMIT", trigger=31_000.0),
-        {"order_types": ("STOP_MARKET", "MARKET")},
+        {"order_types": ("STOP_LIMIT", "LIMIT")},
         "ORDER_TYPE",
-        "order_type must be one of MARKET, STOP_MARKET, was TRAILING_STOP_LIMIT; nearest valid is STOP_MARKET",
+        "order_type must be one of LIMIT, STOP_LIMIT, was TRAILING_STOP_LIMIT; nearest valid is STOP_LIMIT",
     ),
     "time": (
         limit(time_in_force="DAY"),
@@ -88,10 +88,13 @@ CASES = {
         "time_in_force of LIMIT orders must be one of GTC, IOC, FOK, GTD, was DAY; nearest valid is GTD",
     ),
     "GTD off": (
-        market(time_in_force="GTD", expire_ns=NOW + 1),
-        {"gtd": False, "time_in_force": ("GTC",)},
+        limit(time_in_force="GTD", expire_ns=NOW + 1),
+        {"gtd": False, "time_in_force": ("FOK",)},
         "TIME_IN_FORCE",
-        "time_in_force of MARKET orders must be one of GTC; GTD is switched off, was GTD; nearest valid is GTC",
+        (
+            "time_in_force of LIMIT orders must be one of FOK; GTD is switched off, was GTD; "
+            "nearest valid is FOK"
+        ),
     ),
     "expired": (
         limit(time_in_force="GTD", expire_ns=NOW),
