@@ -27,6 +27,8 @@ ALLOWED = Verdict(GATE, UNLIMITED)
 """What is said of nearly every order."""
 
 _MINUTE = 60_000_000_000
+_SLACK = 1e-12
+"""Of what fits: the rounding of floats must not cost a whole lot, nor deny what was just said to fit."""
 
 
 class Line(NamedTuple):
@@ -180,7 +182,7 @@ class Pool:
             later = self._room(outlook.ahead.window, line.floor) + back
             if later < fits:
                 fits, window, code = later, outlook.ahead.window, MARGIN_NEXT_WINDOW
-        if fits >= notional:
+        if fits * (1.0 + 2.0 * _SLACK) >= notional:
             return ALLOWED
         return self._say_limit(line, fits / unit, window, code)
 
@@ -219,7 +221,7 @@ class Pool:
     def _say_limit(self, line: Line, most: float, window: Window, code: str) -> Verdict:
         fits = Decimal(0)
         if most > 0.0:
-            fits = (Decimal(most) / line.step).to_integral_value(ROUND_FLOOR) * line.step
+            fits = (Decimal(most * (1.0 + _SLACK)) / line.step).to_integral_value(ROUND_FLOOR) * line.step
         bound, needed = self.limits.max_utilisation, self.needs(window.leverage)
         used = utilisation(needed, self.equity)
         reason = (

@@ -6,7 +6,6 @@ import math
 from decimal import Decimal
 from typing import Any
 
-import msgspec
 import pytest
 from nautilus_trader.examples.strategies.ema_cross import EMACross, EMACrossConfig
 from nautilus_trader.model.data import BarType
@@ -15,9 +14,8 @@ from nautilus_trader.model.events import OrderCanceled, OrderDenied, OrderFilled
 from nautilus_trader.model.objects import Currency, Money, Price, Quantity
 from nautilus_trader.test_kit.providers import TestInstrumentProvider
 
-from nautilus_quant.account.margin_limits import MarginLimits
 from nautilus_quant.actors.margin_monitor import MarginMonitor, MarginMonitorConfig, MarginUpdate
-from nautilus_quant.actors.margin_monitor_config import DAYS, MarginWindowConfig, VenueMargin, schedules_of
+from nautilus_quant.actors.margin_monitor_config import MarginWindowConfig
 from nautilus_quant.host.gateway import find_gateway
 from nautilus_quant.host.messages import Alert, everything, subscribe
 from nautilus_quant.host.state import shared_store
@@ -301,6 +299,15 @@ def test_an_inverse_position(side):
     assert last.distances[str(XBT.id)] == pytest.approx(sign * (1 - price / 30_000.0))
 
 
+def test_brackets_replace_the_rate_of_the_instrument():
+    tiers = ((1_000_000.0, 0.01), (None, 0.05))
+    actor = monitor(report_interval=0.0, brackets={str(BTC.id): tiers})
+    script = run(Script({1: buy("200.000")}), actor)
+    last = script.updates[-1]
+    # 10 000 of the first million, 5 % of five more
+    assert last.maintenance == pytest.approx(260_000.0 / last.equity)
+
+
 # -- cutting ---------------------------------------------------------------------------------------
 
 
@@ -485,67 +492,3 @@ def test_a_reset_engine_runs_the_same_again():
     made.run()
     assert (denials(script), [size for _, size in closes(script)]) == first
     made.dispose()
-
-
-# -- config ----------------------------------------------------------------------------------------
-
-
-def test_defaults_are_those_of_the_rule():
-    config, rule = MarginMonitorConfig(), MarginLimits()
-    for name in rule.__slots__:
-        assert getattr(config, name) == getattr(rule, name), name
-
-
-def test_schedules_by_venue():
-    config = MarginMonitorConfig.parse(
-        msgspec.json.encode(
-            {
-                "venues": {
-                    "DERIBIT": {"funding_interval": 0.0},
-                    "CDE": {
-                        "windows": [
-                            {"name": "week", "start": 0, "end": "24:00", "leverage": 8, "days": DAYS[:5]},
-                            {"name": "rest", "start": "00:00", "end": 0, "leverage": 2, "days": DAYS[5:]},
-                        ],
-                        "funding_interval": 3600.0,
-                        "funding_lead": 300.0,
-                    },
-                }
-            }
-        )
-    )  # fmt: skip
-    default, others = schedules_of(config)
-    tuesday = START // (86_400 * SECOND) * 86_400 * SECOND
-    at_funding = tuesday + 7 * 3600 * SECOND + 58 * 60 * SECOND
-    assert default.window(at_funding) == ("pre-funding", 4.0)
-    assert others["DERIBIT"].window(at_funding) == ("normal", 10.0)
-    assert others["CDE"].window(at_funding) == ("pre-funding", 4.0)
-    assert others["CDE"].window(at_funding - 240 * SECOND) == ("week", 8.0)
-    assert others["CDE"].window(at_funding + 4 * 86_400 * SECOND) == ("rest", 2.0)
-    assert MarginMonitorConfig.parse(config.json()) == config
-
-
-def test_brackets_replace_the_rate_of_the_instrument():
-    tiers = ((1_000_000.0, 0.01), (None, 0.05))
-    actor = monitor(report_interval=0.0, brackets={str(BTC.id): tiers})
-    script = run(Script({1: buy("200.000")}), actor)
-    last = script.updates[-1]
-    # 10 000 of the first million, 5 % of five more
-    assert last.maintenance == pytest.approx(260_000.0 / last.equity)
-
-
-@pytest.mark.parametrize(
-    ("config", "message"),
-    [
-        ({"windows": (MarginWindowConfig(name="a", start="6:00", end="7:00", leverage=2.0),)}, "whole week"),
-        ({"windows": (MarginWindowConfig(name="a", start="6h", end=0, leverage=2.0),)}, "HH:MM in UTC"),
-        ({"windows": (MarginWindowConfig(name="a", start=0, end=0, leverage=2.0, days=("mo",)),)}, "was mo"),
-        ({"funding_interval": 90.5}, "funding_interval is a whole number of minutes, was 90.5"),
-        ({"max_utilisation": 0.5}, "target_utilisation <= max_utilisation"),
-        ({"brackets": {"X.Y": ((5.0, 0.2), (None, 0.1))}}, "ascending"),
-        ({"venues": {"X": VenueMargin(funding_lead=29_000.0 * 60)}}, "lead <= interval"),
-    ],
-)
-def test_impossible_configs_are_refused_when_the_actor_is_made(config, message):
-    with pytest.raises(ValueError, match=message):
-        monitor(**{"funding_interval": 28_800.0, **config})
