@@ -15,7 +15,7 @@ from nautilus_quant.account.funding import FundingClock
 from nautilus_quant.account.pace import UNKNOWN, Pace, PaceMeter
 from nautilus_quant.actors.meta_learner_config import MetaLearnerConfig, contest_of
 from nautilus_quant.gating.intent import Verdict
-from nautilus_quant.host.arms import CostSettings, find_arms, instruments_of, is_forbidden
+from nautilus_quant.host.arms import CostSettings, Leave, find_arms, instruments_of, leave_to_open
 from nautilus_quant.host.cadence import SaveCadence
 from nautilus_quant.host.entries import cancel_entries
 from nautilus_quant.host.gateway import OrderGateway
@@ -265,7 +265,7 @@ class MetaLearner(Actor):  # type: ignore[misc]
     def _has_woken(self, market: str) -> bool:
         """Tell whether an arm of a market where all were asleep may be chosen again: no need to wait."""
         contest, now = self._contests[market], self.clock.timestamp_ns()
-        return any(contest.speaks(arm) and self._is_awake(arm.name, now) for arm in contest.arms)
+        return any(contest.speaks(arm) and self._leave(arm.name, now) is Leave.YES for arm in contest.arms)
 
     def _follow(self, instrument: str, bar: Bar) -> None:
         close = bar.close.as_double()
@@ -393,15 +393,21 @@ class MetaLearner(Actor):  # type: ignore[misc]
         for leg in contest.legs:
             price, unit = self._price(leg)
             contest.mark(leg, price, unit, now)
-        awake = np.array([contest.speaks(arm) and self._is_awake(arm.name, now) for arm in contest.arms])
-        return contest.evaluate(Standing(now, self._regime_of(contest.market), awake, equity, trigger))
-
-    def _is_awake(self, strategy: str, now: int) -> bool:
-        assert self._gateway is not None
-        gates, gateway = self.config.gates, self._gateway
-        return not any(
-            is_forbidden(gateway, gates, strategy, traded, now) for traded in self._trades[strategy]
+        leave = [self._leave(arm.name, now) for arm in contest.arms]
+        speaks = np.array([contest.speaks(arm) for arm in contest.arms])
+        standing = Standing(
+            ts=now,
+            regime=self._regime_of(contest.market),
+            awake=speaks & np.array([said is Leave.YES for said in leave]),
+            capital=equity,
+            trigger=trigger,
+            unclear=speaks & np.array([said is Leave.UNKNOWN for said in leave]),
         )
+        return contest.evaluate(standing)
+
+    def _leave(self, strategy: str, now: int) -> Leave:
+        assert self._gateway is not None
+        return leave_to_open(self._gateway, self.config.gates, strategy, self._trades[strategy], now)
 
     def _regime_of(self, market: str) -> str:
         whole, own = (latest(self.msgbus, RegimeUpdate, key) for key in (_MARKET, market))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
 from nautilus_trader.model.identifiers import InstrumentId
@@ -15,7 +16,7 @@ from nautilus_quant.learning.contest import Arm
 from nautilus_quant.learning.ledger import Leg
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from nautilus_trader.model.instruments import Instrument
     from nautilus_trader.system.kernel import NautilusKernel
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from nautilus_quant.host.gateway import OrderGateway
 
 _ONE = Decimal(1)
+_UNKNOWN = frozenset({"REGIME_UNKNOWN", "REGIME_STALE", "GATE_ERROR", "GATE_STOPPED"})
 
 
 class ArmsError(ValueError):
@@ -102,14 +104,49 @@ def instruments_of(strategy: Strategy, market: str) -> tuple[str, ...]:
     return tuple(leg.value for leg in legs) or (market,)
 
 
-def is_forbidden(
-    gateway: OrderGateway, gates: Collection[str], strategy: str, instrument: str, ts: int
-) -> bool:
-    """Tell whether one of some gates lets a strategy open nothing now; one that fails forbids."""
-    probe = Intent(
-        ts, strategy, instrument, Side.BUY, _ONE, None, Decimal(0), _ONE, float("nan"), "", "preview"
-    )
-    return any(v.gate in gates and not v.bound > 0 for v in gateway.preview(probe).verdicts)
+class Leave(Enum):
+    """What some gates say of a strategy's next position."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
+def leave_to_open(
+    gateway: OrderGateway, gates: Collection[str], strategy: str, instruments: Iterable[str], ts: int
+) -> Leave:
+    """
+    Ask some gates whether a strategy may open positions now.
+
+    Parameters
+    ----------
+    gateway
+        Whose gates.
+    gates
+        Names of those that count.
+    strategy, instruments
+        Who, and all it trades; one that is forbidden forbids all.
+    ts
+        Now, UNIX time [ns].
+
+    Returns
+    -------
+    Leave
+        ``UNKNOWN`` when what is said against it is that a gate does not know, or has failed: a reason to open
+        nothing, and none to close what is held.
+
+    """
+    said = Leave.YES
+    for instrument in instruments:
+        probe = Intent(
+            ts, strategy, instrument, Side.BUY, _ONE, None, Decimal(0), _ONE, float("nan"), "", "preview"
+        )
+        for verdict in gateway.preview(probe).verdicts:
+            if verdict.gate in gates and not verdict.bound > 0:
+                if verdict.code not in _UNKNOWN:
+                    return Leave.NO
+                said = Leave.UNKNOWN
+    return said
 
 
 def _arm(kernel: NautilusKernel, strategy: Strategy, costs: CostSettings) -> Arm:

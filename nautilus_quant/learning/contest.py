@@ -96,6 +96,9 @@ class Standing(NamedTuple):
         Equity of the node [reporting currency]; NaN when unknown.
     trigger
         Why now, see `nautilus_quant.learning.record.Evaluation`.
+    unclear
+        Arms nobody can say that of, shape (arms,): not chosen anew, and kept when they are held; ``None``
+        for none.
 
     """
 
@@ -104,6 +107,7 @@ class Standing(NamedTuple):
     awake: Flags
     capital: float
     trigger: str
+    unclear: Flags | None = None
 
 
 class Contest:
@@ -227,7 +231,11 @@ class Contest:
         returns = [self._return(arm, now.ts, now.capital * self.budget) for arm in self.arms]
         rewards = self._learn(now.ts, returns, spans)
         unit = self._scale.unit(self._interval)
-        choice = self._selector.choose(now.ts, now.regime, now.awake & self._sized, self._costs(), unit)
+        if now.unclear is not None and self._selector.rests_on(now.unclear, now.awake):
+            choice = self._selector.stay("stays, the gates do not know what may be held")
+        else:
+            awake = now.awake & self._sized
+            choice = self._selector.choose(now.ts, now.regime, awake, self._costs(), unit)
         self._awake, self._regime, self._ts = now.awake, now.regime, now.ts
         return self._record(now, returns, rewards, choice)
 

@@ -141,13 +141,22 @@ class Selector:
             return self._settle(ts, np.zeros(len(self.arms)), costs, "no arm may be chosen, all flat")
         holds = bool(self.weights.any()) and not bool((self.weights > 0.0)[~awake].any())
         if holds and self._dwells(ts):
-            return Choice(self.weights, 0.0, False, "stays, chosen a short while ago")
+            return self.stay("stays, chosen a short while ago")
         handicap = handicaps(costs, self.weights, unit, self._params.horizon)
         proposed = self.policy.select(awake, regime, handicap)
         require(are_shares(proposed, awake), "shares of arms awake, >= 0 and <= 1 in all [-]", proposed)
         if holds and float(np.abs(proposed - self.weights).sum()) / 2.0 < self._params.least_change:
-            return Choice(self.weights, 0.0, False, "stays, nothing is better by enough")
+            return self.stay("stays, nothing is better by enough")
         return self._settle(ts, proposed, costs, self._describe(proposed))
+
+    def rests_on(self, unclear: Flags, awake: Flags) -> bool:
+        """Tell whether what is held is in doubt, and in doubt only: nothing of it is forbidden."""
+        held = self.weights > 0.0
+        return bool((held & unclear).any()) and not bool((held & ~unclear & ~awake).any())
+
+    def stay(self, reason: str) -> Choice:
+        """Keep the weights."""
+        return Choice(self.weights, 0.0, False, reason)
 
     def _settle(self, ts: int, weights: Floats, costs: Floats, reason: str) -> Choice:
         cost = switching_cost(costs, self.weights, weights)

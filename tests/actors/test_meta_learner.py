@@ -12,6 +12,7 @@ from nautilus_trader.model.enums import OrderSide
 from nautilus_trader.model.objects import Price, Quantity
 
 from nautilus_quant.actors import MetaLearner, MetaLearnerConfig, RegimeGate, RegimeGateConfig
+from nautilus_quant.gating.intent import Verdict
 from nautilus_quant.host.gateway import find_gateway
 from nautilus_quant.host.messages import RegimeUpdate, publish
 from tests.actors.selection_runs import (
@@ -82,6 +83,31 @@ def test_with_all_arms_forbidden_everything_is_flat_and_it_says_so():
     assert "all flat" in records[-1].reason
     assert long.left == short.left == 0
     assert any(long.held.values()) or any(short.held.values())
+
+
+def test_a_gate_that_does_not_know_closes_nothing():
+    class Unsure(Selective):
+        def check(self, intent: Any) -> Verdict:
+            if intent.strategy in self.forbidden:
+                return Verdict.deny(self.name, "REGIME_STALE", "no bars for a while")
+            return Verdict.allow(self.name)
+
+    gate = Unsure()
+    long, short = arms()
+
+    class Doubter(GateActor):
+        def on_start(self) -> None:
+            super().on_start()
+            self.clock.set_time_alert_ns("doubt", START + 600 * SECOND + 1, self.doubt)
+
+        def doubt(self, _event: Any) -> None:
+            gate.forbidden = {"Long-1", "Short-2"}
+
+    records = run([long, short], path(900, drift=2e-6), before=[Doubter(gate)])
+
+    assert records[-1].awake == (False, False)
+    assert records[-1].weights == (1.0, 0.0)
+    assert long.left > 0
 
 
 def test_a_regime_change_is_evaluated_at_once_with_the_price_of_its_bar():

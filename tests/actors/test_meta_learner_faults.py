@@ -240,6 +240,8 @@ def test_events_of_the_clock_that_come_late_and_at_once_do_no_harm():
 class Stale(Selective):
     """Knows nothing for a time, as a regime gate without bars."""
 
+    code = "REGIME_UNKNOWN"
+
     def __init__(self, *times: tuple[int, int]) -> None:
         super().__init__()
         self.times = times
@@ -247,12 +249,18 @@ class Stale(Selective):
     def check(self, intent: Any) -> Verdict:
         at = (intent.ts - START) / SECOND
         if any(first <= at < last for first, last in self.times):
-            return Verdict.deny(self.name, "REGIME_UNKNOWN", "no bars")
+            return Verdict.deny(self.name, self.code, "no bars")
         return Verdict.allow(self.name)
 
 
+class Shut(Stale):
+    """Knows that nothing may be opened for a time."""
+
+    code = "REGIME"
+
+
 def test_when_the_gates_open_again_it_does_not_wait_for_the_clock():
-    records = run(list(arms()), path(200), before=[GateActor(Stale((30, 45)))])
+    records = run(list(arms()), path(200), before=[GateActor(Shut((30, 45)))])
 
     seen = [((r.ts - START) // SECOND, r.trigger, sum(r.weights)) for r in records]
     assert seen == [

@@ -273,3 +273,20 @@ def test_with_other_arms_those_that_remain_keep_their_books():
     assert record.arms == ("new", "b")
     assert math.isnan(record.returns[0])
     assert record.returns[1] == pytest.approx(0.01)
+
+
+def test_what_is_held_stays_while_the_gates_do_not_know_and_goes_when_they_forbid():
+    held = contest([1, 0], [0, 1])
+    speak = [held.target(want(name, 0.0)) for name in "ab"]
+    held.evaluate(at(0))
+    unclear = Standing(START + HOUR, "RANGING", NONE, 1e5, "regime", unclear=ALL)
+    forbidden = Standing(START + 2 * HOUR, "RANGING", NONE, 1e5, "regime", unclear=np.array([False, True]))
+
+    kept = held.evaluate(unclear)
+    left = held.evaluate(forbidden)
+
+    assert speak == [True, True]
+    assert kept.weights == (1.0, 0.0)
+    assert kept.awake == (False, False)
+    assert "do not know" in kept.reason
+    assert left.weights == (0.0, 0.0)
