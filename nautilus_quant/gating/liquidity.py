@@ -178,13 +178,18 @@ class InstrumentLiquidity:
             return before, self.klass
         self._learn(ts)
         self.spread.update(ts, seen.spread)
-        self._depth[Side.BUY].update(ts, seen.ask_10)
-        self._depth[Side.SELL].update(ts, seen.bid_10)
+        if self._has_levels:
+            self._depth[Side.BUY].update(ts, seen.ask_10)
+            self._depth[Side.SELL].update(ts, seen.bid_10)
         volume = self.volume.estimate(ts) * rate if self.volume.heard else None
         depth = min(seen.bid_10, seen.ask_10) * rate
         self.points = score(seen.spread, depth, volume, self._params.score)
         self.klass = classify(self.points, before, self._params.score)
         return before, self.klass
+
+    @property
+    def _has_levels(self) -> bool:
+        return len(self.book.bids) > 1 and len(self.book.asks) > 1
 
     def _learn(self, ts: int) -> None:
         """Set what others bought and sold in ten seconds against where the mid went meanwhile."""
@@ -247,10 +252,14 @@ class InstrumentLiquidity:
         return max(self.volume.estimate(now), self.measures.bid_worth + self.measures.ask_worth)
 
     def depth_multiplier(self, side: Side) -> float:
-        """Return ``sqrt(usual depth / depth now)`` of the side an order trades against, bounded [-]."""
+        """
+        Return ``sqrt(usual depth / depth now)`` of the side an order trades against, bounded [-].
+
+        1 for a quote: what stands at the best price says nothing of the levels behind it.
+        """
         usual = self._depth[side].value
         now = self.measures.ask_10 if side is Side.BUY else self.measures.bid_10
-        if not (usual > 0.0 and now > 0.0):
+        if not (self._has_levels and usual > 0.0 and now > 0.0):
             return 1.0
         return max(_DEEPEST, min(_THINNEST, math.sqrt(usual / now)))
 

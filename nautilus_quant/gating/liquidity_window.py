@@ -111,6 +111,8 @@ class Typical:
     """
     A mean that forgets with time, and that one outlier moves no further than three usual deviations.
 
+    The first values are averaged, so that the very first, which may be unusual, is soon one of many.
+
     Parameters
     ----------
     half_life
@@ -118,12 +120,13 @@ class Typical:
 
     """
 
-    __slots__ = ("_deviation", "_half_life", "_ts", "value")
+    __slots__ = ("_count", "_deviation", "_half_life", "_ts", "value")
 
     def __init__(self, half_life: float = 300.0) -> None:
         require(0.0 < half_life < math.inf, "0 < half_life < inf [s]", half_life)
         self._half_life = half_life * _NANOS
         self._ts = 0
+        self._count = 0
         self._deviation = 0.0
         self.value = math.nan
         """NaN before the first."""
@@ -132,10 +135,11 @@ class Typical:
         """Take a positive value at `ts`, UNIX time [ns]; others, and late ones, are ignored."""
         if not 0.0 < value < math.inf or ts <= self._ts:
             return
-        if not self._ts:
+        self._count += 1
+        if self._count == 1:
             self._ts, self.value, self._deviation = ts, value, 0.25 * value
             return
-        gain = 1.0 - 0.5 ** ((ts - self._ts) / self._half_life)
+        gain = max(1.0 - 0.5 ** ((ts - self._ts) / self._half_life), 1.0 / self._count)
         self._ts = ts
         # At least a twentieth of the value: what stood still must be able to follow a step.
         bound = 3.0 * max(self._deviation, 0.05 * self.value)
@@ -145,11 +149,13 @@ class Typical:
 
     def to_dict(self) -> dict[str, Any]:
         """Give all that `restore` needs."""
-        return {"ts": self._ts, "value": self.value if self._ts else 0.0, "deviation": self._deviation}
+        value = self.value if self._count else 0.0
+        return {"ts": self._ts, "count": self._count, "value": value, "deviation": self._deviation}
 
     def restore(self, state: Mapping[str, Any]) -> Self:
         """Go on from what `to_dict` gave."""
         self._ts = int(state["ts"])
-        self.value = float(state["value"]) if self._ts else math.nan
+        self._count = int(state["count"])
+        self.value = float(state["value"]) if self._count else math.nan
         self._deviation = float(state["deviation"])
         return self

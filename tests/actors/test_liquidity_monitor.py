@@ -53,11 +53,11 @@ def depths(count: int = 60, size: float = 1.0) -> list[OrderBookDepth10]:
     return [depth(n, size) for n in range(count)]
 
 
-def deltas(n: int, size: float = 1.0) -> OrderBookDeltas:
+def deltas(n: int, size: float = 1.0, gap: float = 15.0) -> OrderBookDeltas:
     """A snapshot: everything gone, then every level."""
     ts = START + n * SECOND
     made = [OrderBookDelta.clear(BTC.id, n, ts, ts)]
-    orders = levels(OrderSide.BUY, size) + levels(OrderSide.SELL, size)
+    orders = levels(OrderSide.BUY, size, gap) + levels(OrderSide.SELL, size, gap)
     for k, order in enumerate(orders):
         flags = RecordFlag.F_LAST if k == len(orders) - 1 else 0
         made.append(OrderBookDelta(BTC.id, BookAction.ADD, order, flags, n, ts, ts))
@@ -185,6 +185,16 @@ def test_books_from_changes_say_the_same_as_ten_levels():
         run(data, [script], monitor())
         assert "an impact of 17.5 bps" in denials(script)[0]
         assert script.left == Decimal("5.900")
+
+
+def test_a_snapshot_takes_the_place_of_all_before():
+    # From the 15th on levels are 10 bps apart, the first 5 from the mid: 3.5 of them cost
+    # (5 + 15 + 25 + 0.5·35) / 3.5 = 17.9 bps, and would cost 8.75 among the levels of before.
+    script = Script({10: send("3.500"), 20: send("3.500")})
+    books = [deltas(n, gap=15.0 if n < 15 else 30.0) for n in range(60)]
+    run(sorted([*ticks(), *books], key=lambda item: item.ts_init), [script], monitor())
+    assert "an impact of 17.9 bps" in denials(script)[0]
+    assert script.left == Decimal("3.500")
 
 
 def test_it_subscribes_what_it_is_told():
@@ -421,3 +431,20 @@ def test_a_gate_that_fails_opens_nothing(monkeypatch):
     seen = run(with_books(), [script], gate)
     assert seen.decisions[0].outcome == DENY
     assert "GATE_ERROR" in denials(script)[0]
+
+
+def test_one_change_of_a_level_is_enough():
+    ts = START + 15 * SECOND
+    gone = BookOrder(OrderSide.SELL, levels(OrderSide.SELL, 1.0)[0].price, Quantity(0, BTC.size_precision), 0)
+    more = BookOrder(OrderSide.SELL, levels(OrderSide.SELL, 1.0)[1].price, Quantity(9, BTC.size_precision), 0)
+    changes = [
+        OrderBookDelta(BTC.id, BookAction.DELETE, gone, 0, 1, ts, ts),
+        OrderBookDelta(BTC.id, BookAction.UPDATE, more, RecordFlag.F_LAST, 1, ts, ts),
+    ]
+    # Before, eight cost 20 bps. Then bids end at 29 992.5 and asks begin at 30 022.5 with nine: they cost half
+    # the new spread, 15 / 30 007.5 = 5 bps.
+    script = Script({10: send("8.000"), 18: send("8.000")})
+    data = sorted([*ticks(22), deltas(9), OrderBookDeltas(BTC.id, changes)], key=lambda item: item.ts_init)
+    run(data, [script], monitor())
+    assert len(denials(script)) == 1
+    assert script.left == 8

@@ -87,14 +87,25 @@ def test_a_book_thinner_than_usual_costs_more():
     one = market()
     one.sample(START)
     assert one.depth_multiplier(BUY) == 1.0
-    thin = BookView(((99.99, 250.0),), ((100.01, 250.0),))
+    thin = BookView(((99.99, 250.0), (99.0, 1e-9)), ((100.01, 250.0), (101.0, 1e-9)))
     one.observe(thin, START + SECOND)
     # usual 100 166, now 25 002.5
     assert one.depth_multiplier(BUY) == pytest.approx(math.sqrt(100_166.0 / 25_002.5))
+    for size, multiplier in ((1.0, 3.0), (9e6, 0.5)):
+        one.observe(
+            BookView(((99.99, size), (99.0, size)), ((100.01, size), (101.0, size))), START + 2 * SECOND
+        )
+        assert one.depth_multiplier(SELL) == multiplier
+
+
+def test_a_quote_is_no_measure_of_depth():
+    one = market(BookView(((99.99, 1.0),), ((100.01, 1.0),)))
+    one.sample(START)
+    one.observe(BOOK, START + SECOND)
+    assert one.depth_multiplier(BUY) == 1.0  # nothing usual yet
+    one.sample(START + SECOND)
     one.observe(BookView(((99.99, 1.0),), ((100.01, 1.0),)), START + 2 * SECOND)
-    assert one.depth_multiplier(SELL) == 3.0
-    one.observe(BookView(((99.99, 9e6),), ((100.01, 9e6),)), START + 3 * SECOND)
-    assert one.depth_multiplier(SELL) == 0.5
+    assert one.depth_multiplier(BUY) == 1.0
 
 
 def test_what_we_took_is_gone_until_the_next_book():

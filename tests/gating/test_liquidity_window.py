@@ -100,6 +100,13 @@ def test_an_outlier_moves_it_no_further_than_three_deviations():
     assert typical.value == 100.0 + 0.5 * 75.0  # the first deviation is taken to be a quarter
 
 
+def test_the_first_values_are_averaged():
+    typical = Typical(1e6)
+    for n, value in enumerate((100.0, 110.0, 120.0, 90.0)):
+        typical.update(START + n * SECOND, value)
+    assert typical.value == pytest.approx(105.0)
+
+
 @given(st.floats(1e-6, 1e6), st.floats(1e-6, 1e6))
 def test_it_follows_a_step_in_the_end(before, after):
     typical = Typical(10.0)
