@@ -10,8 +10,9 @@ from nautilus_trader.common.actor import Actor
 from nautilus_trader.config import ActorConfig
 from nautilus_trader.model.enums import OrderSide
 from nautilus_trader.model.identifiers import ComponentId
-from nautilus_trader.model.objects import Price, Quantity
+from nautilus_trader.model.objects import Currency, Money, Price, Quantity
 from nautilus_trader.test_kit.providers import TestInstrumentProvider
+from nautilus_trader.test_kit.stubs.events import TestEventStubs
 
 from nautilus_quant.account.fee_tiers import REFRESH
 from nautilus_quant.account.fees import Liquidity
@@ -21,9 +22,10 @@ from nautilus_quant.host.fees import NAMESPACE, FeeBook, FeeUpdate
 from nautilus_quant.host.messages import Alert, subscribe
 from nautilus_quant.host.state import shared_store
 from tests.host.engine import BTC, START, USDT, Script, engine
-from tests.host.test_fee_model import TIERS, hourly, market
+from tests.host.test_fee_model import HOUR, TIERS, hourly, market
 
 BUY, SELL = OrderSide.BUY, OrderSide.SELL
+BITCOIN = Currency.from_str("BTC")
 OWN = {"BINANCE": FeeTerms(tiers=TIERS)}
 LARGE = {0: market(BUY, "1.000"), 1: market(SELL, "1.000"), 2: market(BUY, "0.100"), 3: market(SELL, "0.100")}
 NEVER = FeeTerms(schedule="binance_spot")
@@ -165,6 +167,54 @@ class _WrongOnce(TieredFeeModel):
         return type(fee)(fee.as_decimal() * (3 if self.count == 1 else 1), fee.currency)
 
 
+class _InCoins(TieredFeeModel):
+    """Takes its fee in the venue's own coin, worth what BTC is."""
+
+    def get_commission(self, order, fill_qty, fill_px, instrument):
+        fee = super().get_commission(order, fill_qty, fill_px, instrument)
+        return Money(fee.as_double() / 30_000.0, BITCOIN)
+
+
+def test_fees_paid_in_a_coin_are_compared_by_its_price():
+    desk = Accountant(OWN, alert_after=1)
+    model = _InCoins(TieredFeeModelConfig(tiers=TIERS))
+    run({0: market(BUY, "1.000"), 1: market(SELL, "1.000")}, desk, fee_model=model)
+    # 15.00025 USDT at 30 000 is 0.00050001 BTC, 14.99975 is 0.00049999 BTC.
+    tally = desk.book.reconciled["BINANCE", "BTC"]
+    assert (tally.fills, tally.paid, tally.expected) == (2, Decimal("0.00100000"), Decimal("0.00100000"))
+    assert desk.alerts == []
+
+
+def test_fees_in_a_coin_nobody_prices_are_not_compared():
+    class _Unpriced(TieredFeeModel):
+        def get_commission(self, order, fill_qty, fill_px, instrument):
+            return Money(1, Currency.from_str("BNB"))
+
+    desk = Accountant(OWN, alert_after=1)
+    run({0: market(BUY, "1.000")}, desk, fee_model=_Unpriced(TieredFeeModelConfig(tiers=TIERS)))
+    assert desk.book.reconciled == {}
+    assert desk.said["tiers"]["BINANCE|own"][1] == pytest.approx(30_000.5)
+
+
+def test_volume_not_quoted_in_dollars_counts_at_its_price():
+    ada = TestInstrumentProvider.adabtc_binance()
+    said: list[float] = []
+
+    def question(script: Script) -> None:
+        book = FeeBook.on(script.msgbus)
+        fill = TestEventStubs.order_filled(
+            script.order_factory.market(ada.id, BUY, ada.make_qty(1_000)),
+            instrument=ada,
+            last_px=ada.make_price(0.00002),
+            ts_event=script.clock.timestamp_ns(),
+        )
+        said.append(book._paid.dollars(fill, ada))
+
+    desk = Accountant(OWN)
+    run({3: question}, desk, instruments=(BTC, ada))
+    assert said == [pytest.approx(1_000 * 0.00002 * 30_000)]
+
+
 def test_reduce_only_orders_are_expected_to_pay_less_where_it_is_configured():
     terms = {"BINANCE": FeeTerms(tiers=TIERS, reduce_only_discount=0.5)}
     desk = Accountant(terms, alert_after=1)
@@ -272,6 +322,37 @@ def test_a_damaged_state_begins_anew_and_the_dearest_tier_holds():
     run({0: ask(desk, "rate", lambda book: book.rate(BTC))}, desk)
     assert desk.said["rate"] == 0.0005
     keep.close()
+
+
+def test_who_starts_it_later_changes_nothing_and_may_leave_first():
+    desk = Accountant(OWN)
+    tiers: list[float] = []
+
+    def join_and_leave(script: Script) -> None:
+        desk.book.start(script.clock, dict(OWN))
+        tiers.append(desk.book.rate(BTC))
+        desk.book.stop()
+        tiers.append(desk.book.rate(BTC))
+
+    run({**LARGE, 2: join_and_leave, 5: LARGE[3]}, desk, fee_model=charged(tiers=TIERS))
+    assert tiers == [0.0004, 0.0004]
+    assert desk.book.reconciled["BINANCE", "USDT"].fills == 4
+    assert desk.said["tiers"]["BINANCE|own"][1] == pytest.approx(66_000.0, rel=1e-3)
+
+
+def test_a_fill_finds_the_tier_where_the_timer_is_late():
+    desk = Accountant(OWN)
+    steps = {
+        **LARGE,
+        1: _both(lambda _script: desk.clock.cancel_timer("fee-tiers"), LARGE[1]),
+        2: _both(ask(desk, "late", lambda book: book.rate(BTC)), LARGE[2]),
+        3: ask(desk, "found", lambda book: book.rate(BTC)),
+    }
+    run(steps, desk, fee_model=charged(tiers=TIERS))
+    assert (desk.said["late"], desk.said["found"]) == (0.0005, 0.0004)
+    (update,) = desk.updates
+    assert update.ts == START + 2 * HOUR
+    assert desk.book.reconciled["BINANCE", "USDT"].difference == 0
 
 
 def test_two_who_start_it_share_it_and_must_agree():
