@@ -23,7 +23,7 @@ from nautilus_quant.host.budget_orders import BudgetOrders
 from nautilus_quant.host.budget_settings import BudgetSettings, BudgetUpdate
 from nautilus_quant.host.cadence import SaveCadence
 from nautilus_quant.host.gateway import OrderGateway
-from nautilus_quant.host.kernel import find_kernel
+from nautilus_quant.host.kernel import find_kernel, is_backtest
 from nautilus_quant.host.messages import Alert, publish
 from nautilus_quant.host.state import StateError, StateStore
 from nautilus_quant.host.valuation import Valuer
@@ -103,6 +103,7 @@ class BudgetGate:
         self._measures = self._risk_params.binds
         self._learns = self._measures or settings.correlation is not None
         self._every = int(settings.revalue * _NANOS)
+        self._pause = self._publish_pause()
         self.reset()
 
     def reset(self) -> None:
@@ -303,11 +304,17 @@ class BudgetGate:
 
     # -- words -------------------------------------------------------------------------------------
 
+    def _publish_pause(self) -> int | None:
+        pause = self._settings.publish
+        if pause is None:
+            return None if is_backtest(self._kernel) else _NANOS
+        return int(pause * _NANOS)
+
     def _tell_soon(self) -> None:
         """Say how far limits are used once this burst of events is over."""
-        if not self._telling:
+        if not self._telling and self._pause is not None:
             self._telling = True
-            at = self._clock.timestamp_ns() + int(self._settings.publish * _NANOS)
+            at = self._clock.timestamp_ns() + self._pause
             self._clock.set_time_alert_ns("budget-tell", at, self._on_review)
 
     def _on_review(self, event: TimeEvent) -> None:

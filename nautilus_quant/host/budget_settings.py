@@ -70,7 +70,8 @@ class BudgetSettings(NautilusConfig, kw_only=True, frozen=True):
     revalue
         Age up to which the values of positions and equity are used again [s].
     publish
-        Least time between two messages on how far limits are used [s].
+        Least time between two messages on how far limits are used [s]; ``None`` for a second in a live node,
+        and for the time of `review` in a backtest, where nobody watches.
     review
         Time between two looks at limits when nothing is traded [s].
     alert_at, clear_at
@@ -103,7 +104,7 @@ class BudgetSettings(NautilusConfig, kw_only=True, frozen=True):
     unknown_volatility: Fraction | None = 0.05
     relearn: Seconds = 3_600.0
     revalue: Seconds = 1.0
-    publish: Seconds = 1.0
+    publish: Seconds | None = None
     review: Seconds = 300.0
     alert_at: Fraction = 0.9
     clear_at: Fraction = 0.8

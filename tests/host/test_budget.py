@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from nautilus_trader.common.actor import Actor
-from nautilus_trader.model.enums import OmsType, OrderSide, TimeInForce
+from nautilus_trader.model.enums import OmsType, OrderSide, TimeInForce, TriggerType
 from nautilus_trader.model.events import OrderDenied, OrderFilled, OrderModifyRejected
 from nautilus_trader.model.objects import Price, Quantity
 from nautilus_trader.test_kit.providers import TestInstrumentProvider
@@ -32,7 +32,7 @@ class Keeper(Actor):
 
     def __init__(self, state: str | None = None, before: Any = None, **settings: Any) -> None:
         super().__init__()
-        self.settings = BudgetSettings(**{"max_leverage": None, **settings})
+        self.settings = BudgetSettings(**{"max_leverage": None, "publish": 1.0, **settings})
         self.url, self.before = state, before
         self.gate: Any = None
         self.updates: list[BudgetUpdate] = []
@@ -362,6 +362,12 @@ def test_how_far_limits_are_used_is_told_once_a_burst():
     assert keeper.alerts[0].key == "budget|allocation"
 
 
+def test_a_backtest_tells_at_reviews_alone_unless_asked():
+    keeper = Keeper(allocation=0.1, publish=None, review=20.0)
+    play(keeper, Script({n: market(BUY, "0.100") for n in range(1, 30)}))
+    assert [update.ts - START for update in keeper.updates] == [20 * SECOND, 40 * SECOND]
+
+
 def test_a_market_that_moves_raises_the_alert_by_itself():
     keeper = Keeper(amounts={"gross": 35_000.0}, review=5.0)
     prices = [30_000.0] * 10 + [34_000.0] * 20
@@ -528,3 +534,47 @@ def test_a_cheap_limit_to_sell_is_worth_the_market():
     play(keeper, script)
     assert "BUDGET_GROSS" in denials(script)[0]
     assert len(denials(script)) == 1
+
+
+def test_an_emulated_order_is_reserved_when_it_is_released():
+    keeper, seen = Keeper(amounts={"gross": 58_000.0}), []
+    bid = limit(BUY, "1.000", "29000.0", emulation_trigger=TriggerType.BID_ASK)
+    script = Script(
+        {
+            1: bid,
+            2: bid,
+            3: bid,
+            5: look(keeper, seen),
+            13: look(keeper, seen),
+            14: look(keeper, seen, "gross"),
+        }
+    )
+    play(keeper, script, data=quotes([30_000.0] * 10 + [28_900.0] * 10))
+    assert seen[:2] == [0.0, 0.0]
+    assert seen[2] <= 60_000.0
+    assert script.left == 2
+    assert len(denials(script)) == 1
+
+
+def test_a_size_in_quote_currency_is_reserved_in_full():
+    keeper, seen = Keeper(amounts={"gross": 50_000.0}), []
+    spend = market(BUY, "30000.000", quote_quantity=True)
+    script = Script({1: spend, 2: look(keeper, seen), 3: look(keeper, seen, "gross"), 4: spend})
+    play(keeper, script)
+    assert seen == [0.0, pytest.approx(30_000.0, rel=1e-3)]
+    assert len(denials(script)) == 1
+
+
+def test_many_orders_leave_nothing_behind():
+    keeper = Keeper(max_gross=1.0)
+    steps: dict[int, Any] = {}
+    for n in range(1, 280, 4):
+        steps |= {n: limit(BUY, "0.100", "25000.0"), n + 1: market(BUY, "0.100"), n + 2: cancel}
+        steps[n + 3] = market(SELL, "0.100")
+    script = Script(steps)
+    play(keeper, script, data=quotes([30_000.0] * 300))
+    assert not denials(script)
+    assert keeper.final == {}
+    book = keeper.gate.budget.reservations
+    assert (len(book), book._desks, keeper.gate.orders._held, keeper.gate.orders._changes) == (0, {}, {}, {})
+    assert set(keeper.gate.budget.exposures.sums) == {"total"}
