@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from msgspec import field
 from nautilus_trader.common.config import NautilusConfig
 from nautilus_trader.config import ActorConfig, NonNegativeFloat, PositiveFloat
 
-from nautilus_quant.config.units import Seconds
+from nautilus_quant.config.units import Fraction, Seconds
 
 
 class PolicyOverride(NautilusConfig, kw_only=True, frozen=True):
@@ -29,7 +30,7 @@ class PolicyOverride(NautilusConfig, kw_only=True, frozen=True):
         Bounds of quantity [base coin, or contracts] and of its value [quote currency].
     price_collar, passive_collar
         How far from the mid price a limit price may lie on the side that costs money, and on the other
-        [fraction]; ``inf`` for any distance. See `nautilus_quant.gating.policy.InstrumentPolicy`.
+        [fraction]; 0 for any distance. See `nautilus_quant.gating.policy.InstrumentPolicy`.
 
     """
 
@@ -45,12 +46,13 @@ class PolicyOverride(NautilusConfig, kw_only=True, frozen=True):
     max_quantity: PositiveFloat | None = None
     min_notional: NonNegativeFloat | None = None
     max_notional: PositiveFloat | None = None
-    price_collar: PositiveFloat | None = None
-    passive_collar: PositiveFloat | None = None
+    price_collar: Fraction | None = None
+    passive_collar: Fraction | None = None
 
     def wishes(self) -> dict[str, Any]:
         """Return what is given, by name."""
-        return {name: getattr(self, name) for name in self.__struct_fields__}
+        given = {name: getattr(self, name) for name in self.__struct_fields__}
+        return given | {name: math.inf for name in ("price_collar", "passive_collar") if given[name] == 0.0}
 
 
 class OrderPolicyGateConfig(ActorConfig, kw_only=True, frozen=True):

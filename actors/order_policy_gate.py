@@ -30,7 +30,7 @@ from nautilus_trader.model.orders import (
 )
 
 from nautilus_quant.actors.order_policy_config import OrderPolicyGateConfig
-from nautilus_quant.gating.intent import Verdict
+from nautilus_quant.gating.intent import ALLOW, Verdict
 from nautilus_quant.gating.policy import TIMES, OrderTerms
 from nautilus_quant.gating.policy_book import GATE, Desk, PolicyBook, RateLimit
 from nautilus_quant.gating.policy_merge import InstrumentFacts
@@ -206,7 +206,7 @@ class OrderPolicyGate(Actor):  # type: ignore[misc]
     def _on_decision(self, decision: Decision) -> None:
         intent = decision.intent
         venue = self._book.decided(decision)
-        if self._keeps:
+        if self._keeps and decision.outcome == ALLOW:
             self._save(intent.venue, intent.ts)
         if venue:
             bucket = self._book.bucket(venue)
@@ -320,7 +320,9 @@ def _money(value: Money | None, currency: object) -> float | None:
 
 def _previewed(intent: Intent) -> OrderTerms:
     price = _NAN if intent.price is None else intent.price
-    return OrderTerms("", "", intent.side, float(intent.quantity), price, ts=intent.ts)
+    size = float(intent.quantity)
+    fields = ("", "", intent.side, size, price, _NAN, False, False, False, 0, intent.ts, False)
+    return tuple.__new__(OrderTerms, fields)
 
 
 def _written(intent: Intent, order: Any) -> OrderTerms:

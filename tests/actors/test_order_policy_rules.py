@@ -119,6 +119,13 @@ def test_a_denied_order_is_told_field_rule_and_nearest_valid_value(case):
     assert script.reached_venue() == []
 
 
+def test_a_collar_is_a_fraction_and_0_is_none():
+    far = {5: at_limit("45000.0"), 6: at_limit("20000.0", SELL)}
+    assert len(denials(run(far, gate()))) == 2
+    assert denials(run(far, gate(defaults=PolicyOverride(price_collar=0.0)))) == []
+    assert denials(run(far, gate(defaults=PolicyOverride(price_collar=0.5)))) == []
+
+
 def test_good_till_date_has_a_switch():
     def until(script: Script) -> None:
         end = script.clock.utc_now() + timedelta(seconds=30)
