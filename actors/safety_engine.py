@@ -229,10 +229,14 @@ class SafetyEngine(Actor):  # type: ignore[misc]
 
     def _value(self, now: int) -> None:
         # Aligned to the interval, so that a live node and a backtest judge at the same moments.
-        self._next = now - now % self._interval + self._interval if self._interval else now
+        interval = self._interval
+        self._next = now - now % interval + interval if interval else now
         self._silent = 0
         try:
-            self._judge(now)
+            # Nearly every time nothing but a price has moved: the equity is all that is needed.
+            equity = None if self._cash.detector.unsettled else self._valuer.fresh_equity(now)
+            if equity is None or not self._open or not self._guard.passes(now, *equity):
+                self._judge(now, equity)
         except Exception as error:
             if not self._live:
                 raise
@@ -242,9 +246,7 @@ class SafetyEngine(Actor):  # type: ignore[misc]
             if self._guard.troubles:
                 self._guard.troubles.pop(SAFETY_ERROR, None)
 
-    def _judge(self, now: int) -> None:
-        # Nearly every time nothing but a price has moved, and only the equity is needed.
-        equity = None if self._cash.detector.unsettled else self._valuer.fresh_equity(now)
+    def _judge(self, now: int, equity: tuple[float, int] | None) -> None:
         judgement = self._judge_all(now) if equity is None else self._guard.judge_fresh(now, *equity)
         if judgement is not NOTHING:
             if judgement.halted:

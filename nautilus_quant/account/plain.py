@@ -64,6 +64,24 @@ class PlainAccounts(NamedTuple):
             ``None`` when a price is missing or stale, or the equity is no number.
 
         """
+        balances, positions = self
+        if len(positions) != 1:
+            return self._sum(marks, now, max_age)
+        # The same for one position, without a sum.
+        ((instrument, size, entry),) = positions
+        mark = marks.get(instrument)
+        if mark is None:
+            return None
+        price, ts, _, valid_for = mark
+        until = ts + max_age + valid_for
+        if not ts - max_age <= now <= until:
+            return None
+        equity = balances + size * (price - entry)
+        if not -math.inf < equity < math.inf:
+            return None
+        return (equity, until if until < FOREVER else FOREVER)  # noqa: FURB136 (a call of min costs more)
+
+    def _sum(self, marks: Mapping[str, Mark], now: int, max_age: int) -> tuple[float, int] | None:
         profits: list[float] = []
         valid_until = FOREVER
         for instrument, size, entry in self.positions:
@@ -77,8 +95,7 @@ class PlainAccounts(NamedTuple):
             if until < valid_until:  # noqa: PLR1730 (a call of min costs more than the rest of the loop)
                 valid_until = until
             profits.append(size * (price - entry))
-        # A sum of two is exactly rounded as it is, and `value` says why one is no number.
-        equity = self.balances + (profits[0] if len(profits) == 1 else exact_sum(profits))
+        equity = self.balances + exact_sum(profits)  # a sum of two is exactly rounded as it is
         return (equity, valid_until) if math.isfinite(equity) else None
 
 

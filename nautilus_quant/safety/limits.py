@@ -17,6 +17,8 @@ HOUR = 3_600 * SECOND
 DAY = 24 * HOUR
 FOREVER = 2**63 - 1
 VERSION = 1
+_MARGIN = 1e-9
+_MOST_WAITING = 512
 
 HOURLY = "hourly_loss"
 DAILY = "daily_loss"
@@ -88,13 +90,13 @@ class LossMonitor:
     """
 
     __slots__ = (
-        "_breach", "_day", "_equity", "_flow", "_free_from", "_fresh", "_hour", "_latched",
-        "_max_drawdown", "_peak", "_ts", "_valid_until", "drawdown", "limits",
+        "_breach", "_ceiling", "_day", "_drawdown", "_equity", "_floor", "_flow", "_free_from", "_fresh",
+        "_highest", "_hour", "_latched", "_peak", "_stamps", "_ts", "_valid_until", "_waiting", "limits",
     )  # fmt: skip
 
     def __init__(self, limits: SafetyLimits) -> None:
         self.limits = limits
-        self.drawdown = 0.0
+        self._drawdown = 0.0
         self._hour = WindowLimit(HOURLY, limits.max_hourly_loss, HOUR, round(limits.hourly_halt * SECOND))
         self._day = WindowLimit(DAILY, limits.max_daily_loss, DAY, round(limits.daily_halt * SECOND))
         self._breach = Confirmation()
@@ -105,8 +107,14 @@ class LossMonitor:
         self._fresh = False
         self._ts = 0
         self._valid_until = 0
-        self._max_drawdown = limits.max_drawdown
         self._free_from: float = 0  # a moment [ns], or never
+        # Valuations no limit can object to wait here until somebody asks, or an eventful one comes.
+        self._stamps: list[int] = []
+        self._waiting: list[float] = []
+        # An equity above the one and up to the other trips nothing: no window's highest value is higher
+        # than when it was last looked at, or than what came since.
+        self._floor = self._ceiling = math.inf
+        self._highest = (math.inf, math.inf, math.inf)
 
     @property
     def latched(self) -> bool:
@@ -117,6 +125,12 @@ class LossMonitor:
     def pending(self) -> bool:
         """Whether a limit is exceeded by one valuation and waits for the second."""
         return self._hour.pending or self._day.pending or self._breach.since is not None
+
+    @property
+    def drawdown(self) -> float:
+        """Fall from the peak at the last fresh valuation [fraction]."""
+        self._catch_up()
+        return self._drawdown
 
     @property
     def status(self) -> LimitStatus:
@@ -154,26 +168,109 @@ class LossMonitor:
         self, ts: int, equity: float, fresh: bool, flow: float = 0.0, valid_until: int = FOREVER
     ) -> tuple[str, ...]:
         """Judge one valuation as `update` does, and return nothing but the limits it tripped."""
+        if fresh and not flow and self.passes(ts, equity, valid_until):
+            return ()
+        self._catch_up()
         if flow:
             self._shift(flow)
-        flow = self._flow
-        value = equity - flow
+        value = equity - self._flow
         self._ts = ts
         self._equity = equity
         self._fresh = fresh = fresh and math.isfinite(value)
         if not fresh:
+            self._floor = math.inf  # the next one is not in a row with those that wait
             return ()
         self._valid_until = valid_until
+        hour, day = self._take(ts, value)
+        trips: tuple[str, ...] = ()
+        if hour or day or self._drawdown > self.limits.max_drawdown or self._breach.since is not None:
+            trips = self._confirm(ts, value, hour, day)
+        self._aim()
+        return trips
+
+    def passes(self, ts: int, equity: float, valid_until: int) -> bool:
+        """
+        Take in a fresh valuation without a flow if it can trip nothing and new risk is allowed then.
+
+        False leaves it to `judge`. Nearly none can trip anything: while the equity is high above every limit,
+        counted from upper bounds of the highest values, where exactly they are is nobody's concern until
+        somebody asks, or something happens.
+        """
+        if not (self._floor < equity and self._ts < ts <= valid_until):
+            return False
+        if equity > self._ceiling and not self._raise(equity):
+            return False
+        self._stamps.append(ts)
+        waiting = self._waiting
+        waiting.append(equity)
+        self._ts = ts
+        self._equity = equity
+        self._valid_until = valid_until
+        if len(waiting) >= _MOST_WAITING:
+            self._catch_up()
+        return True
+
+    def _take(self, ts: int, value: float) -> tuple[bool, bool]:
+        """Take in a fresh value; tell whether there is a loss of the hour and of the day to be judged."""
+        flow = self._flow
         if value >= self._peak:
             self._peak = value
-            self.drawdown = drawdown = 0.0
+            self._drawdown = 0.0
         else:
-            self.drawdown = drawdown = loss_fraction(self._peak + flow, value + flow)
-        hour, day = self._hour.take(ts, value, flow), self._day.take(ts, value, flow)
-        # Nearly every valuation: no loss beyond a limit, and none that was before.
-        if not (hour or day or drawdown > self._max_drawdown or self._breach.since is not None):
-            return ()
-        return self._confirm(ts, value, hour, day)
+            self._drawdown = loss_fraction(self._peak + flow, value + flow)
+        return self._hour.take(ts, value, flow), self._day.take(ts, value, flow)
+
+    def _catch_up(self) -> None:
+        """Take in what waits: all but the last were replaced, and count only where none after is as high."""
+        stamps, waiting, flow = self._stamps, self._waiting, self._flow
+        if not waiting:
+            return
+        begin, ts = stamps[0], stamps.pop()
+        until, last = ts, waiting.pop() - flow
+        highest, steps = last, []
+        for start, equity in zip(reversed(stamps), reversed(waiting), strict=True):
+            value = equity - flow
+            if value > highest:
+                steps.append((until - 1, value))
+                highest = value
+            until = start
+        stamps.clear()
+        waiting.clear()
+        steps.reverse()
+        self._peak = max(self._peak, highest)
+        for limit in (self._hour, self._day):
+            limit.pass_over(begin - 1, steps)
+        self._take(ts, last)
+        self._aim()
+
+    def _aim(self) -> None:
+        """Work out between which equities nothing can happen, from the highest values as they are now."""
+        flow = self._flow
+        # Not while something is halted or waits, nor until a clock that stepped back has caught up.
+        if not (self._fresh and self._free_from <= self._ts) or self._ts < self._hour.now:
+            self._floor = math.inf
+            return
+        self._highest = (self._hour.highest + flow, self._day.highest + flow, self._peak + flow)
+        self._aim_at(*self._highest)
+
+    def _raise(self, equity: float) -> bool:
+        if not math.isfinite(equity - self._flow):
+            return False
+        hour, day, peak = self._highest
+        self._highest = (max(hour, equity), max(day, equity), max(peak, equity))
+        self._aim_at(*self._highest)
+        return self._floor < equity
+
+    def _aim_at(self, hour: float, day: float, peak: float) -> None:
+        limits = self.limits
+        self._ceiling = min(hour, day, peak)
+        # The margin is more than all roundings on the way to a loss, and what lies within is judged.
+        floor = max(
+            hour * (1.0 - limits.max_hourly_loss + _MARGIN),
+            day * (1.0 - limits.max_daily_loss + _MARGIN),
+            peak * (1.0 - limits.max_drawdown + _MARGIN),
+        )
+        self._floor = floor if self._ceiling > 0.0 and floor < math.inf else math.inf
 
     def _shift(self, flow: float) -> None:
         if not math.isfinite(flow):
@@ -185,7 +282,7 @@ class LossMonitor:
     def _confirm(self, ts: int, value: float, hour: bool, day: bool) -> tuple[str, ...]:
         """Say which limits trip, of an hour and a day in which there is something to say."""
         hour, day = hour and self._hour.confirm(ts, value), day and self._day.confirm(ts, value)
-        fall = not self._latched and self._breach.judge(ts, self.drawdown > self._max_drawdown)
+        fall = not self._latched and self._breach.judge(ts, self._drawdown > self.limits.max_drawdown)
         self._latched = self._latched or fall
         self._settle()
         return tuple(name for name, hit in ((HOURLY, hour), (DAILY, day), (DRAWDOWN, fall)) if hit)
@@ -196,6 +293,7 @@ class LossMonitor:
         self._free_from = math.inf if never else max(self._hour.until, self._day.until)
 
     def _status(self, trips: tuple[str, ...]) -> LimitStatus:
+        self._catch_up()
         hour, day, peak = self._hour, self._day, self._peak
         return LimitStatus(
             self._ts,
@@ -203,7 +301,7 @@ class LossMonitor:
             self._fresh,
             hour.loss,
             day.loss,
-            self.drawdown,
+            self._drawdown,
             peak + self._flow if peak > -math.inf else math.nan,
             hour.until,
             day.until,
@@ -253,11 +351,12 @@ class LossMonitor:
         return ("LOSS_UNCONFIRMED", "a loss beyond its limit waits for confirmation", self._numbers())
 
     def _numbers(self) -> dict[str, float | str]:
+        self._catch_up()
         return {
             "equity": self._equity,
             "hourly_loss": self._hour.loss,
             "daily_loss": self._day.loss,
-            "drawdown": self.drawdown,
+            "drawdown": self._drawdown,
         }
 
     def rearm(self, ts: int, equity: float) -> None:
@@ -267,8 +366,10 @@ class LossMonitor:
         With an `equity` that is not finite the next fresh valuation becomes the peak. Halts of the hour and
         the day stay, but none lasts longer than a full halt from `ts`.
         """
+        self._catch_up()
+        self._floor = math.inf
         self._latched = False
-        self.drawdown = 0.0
+        self._drawdown = 0.0
         self._peak = equity - self._flow if math.isfinite(equity) else -math.inf
         self._breach = Confirmation()
         self._hour.rearm(ts)
@@ -277,12 +378,13 @@ class LossMonitor:
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-able state of bounded size: references, halts, latch, confirmations; not the limits."""
+        self._catch_up()
         return {
             "version": VERSION,
             "ts": self._ts,
             "peak": self._peak if self._peak > -math.inf else None,
             "flow": self._flow,
-            "drawdown": self.drawdown,
+            "drawdown": self._drawdown,
             "latched": self._latched,
             "since": self._breach.since,
             HOURLY: self._hour.to_dict(),
@@ -298,7 +400,7 @@ class LossMonitor:
         self._peak = -math.inf if peak is None else peak
         self._ts = stored.moment(state, "ts")
         self._flow = stored.number(state, "flow")
-        self.drawdown = stored.number(state, "drawdown")
+        self._drawdown = stored.number(state, "drawdown")
         self._latched = stored.flag(state, "latched")
         self._breach = Confirmation(stored.maybe_moment(state, "since"))
         self._hour.restore(stored.field(state, HOURLY))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from nautilus_quant.safety import stored
@@ -98,6 +98,20 @@ class WindowLimit:
             loss = 1.0
         self.loss = loss
         return loss > self.limit or self._breach.since is not None
+
+    @property
+    def highest(self) -> float:
+        """Highest value of the window as of the latest `take`; -inf before the first."""
+        return self._window.highest
+
+    @property
+    def now(self) -> int:
+        """Latest time of a valuation [ns]; -1 before the first."""
+        return self._window.now
+
+    def pass_over(self, until: int, steps: Iterable[tuple[int, float]]) -> None:
+        """Take in values of which none was a loss beyond the limit: see `RollingMax.pass_over`."""
+        self._window.pass_over(until, steps)
 
     def confirm(self, ts: int, value: float) -> bool:
         """Judge the loss just taken in; return whether the limit trips."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Any, Self
 
@@ -103,6 +103,26 @@ class RollingMax:
             queue.pop()
         if not queue or queue[-1][0] < index:
             queue.append((index, value))
+
+    def pass_over(self, until: int, steps: Iterable[tuple[int, float]]) -> None:
+        """
+        Take in values that were replaced before the next `push`, without asking what was highest.
+
+        Parameters
+        ----------
+        until
+            Last moment at which the latest pushed value was in force [ns].
+        steps
+            Last moment in force [ns] and value, in order of time; those of which no later one is as high
+            suffice.
+
+        """
+        bucket = self.bucket
+        if self._last > -math.inf:
+            self._append(until // bucket, self._last)
+        for end, value in steps:
+            self._append(end // bucket, value)
+        self._last = -math.inf  # how long each was in force is settled, the next push has nothing to add
 
     def restart(self, value: float) -> None:
         """Forget the past: the window now begins with `value`."""

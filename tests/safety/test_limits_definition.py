@@ -270,3 +270,76 @@ def test_state_stays_small_while_equity_falls_for_ever():
     for i in range(60_000):
         monitor.update(i * 2 * SECOND, 1_000.0 - i / 128, True)
     assert len(json.dumps(monitor.to_dict())) < 60_000
+
+
+class EagerMonitor(LossMonitor):
+    """Judges every valuation at once, and lets none wait."""
+
+    def passes(self, ts, equity, valid_until):
+        return False
+
+
+# mostly calm, so that many wait; some straight falls and rises, and every event that ends the wait
+drifts = st.lists(
+    st.tuples(st.sampled_from([1, 2, 5, 60, 119, 120, 1_800, 3_600]), st.integers(-24, 24)),
+    min_size=5,
+    max_size=40,
+).map(lambda moves: ("slide", moves))
+reads = st.sampled_from([("status",), ("document",), ("drawdown",), ("restart",)])
+long_stories = st.lists(
+    st.one_of(drifts, drifts, drifts, slides, valuations, reads, rearms), min_size=1, max_size=20
+)
+
+
+@settings(max_examples=600)
+@given(long_stories)
+def test_valuations_that_wait_change_nothing(story):
+    lazy, eager = LossMonitor(LIMITS), EagerMonitor(LIMITS)
+    for what, ts, *rest in events(story):
+        if what == "value":
+            equity, fresh, flow = rest
+            until = ts + 90 * SECOND
+            assert lazy.judge(ts, equity, fresh, flow, until) == eager.judge(ts, equity, fresh, flow, until)
+        elif what == "rearm":
+            lazy.rearm(ts, *rest)
+            eager.rearm(ts, *rest)
+        elif what == "restart":
+            lazy = through_json(lazy)
+            eager = EagerMonitor.from_dict(json.loads(json.dumps(eager.to_dict())), LIMITS)
+        elif what == "document":
+            assert lazy.to_dict() == eager.to_dict()
+        elif what == "status":
+            assert repr(lazy.status) == repr(eager.status)
+        else:
+            assert lazy.drawdown == eager.drawdown
+        for at in (ts, ts + 90 * SECOND, ts + 91 * SECOND, ts + HOUR, ts - HOUR):
+            assert lazy.is_open(at) == eager.is_open(at)
+            # a reason carries figures, so that asking for one ends the wait
+            assert lazy.is_open(at) or repr(lazy.blocked(at)) == repr(eager.blocked(at))
+    assert lazy.to_dict() == eager.to_dict()
+
+
+@settings(max_examples=300)
+@given(long_stories, st.integers(-(10**9), 10**9).map(lambda n: n / 7.0))
+def test_valuations_that_wait_round_as_they_would_have(story, first):
+    """With flows that no binary fraction holds, every figure is the same to the last bit."""
+    lazy, eager = LossMonitor(LIMITS), EagerMonitor(LIMITS)
+    for monitor in (lazy, eager):
+        monitor.judge(1, 1_000.0 + first, True, first)
+    for what, ts, *rest in events(story):
+        if what == "value":
+            equity, fresh, flow = rest
+            moved = equity + first + flow * 1.1
+            first += flow * 1.1
+            assert lazy.judge(ts, moved, fresh, flow * 1.1) == eager.judge(ts, moved, fresh, flow * 1.1)
+    assert lazy.to_dict() == eager.to_dict()
+
+
+def test_many_valuations_wait_and_no_more_than_some_hundred():
+    monitor = LossMonitor(LIMITS)
+    for second in range(10_000):
+        monitor.update(1, 1_000.0, True) if not second else monitor.judge(second * SECOND, 999.0, True)
+        assert len(monitor._waiting) < 512
+    assert len(monitor._waiting) > 100
+    assert monitor.status.hourly_loss == 0.0  # the first 1 000 left the hour's window
+    assert monitor.status.drawdown == 0.001
