@@ -14,9 +14,9 @@ from nautilus_quant.config.units import Fraction, Seconds
 from nautilus_quant.gating.market import MarketRegime
 from nautilus_quant.gating.matrix import DEFAULT, Compatibility
 from nautilus_quant.gating.regime_book import GATE, RegimeBook, RegimeChange
-from nautilus_quant.gating.regime_history import BarValues
 from nautilus_quant.gating.regime_rule import Regime, RegimeParams
 from nautilus_quant.host.bars import bar_type_of
+from nautilus_quant.host.cadence import SaveCadence
 from nautilus_quant.host.feeds import Feed, Feeds
 from nautilus_quant.host.gateway import OrderGateway
 from nautilus_quant.host.kernel import find_kernel
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from nautilus_trader.model.data import Bar, BarType
 
     from nautilus_quant.gating.intent import Intent, Verdict
+    from nautilus_quant.gating.regime_history import Bar as Values
 
 _LIVE_BARS = "data.bars.*"
 _PAST_BARS = "historical.data.bars.*"
 _BEFORE_STRATEGIES = 20  # handlers of higher priority hear a message first; strategies have 0
-_SAVE_EVERY = 10_000_000_000  # [ns]; what a kill loses shows as a gap at the next start
 
 
 class RegimeGateConfig(ActorConfig, kw_only=True, frozen=True):
@@ -124,9 +124,8 @@ class RegimeGate(Actor):  # type: ignore[misc]
         self._book = self._new_book()
         self._sources: dict[Feed, str | None] = {}
         self._kinds: dict[str, str] = dict(self.config.kinds)
-        self._saved: dict[str, int] = {}
         self._store: StateStore | None = None
-        self._keeps = self.config.state is not None
+        self._cadence: SaveCadence | None = None
         self._gateway: OrderGateway | None = None
 
     @property
@@ -146,6 +145,8 @@ class RegimeGate(Actor):  # type: ignore[misc]
         self._gateway = OrderGateway.join(self.msgbus, self)
         self._feeds = Feeds.on(self.msgbus)
         self._store = shared_store(self.config.state)
+        if self.config.state is not None:
+            self._cadence = SaveCadence(self.msgbus, self.config.state)
         for instrument, document in self._store.documents(GATE).items():
             self._restore(instrument, document)
         self.msgbus.subscribe(_LIVE_BARS, self._on_live_bar, priority=_BEFORE_STRATEGIES)
@@ -158,8 +159,7 @@ class RegimeGate(Actor):  # type: ignore[misc]
         self.msgbus.unsubscribe(_LIVE_BARS, self._on_live_bar)
         self.msgbus.unsubscribe(_PAST_BARS, self._on_past_bar)
         if self._store is not None:
-            for instrument in {source for source in self._sources.values() if source is not None}:
-                self._save(instrument, self.clock.timestamp_ns())
+            self._save_all(self.clock.timestamp_ns())
             self._store.close()
             self._store = None
         if self._gateway is not None:
@@ -171,7 +171,6 @@ class RegimeGate(Actor):  # type: ignore[misc]
         self._book = self._new_book()
         self._kinds = dict(self.config.kinds)
         self._sources.clear()
-        self._saved.clear()
 
     # -- bars --------------------------------------------------------------------------------------
 
@@ -184,7 +183,11 @@ class RegimeGate(Actor):  # type: ignore[misc]
         changes = self._book.update(instrument, _values_of(bar), heard)
         for change in changes:
             self._tell(change)
-        if self._keeps and (changes or heard - self._saved.get(instrument, 0) >= _SAVE_EVERY):
+        if self._cadence is None:
+            return
+        if self._cadence.is_due(heard):
+            self._save_all(heard)
+        elif changes:
             self._save(instrument, heard)
 
     def _on_past_bar(self, bar: Bar) -> None:
@@ -254,10 +257,13 @@ class RegimeGate(Actor):  # type: ignore[misc]
         for change in self._book.restore(instrument, document, now=self.clock.timestamp_ns()):
             self._tell(change)
 
+    def _save_all(self, ts: int) -> None:
+        for instrument in {source for source in self._sources.values() if source is not None}:
+            self._save(instrument, ts)
+
     def _save(self, instrument: str, ts: int) -> None:
-        if self._store is None or not self._keeps:
+        if self._store is None or self.config.state is None:
             return
-        self._saved[instrument] = ts
         self._store.put(GATE, instrument, self._book.to_dict(instrument), ts=ts)
 
     def _journal(self, change: RegimeChange) -> None:
@@ -276,15 +282,11 @@ class RegimeGate(Actor):  # type: ignore[misc]
             self.log.warning(text)
 
 
-def _values_of(bar: Bar) -> BarValues:
-    # What `BarValues(...)` does, without its detour through a Python function.
-    return tuple.__new__(
-        BarValues,
-        (
-            bar.ts_event,
-            bar.open.as_double(),
-            bar.high.as_double(),
-            bar.low.as_double(),
-            bar.close.as_double(),
-        ),
+def _values_of(bar: Bar) -> Values:
+    return (
+        bar.ts_event,
+        bar.open.as_double(),
+        bar.high.as_double(),
+        bar.low.as_double(),
+        bar.close.as_double(),
     )

@@ -47,6 +47,11 @@ class RegimeClassifier:
     interval
         Length of a bar [ns]; 0 for bars which do not come by the clock (ticks, volume), which have no gaps.
 
+    Attributes
+    ----------
+    ts
+        Close time of the last good bar, UNIX time [ns]; 0 before the first.
+
     """
 
     __slots__ = (
@@ -57,16 +62,16 @@ class RegimeClassifier:
         "_fast",
         "_high",
         "_interval",
+        "_measures",
         "_normal",
         "_owed",
         "_params",
         "_regime",
         "_slow",
         "_stayed",
-        "_ts",
         "ignored",
-        "measures",
         "refused",
+        "ts",
     )
 
     def __init__(self, params: RegimeParams | None = None, interval: int = 0) -> None:
@@ -75,7 +80,7 @@ class RegimeClassifier:
         self._params = params or RegimeParams()
         self._interval = interval
         self._crisis_scale = math.sqrt(self._params.crisis_window)
-        self._ts = 0
+        self.ts = 0
         self._doubted = 0.0
         self.ignored = 0
         self.refused = 0
@@ -92,7 +97,7 @@ class RegimeClassifier:
         self._owed = p.warm_up
         self._regime = Regime.WARMING_UP
         self._stayed = 0
-        self.measures = CALM
+        self._measures: tuple[float, float, float, float, float] = CALM
 
     def update(self, ts: int, open_: float, high: float, low: float, close: float) -> Regime:
         """
@@ -106,7 +111,7 @@ class RegimeClassifier:
             Prices [quote currency].
 
         """
-        if ts <= self._ts and not self._begins_anew(ts):
+        if ts <= self.ts and not self._begins_anew(ts):
             self.ignored += 1
             return self.regime
         if not (0.0 < low <= open_ <= high < math.inf and low <= close <= high):  # never true of a NaN
@@ -117,14 +122,14 @@ class RegimeClassifier:
             return self._refuse(close)
         self._doubted = 0.0
         # Nearly every bar follows the one before without a gap.
-        bars = 1 if ts - self._ts == self._interval else self._pass_time(ts)
-        self._ts = ts
+        bars = 1 if ts - self.ts == self._interval else self._pass_time(ts)
+        self.ts = ts
         self._measure(high, low, close, log_return, bars)
         if self._owed:
             self._owed -= 1
             if self._owed and self._regime is _WARMING_UP:
                 return _WARMING_UP
-        after = next_regime(self._regime, self._stayed, self.measures, self._params)
+        after = next_regime(self._regime, self._stayed, self._measures, self._params)
         self._stayed = self._stayed + 1 if after is self._regime else 1
         self._regime = after
         return _WARMING_UP if self._owed else after
@@ -132,9 +137,9 @@ class RegimeClassifier:
     def _begins_anew(self, ts: int) -> bool:
         """Start over when time went back by more than a warm-up, as when a recording is played again."""
         back = self._params.warm_up * self._interval
-        if not back or self._ts - ts <= back:
+        if not back or self.ts - ts <= back:
             return False
-        self._ts = 0
+        self.ts = 0
         self._start_over()
         return True
 
@@ -156,7 +161,7 @@ class RegimeClassifier:
         """Settle a gap before this bar, and return over how many bars its return goes."""
         missed = 0
         if self._interval and self._close:
-            missed = max(0, round((ts - self._ts) / self._interval) - 1)
+            missed = max(0, round((ts - self.ts) / self._interval) - 1)
         if missed >= self._params.warm_up:
             self._start_over()
         elif missed > self._params.max_gap:
@@ -166,8 +171,9 @@ class RegimeClassifier:
     def _measure(self, high: float, low: float, close: float, log_return: float, bars: int) -> None:
         adx = self._adx
         strength = adx.update(high, low, close)
-        fall = math.log(self._high.update(close) / close)
+        highest = self._high.update(close)
         if self._close:  # else there was no bar to return from
+            fall = math.log(highest / close) if highest > close else 0.0
             least, usual = self._params.min_vol, self._normal
             # Against what was normal before this bar: a crash must not raise its own yardstick.
             sigmas = fall / ((least if least > usual else usual) * self._crisis_scale)  # noqa: FURB136
@@ -175,8 +181,7 @@ class RegimeClassifier:
             quick = self._fast.update(log_return, bars)
             quick = least if least > quick else quick  # noqa: FURB136
             ratio = quick / (least if least > usual else usual)  # noqa: FURB136
-            # What `Measures(...)` does, without its detour through a Python function.
-            self.measures = tuple.__new__(Measures, (strength, adx.up - adx.down, ratio, fall, sigmas))
+            self._measures = (strength, adx.up - adx.down, ratio, fall, sigmas)
         self._close = close
 
     @property
@@ -195,9 +200,9 @@ class RegimeClassifier:
         return self._regime is Regime.WARMING_UP
 
     @property
-    def ts(self) -> int:
-        """Close time of the last good bar, UNIX time [ns]; 0 before the first."""
-        return self._ts
+    def measures(self) -> Measures:
+        """What the regime was read from."""
+        return Measures(*self._measures)
 
     @property
     def numbers(self) -> dict[str, float]:
@@ -208,13 +213,13 @@ class RegimeClassifier:
         """Give all that `from_dict` needs to go on exactly here."""
         return {
             "fit": self._fit(),
-            "ts": self._ts,
+            "ts": self.ts,
             "close": self._close,
             "doubted": self._doubted,
             "counts": [self.ignored, self.refused, self._owed, self._stayed],
             "regime": self._regime.value,
             "normal": self._normal,
-            "measures": list(self.measures),
+            "measures": list(self._measures),
             "adx": self._adx.to_dict(),
             "fast": self._fast.to_dict(),
             "slow": self._slow.to_dict(),
@@ -229,13 +234,13 @@ class RegimeClassifier:
         made = cls(params, interval)
         if state.get("fit") != made._fit():
             return made
-        made._ts = int(state["ts"])
+        made.ts = int(state["ts"])
         made._close = float(state["close"])
         made._doubted = float(state["doubted"])
         made.ignored, made.refused, made._owed, made._stayed = state["counts"]
         made._regime = Regime(state["regime"])
         made._normal = float(state["normal"])
-        made.measures = Measures(*state["measures"])
+        made._measures = Measures(*state["measures"])
         made._adx.restore(state["adx"])
         made._fast.restore(state["fast"])
         made._slow.restore(state["slow"])
@@ -249,4 +254,12 @@ class RegimeClassifier:
 
 def numbers_of(measures: Measures, owed: int) -> dict[str, float]:
     """Return measures, and the good bars still owed, by name."""
-    return {**measures._asdict(), "owed": float(owed)}
+    adx, direction, vol_ratio, fall, fall_sigmas = measures
+    return {
+        "adx": adx,
+        "direction": direction,
+        "vol_ratio": vol_ratio,
+        "fall": fall,
+        "fall_sigmas": fall_sigmas,
+        "owed": float(owed),
+    }

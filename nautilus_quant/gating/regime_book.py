@@ -9,11 +9,12 @@ from nautilus_quant.gating.intent import ALLOW, UNLIMITED, Verdict
 from nautilus_quant.gating.market import MarketRegime
 from nautilus_quant.gating.matrix import Compatibility
 from nautilus_quant.gating.regime import numbers_of
-from nautilus_quant.gating.regime_history import BarValues, InstrumentRegime
+from nautilus_quant.gating.regime_history import InstrumentRegime
 from nautilus_quant.gating.regime_rule import Measures, Regime, RegimeParams
 
 if TYPE_CHECKING:
     from nautilus_quant.gating.intent import Intent
+    from nautilus_quant.gating.regime_history import Bar
 
 MARKET = "MARKET"
 """Key of the market's own regime, beside instrument ids."""
@@ -136,7 +137,7 @@ class RegimeBook:
             return True
         return followed.bar_type == bar_type
 
-    def update(self, instrument: str, bar: BarValues, heard: int) -> tuple[RegimeChange, ...]:
+    def update(self, instrument: str, bar: Bar, heard: int) -> tuple[RegimeChange, ...]:
         """Take a closed bar of a followed instrument; give what changed, the market after the instrument."""
         followed = self._of[instrument]
         regime = followed.update(bar, heard)
@@ -146,10 +147,10 @@ class RegimeBook:
         self._told[instrument] = regime
         previous = before or Regime.WARMING_UP
         numbers = followed.classifier.numbers
-        change = RegimeChange(instrument, bar.ts, regime, previous, numbers)
-        return (change, *self._market_change(instrument, regime, bar.ts))
+        change = RegimeChange(instrument, bar[0], regime, previous, numbers)
+        return (change, *self._market_change(instrument, regime, bar[0]))
 
-    def add_history(self, instrument: str, bar: BarValues) -> None:
+    def add_history(self, instrument: str, bar: Bar) -> None:
         """Take a bar of the past of a followed instrument; what changed shows with the next closed bar."""
         self._of[instrument].add_history(bar)
 
@@ -199,8 +200,9 @@ class RegimeBook:
                 f"{counts['needed']:.0f} suffice; {_wanted(kind, allowed)}"
             )
             return Verdict.deny(GATE, "MARKET_CRISIS", reason, regime=regime, kind=kind, **counts)
-        numbers_read = Reading(regime, kind, classifier.measures, classifier.owed)
-        return Verdict(GATE, UNLIMITED, ALLOW, "", numbers_read)
+        read = Reading(regime, kind, classifier.measures, classifier.owed)
+        # What `Verdict(...)` does, without its detour through a Python function.
+        return tuple.__new__(Verdict, (GATE, UNLIMITED, ALLOW, "", read))
 
     def _silent(self, allowed: frozenset[Regime], kind: str, source: str) -> Verdict:
         if Regime.WARMING_UP in allowed:

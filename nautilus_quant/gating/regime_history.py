@@ -31,6 +31,10 @@ class BarValues(NamedTuple):
     close: float
 
 
+type Bar = tuple[int, float, float, float, float]
+"""The same without names, which are slow to make for every bar."""
+
+
 class InstrumentRegime:
     """
     A classifier which also takes history out of order while it warms up.
@@ -50,7 +54,17 @@ class InstrumentRegime:
 
     """
 
-    __slots__ = ("_classifier", "_interval", "_kept", "_late", "_limit", "_params", "bar_type", "heard")
+    __slots__ = (
+        "_classifier",
+        "_interval",
+        "_kept",
+        "_late",
+        "_limit",
+        "_params",
+        "_pause",
+        "bar_type",
+        "heard",
+    )
 
     def __init__(self, bar_type: str, params: RegimeParams | None = None, interval: int = 0) -> None:
         self.bar_type = bar_type
@@ -59,11 +73,12 @@ class InstrumentRegime:
         self._params = params or RegimeParams()
         self._interval = interval
         self._classifier = RegimeClassifier(self._params, interval)
+        self._pause = (self._params.max_gap + 1) * interval / 1e9
         self._limit = max(self._params.warm_up, math.ceil(2.0 * self._params.slow_half_life))
-        self._kept: dict[int, BarValues] = {}
+        self._kept: dict[int, Bar] = {}
         self._late = False
 
-    def update(self, bar: BarValues, heard: int) -> Regime:
+    def update(self, bar: Bar, heard: int) -> Regime:
         """Take a bar that just closed, received at `heard` [ns]; give the regime."""
         if self._late:
             self._settle()
@@ -71,36 +86,36 @@ class InstrumentRegime:
         before = classifier.ts
         # Past the first warm-up nothing is kept any more.
         regime = self._take(bar) if self._kept or classifier.starting else classifier.update(*bar)
-        if bar.ts > before or self._classifier.ts < before:  # a feed that repeats itself is silent
+        if bar[0] > before or self._classifier.ts < before:  # a feed that repeats itself is silent
             self.heard = heard
         return regime
 
-    def add_history(self, bar: BarValues) -> None:
+    def add_history(self, bar: Bar) -> None:
         """Take a bar of the past; older than the newest one it counts only during the first warm-up."""
-        if bar.ts > self._classifier.ts:
+        if bar[0] > self._classifier.ts:
             self._settle()
-            self.heard = max(self.heard, bar.ts)
+            self.heard = max(self.heard, bar[0])
             self._take(bar)
-        elif self._classifier.starting and bar.ts not in self._kept:
+        elif self._classifier.starting and bar[0] not in self._kept:
             self._keep(bar)
             self._late = True
 
-    def _take(self, bar: BarValues) -> Regime:
+    def _take(self, bar: Bar) -> Regime:
         before = self._classifier.ts
         regime = self._classifier.update(*bar)
         if self._classifier.ts < before:
             self._kept.clear()  # time began anew
         if not self._classifier.starting:
             self._kept.clear()
-        elif bar.ts == self._classifier.ts:
+        elif bar[0] == self._classifier.ts:
             self._keep(bar)
         return regime
 
-    def _keep(self, bar: BarValues) -> None:
-        self._kept[bar.ts] = bar
+    def _keep(self, bar: Bar) -> None:
+        self._kept[bar[0]] = bar
         if len(self._kept) > 2 * self._limit:
             newest = sorted(self._kept.values())[-self._limit :]
-            self._kept = {kept.ts: kept for kept in newest}
+            self._kept = {kept[0]: kept for kept in newest}
 
     def _settle(self) -> None:
         """Run the classifier again when older bars came in since the last look."""
@@ -126,7 +141,7 @@ class InstrumentRegime:
 
     def longest_silence(self, least: float) -> float:
         """Return how old the last bar may be before the regime is unknown [s]; never below `least`."""
-        return max(least, (self._params.max_gap + 1) * self._interval / 1e9)
+        return max(least, self._pause)
 
     def memory(self, least: float) -> float:
         """Return the age of the last bar from which on a saved state is worth nothing [s]: a warm-up."""

@@ -175,7 +175,9 @@ class RegimeParams:
         )
 
 
-def next_regime(current: Regime, stayed: int, measures: Measures, params: RegimeParams) -> Regime:
+def next_regime(
+    current: Regime, stayed: int, measures: tuple[float, float, float, float, float], params: RegimeParams
+) -> Regime:
     """
     Return the regime after one more bar.
 
@@ -186,7 +188,7 @@ def next_regime(current: Regime, stayed: int, measures: Measures, params: Regime
     stayed
         Bars it has lasted, this one not counted.
     measures
-        What the market does, this bar included.
+        What the market does, this bar included: `Measures`, or the same numbers without names.
     params
         Thresholds and minimum stays.
 
@@ -203,7 +205,7 @@ def most_cautious(regimes: Iterable[Regime]) -> Regime:
     return min(regimes, key=_CAUTION.index, default=Regime.WARMING_UP)
 
 
-def _propose(current: Regime, m: Measures, p: RegimeParams) -> Regime:
+def _propose(current: Regime, m: tuple[float, float, float, float, float], p: RegimeParams) -> Regime:
     """Return what the measures alone say; who is in a regime stays in it down to its lower threshold."""
     adx, direction, vol_ratio, fall, fall_sigmas = m
     if current is _CRISIS:

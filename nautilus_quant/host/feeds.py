@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from nautilus_trader.model.data import Bar, BarType
 
 _PLACE = "nautilus_quant.feeds"
+_FIRST = 90
+"""Before all who ask."""
 
 
 class Feed:
@@ -31,9 +33,18 @@ class Feed:
 
 
 class Feeds:
-    """All series of bars heard on a message bus, shared by its listeners: `Feeds.on`."""
+    """
+    All series of bars heard on a message bus, shared by its listeners: `Feeds.on`.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    msgbus
+        Where bars are heard; ``None`` looks every bar up by its type.
+
+    """
+
+    def __init__(self, msgbus: MessageBus | None = None) -> None:
+        self._msgbus = msgbus
         self._feeds: dict[BarType, Feed] = {}
         self._bar: Bar | None = None
         self._feed: Feed | None = None
@@ -41,19 +52,32 @@ class Feeds:
     @classmethod
     def on(cls, msgbus: MessageBus) -> Feeds:
         """Return those of this bus, making them the first time."""
-        return share_on_bus(msgbus, _PLACE, cls, cls)
+        return share_on_bus(msgbus, _PLACE, cls, lambda: cls(msgbus))
 
     def on_ping(self, _message: object) -> None:
         """Make the feeds findable; nothing is published there."""
 
     def of(self, bar: Bar) -> Feed:
         """Return the one series that a bar belongs to."""
-        # Listeners hear a bar one after the other; hashing its type is most of what some do with it.
         if bar is self._bar and self._feed is not None:
             return self._feed
         bar_type = bar.bar_type
         feed = self._feeds.get(bar_type)
         if feed is None:
             feed = self._feeds[bar_type] = Feed(bar_type)
+            if self._msgbus is not None:
+                self._announce(self._msgbus, feed)
         self._bar, self._feed = bar, feed
         return feed
+
+    def _announce(self, msgbus: MessageBus, feed: Feed) -> None:
+        """Hear of its bars before its listeners, who then need no lookup."""
+
+        # Hashing and comparing a bar's type costs more than all that most listeners do with the bar.
+        def hear(bar: Bar) -> None:
+            self._bar, self._feed = bar, feed
+
+        # A pattern, for all that it matches one series only: whether somebody has subscribed the series
+        # itself decides whether NautilusTrader goes on making its bars.
+        topic = f"data.bars.{feed.bar_type}"
+        msgbus.subscribe(f"{topic[:-1]}?", hear, priority=_FIRST)

@@ -71,7 +71,14 @@ class Adx:
             true_range += top - (low if low < last else last)  # noqa: FURB136
             self._up, self._down, self._range = up, down, true_range
             if seen >= period:
-                self._average(up, down, true_range, seen - period)
+                total = up + down
+                if seen >= 2 * period and total > 0.0 and true_range > 0.0:
+                    # What `_average` does for nearly every bar, written out: a call costs more than the sums.
+                    self.up = 100.0 * up / true_range
+                    self.down = 100.0 * down / true_range
+                    self._adx += (100.0 * abs(up - down) / total - self._adx) / period
+                else:
+                    self._average(up, down, true_range, seen - period)
         self._high, self._low, self._close = high, low, close
         return self._adx if seen + 1 >= 2 * period else 0.0
 
