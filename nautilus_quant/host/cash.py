@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from nautilus_trader.model.data import FundingRateUpdate
     from nautilus_trader.model.events import AccountState, OrderFilled, PositionEvent
-    from nautilus_trader.model.identifiers import PositionId
+    from nautilus_trader.model.identifiers import AccountId, InstrumentId, PositionId
+    from nautilus_trader.model.objects import Currency
     from nautilus_trader.system.kernel import NautilusKernel
 
     from nautilus_quant.host.valuation import Valuer
@@ -49,6 +50,8 @@ class CashWatch:
         self._totals: dict[str, float] = {}
         self._held_before: Mapping[str, Any] | None = None
         self._realized: dict[PositionId, float] = {}
+        self._on_margin: dict[AccountId, bool] = {}
+        self._settled_in: dict[InstrumentId, Currency] = {}
         self._funding: dict[str, FundingRateUpdate] = {}
         self._due: dict[str, tuple[int, float]] = {}
 
@@ -123,7 +126,8 @@ class CashWatch:
         totals: dict[str, float] = {}
         for account in self._cache.accounts():
             for currency, money in account.balances_total().items():
-                totals[currency.code] = totals.get(currency.code, 0.0) + money.as_double()
+                code = currency.code
+                totals[code] = totals.get(code, 0.0) + money.as_double()
         return totals
 
     def _on_account(self, event: AccountState) -> None:
@@ -133,35 +137,52 @@ class CashWatch:
         totals, before = self._read_totals(), self._totals
         if totals == before:
             return
-        # A currency that is not mentioned any more is gone, and kept at 0 to be noticed when it returns.
-        totals = {**dict.fromkeys(before, 0.0), **totals}
+        if totals.keys() != before.keys():
+            # A currency that is not mentioned any more is gone, and kept at 0 to be noticed when it returns.
+            totals = {**dict.fromkeys(before, 0.0), **totals}
         for code, total in totals.items():
             if total != before.get(code, 0.0):
                 self.detector.observe_balance(event.ts_init, code, total)
         self._totals = totals
 
     def _on_position(self, event: PositionEvent) -> None:
-        account = self._cache.account(event.account_id)
-        if account is None or not account.is_margin_account:
+        if not self._is_on_margin(event.account_id):
             return
-        realized = _amount(event.realized_pnl)
-        before = 0.0 if isinstance(event, PositionOpened) else self._realized.get(event.position_id, 0.0)
+        profit = event.realized_pnl
+        realized = _amount(profit)
+        position_id = event.position_id
+        before = 0.0 if isinstance(event, PositionOpened) else self._realized.get(position_id, 0.0)
         if isinstance(event, PositionClosed):
-            self._realized.pop(event.position_id, None)
+            self._realized.pop(position_id, None)
         else:
-            self._realized[event.position_id] = realized
+            self._realized[position_id] = realized
         if realized != before:
-            self.detector.explain(event.ts_init, event.realized_pnl.currency.code, realized - before)
+            self.detector.explain(event.ts_init, profit.currency.code, realized - before)
+
+    def _is_on_margin(self, account_id: AccountId) -> bool:
+        """Tell what kind an account is, which never changes, once it is known."""
+        known = self._on_margin.get(account_id)
+        if known is None:
+            account = self._cache.account(account_id)
+            if account is None:
+                return False
+            known = self._on_margin[account_id] = bool(account.is_margin_account)
+        return known
 
     def _on_fill(self, fill: OrderFilled) -> None:
+        fee = fill.commission
+        if fee is not None and self._is_on_margin(fill.account_id):
+            settled_in = self._settled_in.get(fill.instrument_id)
+            if settled_in is not None and fee.currency == settled_in:
+                return  # part of the position's realised P&L, as nearly all fees are
         instrument = self._cache.instrument(fill.instrument_id)
         account = self._cache.account(fill.account_id)
         if instrument is None or account is None:
             return
-        fee = fill.commission
         if account.is_margin_account:
             # Fees in the settlement currency are part of the position's realised P&L.
-            if fee is not None and fee.currency != instrument.get_settlement_currency():
+            self._settled_in[fill.instrument_id] = settled_in = instrument.get_settlement_currency()
+            if fee is not None and fee.currency != settled_in:
                 self.detector.explain(fill.ts_init, fee.currency.code, -fee.as_double())
             return
         side = 1 if fill.order_side == OrderSide.BUY else -1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from nautilus_trader.model.enums import ContingencyType, OmsType, OrderSide
 from nautilus_trader.model.identifiers import PositionId
@@ -26,6 +26,8 @@ _ZERO = Decimal(0)
 _ROOM = 64
 """Orders of one strategy on one instrument from which on closed ones are looked for [orders]."""
 _LINKED = (ContingencyType.OCO, ContingencyType.OUO)
+_BUY, _SELL = Side.BUY, Side.SELL
+_IS_BUY = OrderSide.BUY
 
 
 class WorkingOrders:
@@ -56,11 +58,14 @@ class WorkingOrders:
 
         """
         key = (order.strategy_id, order.instrument_id)
-        book = self._books.setdefault(key, {})
-        book[order.client_order_id.value] = order
+        name = order.client_order_id.value
+        book = self._books.get(key)
+        if book is None:
+            book = self._books[key] = {}
+        book[name] = order
         if closes and not order.is_reduce_only:
-            self._exits.setdefault(key, {})[order.client_order_id.value] = order
-        if len(book) > self._room.get(key, _ROOM):
+            self._exits.setdefault(key, {})[name] = order
+        if len(book) > _ROOM and len(book) > self._room.get(key, _ROOM):
             self.of(*key)
             self.exits(*key)
             self._room[key] = max(_ROOM, 2 * len(book))  # so that tidying up is rare, and memory bounded
@@ -87,6 +92,15 @@ def _open_of(book: dict[str, Order] | None) -> list[Order]:
     return list(book.values())
 
 
+class _Pair(NamedTuple):
+    """What never changes of a strategy on an instrument."""
+
+    strategy: str
+    instrument: str
+    netted: PositionId | None
+    """Id of its one position; ``None`` where it may have several."""
+
+
 class Exposure:
     """
     Split orders into what closes the sender's own position and what is new risk.
@@ -108,8 +122,7 @@ class Exposure:
         self._clock = kernel.clock
         self._working = working
         self._valuer = valuer
-        self._netting_ids: dict[tuple[StrategyId, InstrumentId], PositionId | None] = {}
-        self._names: dict[StrategyId | InstrumentId, str] = {}
+        self._pairs: dict[tuple[StrategyId, InstrumentId], _Pair] = {}
 
     def submit(
         self,
@@ -121,12 +134,14 @@ class Exposure:
     ) -> Intent:
         """Return the intent of a new order, taking the working orders named in `gone` for cancelled."""
         quantity = self._base_quantity(order)
-        parent = self._waiting_parent(order)
+        side = _side(order)
+        pair = self._pair(order.strategy_id, order.instrument_id)
+        parent = self._waiting_parent(order) if order.parent_order_id is not None else None
         if parent is not None:
             reducing = _closes(order, parent, quantity)
         else:
-            reducing = self._reducing(order, quantity, position_id, gone)
-        return self._intent(order, quantity, reducing, _limit_of(order), command)
+            reducing = self._reducing(order, quantity, side, pair, position_id, gone=gone)
+        return self._intent(order, quantity, reducing, side, pair, price=_limit_of(order), command=command)
 
     def modify(
         self,
@@ -145,12 +160,13 @@ class Exposure:
         before = order.leaves_qty.as_decimal()
         after = before if quantity is None else max(quantity - order.filled_qty.as_decimal(), _ZERO)
         position_id = self._cache.position_id(order.client_order_id)
-        reducing = self._reducing(order, after, position_id)
+        side, pair = _side(order), self._pair(order.strategy_id, order.instrument_id)
+        reducing = self._reducing(order, after, side, pair, position_id)
         moved = price is not None or trigger is not None
-        opened = _ZERO if moved else before - self._reducing(order, before, position_id)
+        opened = _ZERO if moved else before - self._reducing(order, before, side, pair, position_id)
         opening = max(after - reducing - opened, _ZERO)
         at = price if price is not None else trigger if trigger is not None else _limit_of(order)
-        return self._intent(order, reducing + opening, reducing, at, "modify")
+        return self._intent(order, reducing + opening, reducing, side, pair, price=at, command="modify")
 
     def preview(
         self,
@@ -161,7 +177,7 @@ class Exposure:
         price: float | None = None,
     ) -> Intent:
         """Return the intent of an order which does not exist yet."""
-        held = self._open_position(instrument_id, self._netted(strategy_id, instrument_id))
+        held = self._open_position(instrument_id, self._pair(strategy_id, instrument_id).netted)
         position = _ZERO if held is None else Decimal(held.signed_decimal_qty())
         closing = sum(
             (o.leaves_qty.as_decimal() for o in self._closers(strategy_id, instrument_id, side)), _ZERO
@@ -183,22 +199,29 @@ class Exposure:
         )
 
     def _intent(
-        self, order: Order, quantity: Decimal, reducing: Decimal, price: float | None, command: str
+        self,
+        order: Order,
+        quantity: Decimal,
+        reducing: Decimal,
+        side: Side,
+        pair: _Pair,
+        *,
+        price: float | None,
+        command: str,
     ) -> Intent:
-        opening = quantity - reducing
+        opening = _ZERO if reducing is quantity else quantity - reducing if reducing else quantity
         ts = self._clock.timestamp_ns()
-        instrument_id = order.instrument_id
         notional = 0.0
         if opening:
-            notional = self._notional(self._cache.instrument(instrument_id), opening, price, ts)
+            notional = self._notional(self._cache.instrument(order.instrument_id), opening, price, ts)
         # What `Intent(...)` does, without its detour through a Python function.
         return tuple.__new__(
             Intent,
             (
                 ts,
-                self._name(order.strategy_id),
-                self._name(instrument_id),
-                _side(order),
+                pair.strategy,
+                pair.instrument,
+                side,
                 quantity,
                 price,
                 reducing,
@@ -209,13 +232,6 @@ class Exposure:
                 order,
             ),
         )
-
-    def _name(self, identifier: StrategyId | InstrumentId) -> str:
-        """Return an identifier as text, which NautilusTrader would write anew each time."""
-        name = self._names.get(identifier)
-        if name is None:
-            name = self._names[identifier] = identifier.value
-        return name
 
     def _notional(
         self, instrument: Instrument | None, opening: Decimal, price: float | None, ts: int
@@ -245,16 +261,18 @@ class Exposure:
         self,
         order: Order,
         quantity: Decimal,
+        side: Side,
+        pair: _Pair,
         position_id: PositionId | None,
+        *,
         gone: Container[ClientOrderId] = (),
     ) -> Decimal:
-        netted = self._netted(order.strategy_id, order.instrument_id)
+        netted = pair.netted
         hedges = netted is None
         if hedges and position_id is None:
             position_id = self._cache.position_id(order.client_order_id)  # parts of an algorithm's order
         held_as = netted if position_id is None else position_id
         position = self._open_position(order.instrument_id, held_as)
-        side = _side(order)
         # Nearly every order builds a position, and only others need to know exactly how large it is.
         if position is None or not _opposes(position.signed_qty, side):
             return _ZERO
@@ -263,36 +281,39 @@ class Exposure:
         if order.is_reduce_only:
             return quantity
         linked = order.linked_order_ids or () if order.contingency_type in _LINKED else ()
-        closing = sum(
-            (
-                other.leaves_qty.as_decimal()
-                for other in self._closers(order.strategy_id, order.instrument_id, side)
-                if other.client_order_id != order.client_order_id
-                and other.client_order_id not in linked
-                and other.client_order_id not in gone
-                and not (hedges and self._cache.position_id(other.client_order_id) != position_id)
-            ),
-            _ZERO,
-        )
+        name = order.client_order_id
+        closers = [
+            other
+            for other in self._closers(order.strategy_id, order.instrument_id, side)
+            if other is not order
+            and other.client_order_id != name
+            and other.client_order_id not in linked
+            and other.client_order_id not in gone
+            and not (hedges and self._cache.position_id(other.client_order_id) != position_id)
+        ]
+        # Whoever turns a position round sends what opens the new one while what closes the old one is on its
+        # way. NautilusTrader's own whole numbers are exact like decimals, and quicker to get.
+        if closers and sum([other.leaves_qty.raw for other in closers]) >= position.quantity.raw:
+            return _ZERO
+        closing = sum((other.leaves_qty.as_decimal() for other in closers), _ZERO)
         return _closable(Decimal(position.signed_decimal_qty()), side, quantity, closing)
 
-    def _netted(self, strategy_id: StrategyId, instrument_id: InstrumentId) -> PositionId | None:
-        """Return the id of a strategy's one position in an instrument; ``None`` where it may have several."""
+    def _pair(self, strategy_id: StrategyId, instrument_id: InstrumentId) -> _Pair:
         key = (strategy_id, instrument_id)
-        try:
-            return self._netting_ids[key]
-        except KeyError:
+        pair = self._pairs.get(key)
+        if pair is None:
             netting = oms_of(self._exec_engine, strategy_id, instrument_id.venue) == OmsType.NETTING
-            name = f"{instrument_id.value}-{strategy_id.value}"
-            made = self._netting_ids[key] = PositionId(name) if netting else None
-            return made
+            strategy, instrument = strategy_id.value, instrument_id.value
+            netted = PositionId(f"{instrument}-{strategy}") if netting else None
+            pair = self._pairs[key] = _Pair(strategy, instrument, netted)
+        return pair
 
     def _closers(self, strategy_id: StrategyId, instrument_id: InstrumentId, side: Side) -> list[Order]:
-        wanted = OrderSide.BUY if side is Side.BUY else OrderSide.SELL
+        wanted = OrderSide.BUY if side is _BUY else OrderSide.SELL
         return [
             o
             for o in self._working.of(strategy_id, instrument_id)
-            if o.side == wanted and self._waiting_parent(o) is None
+            if o.side == wanted and (o.parent_order_id is None or self._waiting_parent(o) is None)
         ]
 
     def _open_position(self, instrument_id: InstrumentId, position_id: PositionId | None) -> Position | None:
@@ -313,7 +334,7 @@ def _closes(child: Order, parent: Order, quantity: Decimal) -> Decimal:
 
 
 def _side(order: Order) -> Side:
-    return Side.BUY if order.side == OrderSide.BUY else Side.SELL
+    return _BUY if order.side == _IS_BUY else _SELL
 
 
 def _limit_of(order: Order) -> float | None:
@@ -325,7 +346,7 @@ def _limit_of(order: Order) -> float | None:
 
 
 def _opposes(position: Decimal | float, side: Side) -> bool:
-    return position < 0 if side is Side.BUY else position > 0
+    return position < 0 if side is _BUY else position > 0
 
 
 def _closable(position: Decimal, side: Side, quantity: Decimal, closing: Decimal) -> Decimal:

@@ -127,11 +127,18 @@ class OrderGateway:
 
     def preview(self, intent: Intent) -> Decision:
         """Say what would be decided on an intent now, without counting or recording it."""
-        if not intent.opening:
-            return Decision(intent, (), intent.opening, ALLOW)
-        return Decision.of(
-            intent, tuple([self._ask(name, gate, intent) for name, gate in self._gates.items()])
-        )
+        opening = intent.opening
+        if not opening:
+            return tuple.__new__(Decision, (intent, (), opening, ALLOW))
+        verdicts = []
+        unlimited = True
+        for name, gate in self._gates.items():
+            verdict = self._ask(name, gate, intent)
+            verdicts.append(verdict)
+            unlimited = unlimited and verdict.allowed is UNLIMITED
+        if unlimited:  # what nearly all say; as `Decision.of` would, without its detour
+            return tuple.__new__(Decision, (intent, tuple(verdicts), opening, ALLOW))
+        return Decision.of(intent, tuple(verdicts))
 
     def decide(self, intent: Intent) -> Decision:
         """Decide on an order: as `preview`, but recorded."""
@@ -147,9 +154,10 @@ class OrderGateway:
         if not opening:
             return
         for verdict in verdicts:
-            bound = verdict.bound
-            unlimited = bound is UNLIMITED  # nearly always, and decimals are slow to compare
-            said = ALLOW if unlimited or bound >= opening else SIZED_DOWN if bound > 0 else DENY
+            said = ALLOW
+            if verdict.allowed is not UNLIMITED:  # it nearly always is, and decimals are slow to compare
+                bound = verdict.bound
+                said = ALLOW if bound >= opening else SIZED_DOWN if bound > 0 else DENY
             self.counts[verdict.gate][said] += 1
         if self._journal is not None:
             self._tell(self._write_down, decision)
@@ -223,9 +231,10 @@ class OrderGateway:
         return True
 
     def _submit(self, order: Order, command: TradingCommand, how: str) -> bool:
-        decision = self.decide(self.exposure.submit(order, command.position_id, how))
+        intent = self.exposure.submit(order, command.position_id, how)
+        decision = self.decide(intent)
         if decision.outcome == ALLOW:
-            self._working.add(order, closes=not decision.intent.opening)
+            self._working.add(order, closes=not intent.opening)
             return True
         deny_order(self._kernel, order, denial_text(decision))
         return False
@@ -288,12 +297,12 @@ class OrderGateway:
     # -- gates -------------------------------------------------------------------------------------
 
     def _ask(self, name: str, gate: Gate, intent: Intent) -> Verdict:
-        if name in self._stopped:
+        if self._stopped and name in self._stopped:
             return Verdict.deny(name, "GATE_STOPPED", f"gate {name} was stopped while strategies run")
         try:
             verdict = gate.check(intent)
             allowed: object = verdict.allowed
-            if isinstance(allowed, Decimal):
+            if allowed is UNLIMITED or isinstance(allowed, Decimal):
                 return verdict
             error: Exception = TypeError(f"a verdict allows a Decimal, was {verdict!r}")
         except Exception as raised:  # noqa: BLE001 (any failure of a gate must close it)

@@ -53,10 +53,11 @@ class Valuer:
         self.currency: str | None = None
         self._accounts: list[Account] | None = None
         self._plain: PlainAccounts | None = None
+        self._is_current = False  # whether `_plain` is what is held now
         self._names: dict[InstrumentId, str] = {}
         self._marked: set[str] = set()
-        self._terms: dict[InstrumentId, tuple[float, bool, str]] = {}
-        self._held_terms: dict[InstrumentId, tuple[str, float, bool]] = {}
+        self._terms: dict[InstrumentId, tuple[float, bool, str, str]] = {}
+        self._held_terms: dict[InstrumentId, tuple[str, str, float, bool]] = {}
         self._feeds = Feeds.on(kernel.msgbus)
         self._bars: dict[Feed, tuple[str, int]] = {}
         self._listings: dict[str, list[str]] = {}
@@ -95,6 +96,7 @@ class Valuer:
         """Forget everything seen: the node starts again from the beginning."""
         self.book = MarkBook(self.book.max_age, self.book.max_jump, self.book.jump_within)
         self._accounts = None
+        self._is_current = False
         self._listings.clear()
         self._marked.clear()
 
@@ -113,15 +115,16 @@ class Valuer:
 
         ``None`` says nothing but that `value` must be asked: it is not fresh, or not plain enough.
         """
-        if self._accounts is None:
-            self._accounts = self._read()
-        book = self.book
-        return None if self._plain is None else self._plain.value(book.only, now, book.max_age)
+        if not self._is_current:
+            self._plain = self._read_plain()
+            self._is_current = True
+        book, plain = self.book, self._plain
+        return None if plain is None else plain.value(book.only, now, book.max_age)
 
     def price(self, instrument: str, now: int) -> Price:
         """Return what an instrument is worth at `now` [ns], and what is wrong with that, if anything."""
         price = self.book.price(instrument, now)
-        if price.problem and self._look_at_cache(instrument):
+        if price[1] and self._look_at_cache(instrument):
             return self.book.price(instrument, now)
         return price
 
@@ -144,18 +147,24 @@ class Valuer:
             NaN when a price or a rate is missing.
 
         """
-        multiplier, inverse, code = self._terms_of(instrument)
-        worth = multiplier * self.rate(code, now)
+        multiplier, inverse, code, name = self._terms_of(instrument)
+        worth = multiplier if code == self.currency else multiplier * self.rate(code, now)
         if inverse:
             return worth
-        return worth * (self.price(instrument.id.value, now).value if price is None else price)
+        return worth * (self.price(name, now)[0] if price is None else price)
 
-    def _terms_of(self, instrument: Instrument) -> tuple[float, bool, str]:
-        terms = self._terms.get(instrument.id)
+    def _terms_of(self, instrument: Instrument) -> tuple[float, bool, str, str]:
+        instrument_id = instrument.id
+        terms = self._terms.get(instrument_id)
         if terms is None:
             code: str = instrument.quote_currency.code
-            terms = (float(instrument.multiplier), bool(instrument.is_inverse), code)
-            self._terms[instrument.id] = terms
+            terms = (
+                float(instrument.multiplier),
+                bool(instrument.is_inverse),
+                code,
+                self._name(instrument_id),
+            )
+            self._terms[instrument_id] = terms
         return terms
 
     def rate(self, code: str, now: int) -> float:
@@ -202,6 +211,7 @@ class Valuer:
 
     def _on_change(self, _event: AccountState | PositionEvent) -> None:
         self._accounts = None
+        self._is_current = False
 
     def _name(self, instrument_id: InstrumentId) -> str:
         name = self._names.get(instrument_id)
@@ -235,10 +245,10 @@ class Valuer:
         self.book.put(self._name(update.instrument_id), mark)
 
     def _on_bar(self, bar: Bar) -> None:
-        known = self._bars.get(self._feeds.of(bar)) or self._series(self._feeds.of(bar))
+        feed = self._feeds.of(bar)
+        name, interval = self._bars.get(feed) or self._series(feed)
         # What `Mark(...)` does, without its detour through a Python function.
-        mark = tuple.__new__(Mark, (bar.close.as_double(), bar.ts_init, "bar", known[1]))
-        self.book.put(known[0], mark)
+        self.book.put(name, tuple.__new__(Mark, (bar.close.as_double(), bar.ts_init, "bar", interval)))
 
     def _series(self, feed: Feed) -> tuple[str, int]:
         bar_type = feed.bar_type
@@ -285,22 +295,54 @@ class Valuer:
             positions.setdefault(position.account_id, []).append(self._held(position))
         if self.currency is None:
             self.currency = _main_currency(accounts)
-        held = [_account(account, positions.get(account.id, [])) for account in accounts]
+        return [_account(account, positions.get(account.id, [])) for account in accounts]
+
+    def _read_plain(self) -> PlainAccounts | None:
+        accounts, currency = self._cache.accounts(), self.currency
+        if len(accounts) == 1 and currency is not None and accounts[0].is_margin_account:
+            return self._read_one(accounts[0], currency)
+        if self._accounts is None:
+            self._accounts = self._read()
         # Without an account or a currency there is nothing to say but why.
-        self._plain = PlainAccounts.of(held, self.currency) if held and self.currency is not None else None
-        return held
+        known = self._accounts and self.currency
+        return PlainAccounts.of(self._accounts, known) if known else None
+
+    def _read_one(self, account: VenueAccount, currency: str) -> PlainAccounts | None:
+        """Return what `PlainAccounts.of` says of the one margin account most nodes have: after every fill."""
+        balance = 0.0
+        for held, money in account.balances_total().items():
+            amount = money.as_double()
+            if held.code == currency:
+                balance = amount
+            elif amount:
+                return None
+        positions, account_id = [], account.id
+        for position in self._cache.positions_open():
+            size = position.signed_qty
+            if not size or position.account_id != account_id:
+                continue
+            name, settled_in, multiplier, inverse = self._terms_held(position)
+            size, entry = size * multiplier, position.avg_px_open
+            if inverse or settled_in != currency or not math.isfinite(size + entry):
+                return None
+            positions.append((name, size, entry))
+        return PlainAccounts(balance, tuple(positions)) if math.isfinite(balance) else None
 
     def _held(self, position: Position) -> OpenPosition:
+        name, currency, multiplier, inverse = self._terms_held(position)
+        return OpenPosition(name, position.signed_qty, position.avg_px_open, currency, multiplier, inverse)
+
+    def _terms_held(self, position: Position) -> tuple[str, str, float, bool]:
         instrument_id = position.instrument_id
         terms = self._held_terms.get(instrument_id)
         if terms is None:
             terms = self._held_terms[instrument_id] = (
+                self._name(instrument_id),
                 position.settlement_currency.code,
                 float(position.multiplier),
                 bool(position.is_inverse),
             )
-        name, (currency, multiplier, inverse) = self._name(instrument_id), terms
-        return OpenPosition(name, position.signed_qty, position.avg_px_open, currency, multiplier, inverse)
+        return terms
 
 
 def _is_par(one: str, other: str | None) -> bool:

@@ -296,3 +296,31 @@ def test_a_bus_without_a_system_is_refused():
         msgbus.unsubscribe(subscription.topic, subscription.handler)
     with pytest.raises(KernelNotFoundError, match="no NautilusKernel listens"):
         Valuer.on(msgbus)
+
+
+@pytest.mark.parametrize("kind", [AccountType.MARGIN, AccountType.CASH])
+def test_the_short_way_to_the_equity_comes_to_the_same(live, valuer, kind):
+    """After every step that changes what is held; NaN-free, and to the last bit."""
+    client = live.venue("BINANCE", BTC, COIN, INVERSE, kind=kind)
+    seen = []
+
+    def compare() -> None:
+        live.quote(BTC, 30_050.1, 30_150.3)
+        short, whole = valuer.fresh_equity(live.now), valuer.value(live.now)
+        seen.append(short is not None)
+        assert short is None or (short == (whole.equity, whole.valid_until) and whole.fresh)
+
+    compare()
+    live.balance(client, USDT=10_000.1)
+    compare()
+    live.trade(client, BTC, BUY, "0.3", 30_000.7)
+    compare()
+    live.trade(client, BTC, BUY, "0.1", 29_000.3)
+    compare()
+    live.trade(client, BTC, SELL, "0.9", 31_000.9)
+    compare()
+    live.balance(client, USDT=9_000.7, BTC=0)
+    compare()
+    live.balance(client, USDT=9_000.7, BTC=0.1)
+    compare()
+    assert seen == [False, True, True, True, True, True, False]
