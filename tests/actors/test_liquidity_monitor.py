@@ -441,8 +441,8 @@ def test_one_change_of_a_level_is_enough():
         OrderBookDelta(BTC.id, BookAction.DELETE, gone, 0, 1, ts, ts),
         OrderBookDelta(BTC.id, BookAction.UPDATE, more, RecordFlag.F_LAST, 1, ts, ts),
     ]
-    # Before, eight cost 20 bps. Then bids end at 29 992.5 and asks begin at 30 022.5 with nine: they cost half
-    # the new spread, 15 / 30 007.5 = 5 bps.
+    # Before, eight cost 20 bps. Then bids end at 29 992.5 and asks begin at 30 022.5, with nine: half
+    # the new spread is 15 / 30 007.5 = 5 bps, and eight cost no more.
     script = Script({10: send("8.000"), 18: send("8.000")})
     data = sorted([*ticks(22), deltas(9), OrderBookDeltas(BTC.id, changes)], key=lambda item: item.ts_init)
     run(data, [script], monitor())
