@@ -435,7 +435,7 @@ def test_a_gate_that_fails_opens_nothing(monkeypatch):
 
 def test_one_change_of_a_level_is_enough():
     ts = START + 15 * SECOND
-    gone = BookOrder(OrderSide.SELL, levels(OrderSide.SELL, 1.0)[0].price, Quantity(0, BTC.size_precision), 0)
+    gone = BookOrder(OrderSide.SELL, levels(OrderSide.SELL, 1.0)[0].price, Quantity(1, BTC.size_precision), 0)
     more = BookOrder(OrderSide.SELL, levels(OrderSide.SELL, 1.0)[1].price, Quantity(9, BTC.size_precision), 0)
     changes = [
         OrderBookDelta(BTC.id, BookAction.DELETE, gone, 0, 1, ts, ts),
