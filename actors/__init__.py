@@ -1,14 +1,25 @@
 """Actors: thin shells around the rules, importable as `nautilus_quant.actors`."""
 
+from nautilus_quant.actors.liquidity_monitor import LiquidityMonitor, LiquidityMonitorConfig
+from nautilus_quant.actors.margin_monitor import MarginMonitor
+from nautilus_quant.actors.margin_monitor_config import MarginMonitorConfig
 from nautilus_quant.actors.meta_learner import MetaLearner
 from nautilus_quant.actors.meta_learner_config import MetaLearnerConfig
+from nautilus_quant.actors.order_policy_config import OrderPolicyGateConfig
+from nautilus_quant.actors.order_policy_gate import OrderPolicyGate
 from nautilus_quant.actors.performance_guard import PerformanceGuard, PerformanceGuardConfig
 from nautilus_quant.actors.regime_gate import RegimeGate, RegimeGateConfig
 from nautilus_quant.actors.safety_engine import SafetyEngine, SafetyEngineConfig
 
 __all__ = [
+    "LiquidityMonitor",
+    "LiquidityMonitorConfig",
+    "MarginMonitor",
+    "MarginMonitorConfig",
     "MetaLearner",
     "MetaLearnerConfig",
+    "OrderPolicyGate",
+    "OrderPolicyGateConfig",
     "PerformanceGuard",
     "PerformanceGuardConfig",
     "RegimeGate",

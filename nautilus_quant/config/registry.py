@@ -30,7 +30,16 @@ _ALGORITHMS: Final = "nautilus_trader.examples.algorithms"
 
 REGISTRY: Final[Mapping[Kind, Mapping[str, Entry]]] = {
     "strategy": _ours("strategies", "Momentum", "MeanReversion", "StatArb", "Grid"),
-    "actor": _ours("actors", "SafetyEngine", "RegimeGate", "PerformanceGuard", "MetaLearner"),
+    "actor": _ours(
+        "actors",
+        "SafetyEngine",
+        "RegimeGate",
+        "PerformanceGuard",
+        "MetaLearner",
+        "OrderPolicyGate",
+        "LiquidityMonitor",
+        "MarginMonitor",
+    ),
     "exec_algorithm": {
         "twap": Entry(f"{_ALGORITHMS}.twap:TWAPExecAlgorithm", f"{_ALGORITHMS}.twap:TWAPExecAlgorithmConfig"),
     },
