@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from nautilus_trader.examples.strategies.ema_cross import EMACross, EMACrossConfig
 from nautilus_trader.model.data import BarType
-from nautilus_trader.model.enums import AccountType, OmsType, OrderSide
+from nautilus_trader.model.enums import OmsType, OrderSide
 from nautilus_trader.model.events import OrderCanceled, OrderDenied, OrderFilled
-from nautilus_trader.model.objects import Currency, Money, Price, Quantity
+from nautilus_trader.model.objects import Price, Quantity
 from nautilus_trader.test_kit.providers import TestInstrumentProvider
 
 from nautilus_quant.actors.margin_monitor import MarginMonitor, MarginMonitorConfig, MarginUpdate
@@ -19,14 +19,11 @@ from nautilus_quant.actors.margin_monitor_config import MarginWindowConfig
 from nautilus_quant.host.gateway import find_gateway
 from nautilus_quant.host.messages import Alert, everything, subscribe
 from nautilus_quant.host.state import shared_store
-from nautilus_quant.host.valuation import Valuer
 from tests.host.engine import BTC, SECOND, START, Script, engine, quotes
 from tests.strategies.bar_runs import BARS, bars
 
 # The runs begin on Tuesday, 14 November 2023, 22:13:20 UTC: 1333 minutes of the day, and 20 seconds.
 ETH = TestInstrumentProvider.ethusdt_perp_binance()
-XBT = TestInstrumentProvider.xbtusd_bitmex()
-BITCOIN = Currency.from_str("BTC")
 MINUTE = 60
 ACCOUNT = "BINANCE-001"
 
@@ -248,57 +245,6 @@ def test_the_liquidation_price_is_where_the_account_has_only_its_maintenance(sid
     assert last.distance == pytest.approx(last.distances[str(BTC.id)])
 
 
-# -- several accounts, inverse contracts -----------------------------------------------------------
-
-
-def two_venues(script: Script, actor: MarginMonitor) -> Any:
-    """1 000 000 USDT at BINANCE, and 10 BTC at BITMEX, where contracts are worth a dollar each."""
-    made = engine(actors=[actor], strategies=[script])
-    made.add_venue(
-        venue=XBT.venue,
-        oms_type=OmsType.NETTING,
-        account_type=AccountType.MARGIN,
-        base_currency=None,
-        starting_balances=[Money(10, BITCOIN)],
-        default_leverage=Decimal(100),
-    )
-    made.add_instrument(XBT)
-    made.add_data(quotes([30_000.0] * 60, XBT, spread=1.0))
-    made.run()
-    return made
-
-
-def test_each_account_has_its_own_margin():
-    """A venue liquidates by what it holds itself: 0.9 × 10 BTC × 30 000 × 10 contracts fit."""
-    actor = monitor(report_interval=0.0)
-    script = Script(
-        {1: order(OrderSide.BUY, "2700001", XBT), 2: order(OrderSide.BUY, "2600000", XBT), 3: buy("300.000")}
-    )
-    made = two_venues(script, actor)
-    assert len(denials(script)) == 1
-    assert "2700000 more fit" in denials(script)[0]
-    updates = everything(made.kernel.msgbus, MarginUpdate)
-    total = Valuer.on(made.kernel.msgbus).value(made.kernel.clock.timestamp_ns()).equity
-    assert set(updates) == {ACCOUNT, "BITMEX-001"}
-    assert updates["BITMEX-001"].equity + updates[ACCOUNT].equity == pytest.approx(total, rel=1e-12)
-    made.dispose()
-
-
-@pytest.mark.parametrize("side", [OrderSide.BUY, OrderSide.SELL])
-def test_an_inverse_position(side):
-    script = Script({1: order(side, "1500000", XBT)})
-    made = two_venues(script, monitor(report_interval=0.0))
-    last = everything(made.kernel.msgbus, MarginUpdate)["BITMEX-001"]
-    made.dispose()
-    # 1.5 m USD are 50 BTC; at 10x 5 BTC are needed, 0.35 % for maintenance.
-    assert last.utilisation == pytest.approx(150_000.0 / last.equity)
-    assert last.maintenance == pytest.approx(5_250.0 / last.equity)
-    price, sign = last.liquidation[str(XBT.id)], 1 if side == OrderSide.BUY else -1
-    coins = last.equity / 30_000.0 + sign * 1_500_000.0 * (1 / 30_000.0 - 1 / price)
-    assert coins == pytest.approx(0.0035 * 1_500_000.0 / price)
-    assert last.distances[str(XBT.id)] == pytest.approx(sign * (1 - price / 30_000.0))
-
-
 def test_brackets_replace_the_rate_of_the_instrument():
     tiers = ((1_000_000.0, 0.01), (None, 0.05))
     actor = monitor(report_interval=0.0, brackets={str(BTC.id): tiers})
@@ -331,6 +277,22 @@ def test_positions_are_cut_before_the_change_whoever_holds_them():
     assert [a.severity for a in script.alerts if a.key.endswith("reduction")] == ["WARNING", "INFO"]
     night = [u for u in script.updates if u.window == "night"]
     assert night[0].utilisation <= 0.8
+
+
+def test_the_clock_cuts_where_prices_are_looked_at_seldom():
+    script = run(Script({1: buy("200.000")}), monitor(**{**NIGHT, "interval": 3_600.0}, enforce="reduce"))
+    assert closes(script)[0][0] in {80, 81}
+
+
+def test_a_position_counts_as_soon_as_its_fill_is_told():
+    class Eager(Script):
+        def on_order_filled(self, event: OrderFilled) -> None:
+            if not self.left:
+                self.left = Decimal(1)
+                buy("150.000")(self)
+
+    script = run(Eager({1: buy("200.000")}), monitor())
+    assert len(denials(script)) == 1
 
 
 def test_a_plan_is_only_published_when_that_is_asked_for():

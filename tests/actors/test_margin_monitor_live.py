@@ -5,7 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from nautilus_trader.common.factories import OrderFactory
 from nautilus_trader.model.enums import AccountType, OrderSide
+from nautilus_trader.model.identifiers import StrategyId
 from nautilus_trader.test_kit.providers import TestInstrumentProvider
 
 from nautilus_quant.actors.margin_monitor import MarginMonitor, MarginMonitorConfig, MarginUpdate
@@ -13,7 +15,7 @@ from nautilus_quant.actors.margin_monitor_config import MarginWindowConfig, Venu
 from nautilus_quant.gating.intent import Intent, Side
 from nautilus_quant.host.messages import latest
 from nautilus_quant.host.state import shared_store
-from tests.host.live import live_system
+from tests.host.live import TRADER, live_system
 
 BTC = TestInstrumentProvider.btcusdt_perp_binance()
 BUY, SELL = OrderSide.BUY, OrderSide.SELL
@@ -101,6 +103,16 @@ def test_the_venue_nets_positions_of_strategies(live, client, started):
     assert long.signed_decimal_qty() == 15
     monitor._on_time(None)
     # 15 × 30 000 / 10 of 100 000
+    assert told(live).utilisation == pytest.approx(0.45)
+
+
+def test_opposite_positions_of_two_strategies_need_margin_for_their_sum(live, client, started):
+    monitor = started()
+    live.trade(client, BTC, BUY, "20", 30_000)
+    live._orders = OrderFactory(TRADER, StrategyId("S-002"), live.clock, use_uuid_client_order_ids=True)
+    live.trade(client, BTC, SELL, "5", 30_000)
+    assert len(live.cache.positions_open()) == 2
+    monitor._on_time(None)
     assert told(live).utilisation == pytest.approx(0.45)
 
 
