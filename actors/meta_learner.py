@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from nautilus_trader.common.actor import Actor
 from nautilus_trader.model.events import PositionClosed
-from nautilus_trader.model.identifiers import InstrumentId
 from nautilus_trader.model.instruments import CryptoPerpetual
 
 from nautilus_quant.account.funding import FundingClock
-from nautilus_quant.account.pace import UNKNOWN, Pace, PaceMeter
 from nautilus_quant.actors.meta_learner_config import MetaLearnerConfig, contest_of
 from nautilus_quant.gating.intent import Verdict
+from nautilus_quant.host.arm_prices import ArmPrices
 from nautilus_quant.host.arms import CostSettings, Leave, find_arms, instruments_of, leave_to_open
 from nautilus_quant.host.cadence import SaveCadence
 from nautilus_quant.host.entries import cancel_entries
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
     from nautilus_trader.common.events import TimeEvent
     from nautilus_trader.model.data import Bar, BarType, FundingRateUpdate
     from nautilus_trader.model.events import PositionEvent
-    from nautilus_trader.model.instruments import Instrument
 
     from nautilus_quant.gating.intent import Intent
     from nautilus_quant.learning.record import Evaluation
@@ -90,9 +88,8 @@ class MetaLearner(Actor):  # type: ignore[misc]
         self._contests: dict[str, Contest] = {}
         self._market_of: dict[str, str] = {}
         self._trades: dict[str, tuple[str, ...]] = {}
-        self._instruments: dict[str, Instrument] = {}
+        self._prices: ArmPrices | None = None
         self._sources: dict[str, BarType] = {}
-        self._paces: dict[str, PaceMeter] = {}
         self._last_bar: dict[str, int] = {}
         self._allotted: dict[str, float] = {}
         self._due: dict[str, str] = {}
@@ -150,9 +147,9 @@ class MetaLearner(Actor):  # type: ignore[misc]
     def on_reset(self) -> None:
         """Forget what was learnt."""
         self._ready = False
-        memories = (self._contests, self._market_of, self._trades, self._instruments, self._due)
+        memories = (self._contests, self._market_of, self._trades, self._due)
         faults = (self._faulty, self._missed, self._dormant)
-        for memory in (*memories, self._sources, self._paces, self._last_bar, self._allotted, *faults):
+        for memory in (*memories, self._sources, self._last_bar, self._allotted, *faults):
             memory.clear()
         self._funding = FundingClock()
 
@@ -164,10 +161,9 @@ class MetaLearner(Actor):  # type: ignore[misc]
         for seed, (market, arms) in enumerate(find_arms(kernel, config.arms, config.exclude, costs).items()):
             self._contests[market] = self._contest(market, arms, seed, self._store)
             self._market_of.update({arm.name: market for arm in arms})
-            for leg in self._contests[market].legs:
-                self._instruments[leg] = self.cache.instrument(InstrumentId.from_str(leg))
-                if config.impact > 0.0:
-                    self._paces[leg] = PaceMeter()
+        legs = {leg for contest in self._contests.values() for leg in contest.legs}
+        assert self._valuer is not None
+        self._prices = ArmPrices(kernel, self._valuer, sorted(legs), with_pace=config.impact > 0.0)
         for strategy in kernel.trader.strategies():
             market = self._market_of.get(strategy.id.value, "")
             self._trades[strategy.id.value] = instruments_of(strategy, market)
@@ -214,7 +210,8 @@ class MetaLearner(Actor):  # type: ignore[misc]
             self.msgbus.subscribe(topic, handler, priority=_BETWEEN)
         for update in everything(self.msgbus, TargetUpdate).values():
             self._on_target(update)
-        for instrument in self._instruments.values():
+        assert self._prices is not None
+        for instrument in self._prices.instruments.values():
             if isinstance(instrument, CryptoPerpetual):
                 self.subscribe_funding_rates(instrument.id)
         interval = timedelta(seconds=float(self.config.evaluation_interval))
@@ -274,9 +271,8 @@ class MetaLearner(Actor):  # type: ignore[misc]
             if contest is not None:
                 contest.close(bar.ts_event, close)
                 self._last_bar[instrument] = bar.ts_event
-            meter = self._paces.get(instrument)
-            if meter is not None:
-                meter.update(bar.ts_event, close, bar.volume.as_double())
+            if self._prices is not None:
+                self._prices.follow(instrument, bar)
         except Exception as error:  # noqa: BLE001 (see `_fail`)
             self._fail(error, *self._contests)
 
@@ -291,7 +287,8 @@ class MetaLearner(Actor):  # type: ignore[misc]
             self._fail(error, market)
 
     def _want(self, update: TargetUpdate) -> Want:
-        price, unit = self._price(update.instrument, update.price)
+        assert self._prices is not None
+        price, unit = self._prices.price(update.instrument, update.price)
         return Want(
             arm=update.strategy,
             instrument=update.instrument,
@@ -300,17 +297,17 @@ class MetaLearner(Actor):  # type: ignore[misc]
             unit=unit,
             ts=self.clock.timestamp_ns(),
             passive=update.passive,
-            half_spread=self._half_spread(update.instrument),
-            pace=self._pace(update.instrument),
+            half_spread=self._prices.half_spread(update.instrument),
+            pace=self._prices.pace(update.instrument),
         )
 
     def _on_rate(self, update: FundingRateUpdate) -> None:
         instrument = update.instrument_id.value
         try:
             paid = self._funding.update(instrument, float(update.rate), update.next_funding_ns)
-            if paid is None or instrument not in self._instruments:
+            if paid is None or self._prices is None or instrument not in self._prices.instruments:
                 return
-            price, unit = self._price(instrument)
+            price, unit = self._prices.price(instrument)
             for contest in self._contests.values():
                 contest.mark(instrument, price, unit, self.clock.timestamp_ns())
                 contest.funding(instrument, paid)
@@ -390,8 +387,9 @@ class MetaLearner(Actor):  # type: ignore[misc]
             self.log.info(f"selects on {market} again")
 
     def _evaluate(self, contest: Contest, now: int, equity: float, trigger: str) -> Evaluation:
+        assert self._prices is not None
         for leg in contest.legs:
-            price, unit = self._price(leg)
+            price, unit = self._prices.price(leg)
             contest.mark(leg, price, unit, now)
         leave = [self._leave(arm.name, now) for arm in contest.arms]
         speaks = np.array([contest.speaks(arm) for arm in contest.arms])
@@ -414,28 +412,6 @@ class MetaLearner(Actor):  # type: ignore[misc]
         if whole is not None and whole.regime == _CRISIS:
             return _CRISIS
         return _ANY if own is None else own.regime
-
-    def _price(self, instrument: str, told: float | None = None) -> tuple[float, float]:
-        """Return the price told, or the market's [quote currency], and the value of a unit at it, or NaN."""
-        assert self._valuer is not None
-        now = self.clock.timestamp_ns()
-        market = self._valuer.price(instrument, now)
-        if market.problem:
-            return float("nan"), float("nan")
-        price = market.value if told is None else told
-        return price, self._valuer.unit(self._instruments[instrument], now, price)
-
-    def _half_spread(self, instrument: str) -> float:
-        """Return half the spread of the last quote over its middle [fraction]; NaN where nobody quotes."""
-        quote = self.cache.quote_tick(self._instruments[instrument].id)
-        if quote is None:
-            return float("nan")
-        bid, ask = quote.bid_price.as_double(), quote.ask_price.as_double()
-        return (ask - bid) / (ask + bid) if 0.0 < bid <= ask else float("nan")
-
-    def _pace(self, instrument: str) -> Pace:
-        meter = self._paces.get(instrument)
-        return UNKNOWN if meter is None else meter.pace
 
     def _tell(self, contest: Contest, record: Evaluation) -> None:
         text = f"{record.market} in {record.regime} ({record.trigger}): {record.reason}"
