@@ -6,7 +6,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from nautilus_trader.backtest.models import LatencyModel
 from nautilus_trader.common.actor import Actor
+from nautilus_trader.model.data import QuoteTick
 from nautilus_trader.model.enums import OmsType, OrderSide, TimeInForce, TriggerType
 from nautilus_trader.model.events import OrderDenied, OrderFilled, OrderModifyRejected
 from nautilus_trader.model.objects import Price, Quantity
@@ -578,3 +580,80 @@ def test_many_orders_leave_nothing_behind():
     book = keeper.gate.budget.reservations
     assert (len(book), book._desks, keeper.gate.orders._held, keeper.gate.orders._changes) == (0, {}, {}, {})
     assert set(keeper.gate.budget.exposures.sums) == {"total"}
+
+
+def test_a_denied_order_reserves_nothing_even_for_a_moment():
+    keeper, seen = Keeper(amounts={"gross": 10_000.0}), []
+
+    class Listens(Script):
+        def on_start(self) -> None:
+            super().on_start()
+            subscribe(self.msgbus, GateDecision, lambda _: seen.append(keeper.reserved))
+
+    play(keeper, Listens({1: limit(BUY, "1.000", "25000.0")}))
+    assert seen == [0.0]
+
+
+def test_the_rest_of_an_order_filled_in_part_is_released():
+    keeper, seen = Keeper(), []
+    # One is offered; the venue cancels the other two.
+    one = Quantity.from_str("1.000")
+    data = [
+        QuoteTick(BTC.id, q.bid_price, q.ask_price, one, one, q.ts_event, q.ts_init)
+        for q in quotes([30_000.0] * 9)
+    ]
+    script = Script(
+        {
+            1: limit(BUY, "3.000", "30000.1", time_in_force=TimeInForce.IOC),
+            3: look(keeper, seen),
+            # NautilusTrader itself denies what is more than the instrument's largest size.
+            4: limit(BUY, "1500.000", "30000.1"),
+            6: look(keeper, seen),
+        }
+    )
+    play(keeper, script, data=data)
+    assert script.left == 1
+    assert "OrderCanceled" in script.kinds()
+    assert "BUDGET" not in denials(script)[0]
+    assert seen == [0.0, 0.0]
+
+
+def test_a_change_is_reserved_until_its_venue_has_answered():
+    keeper, seen = Keeper(), []
+    script = Script(
+        {
+            1: limit(BUY, "1.000", "25000.0"),
+            10: modify(price="26000.0"),
+            11: look(keeper, seen),
+            20: modify(price="20000.0"),
+            21: look(keeper, seen),  # until it is confirmed, it may still fill at 26,000
+            30: look(keeper, seen),
+            31: modify(quantity="2.000"),
+            32: look(keeper, seen),
+        }
+    )
+    play(keeper, script, latency_model=LatencyModel(3 * SECOND))
+    assert seen == [26_000.0, 26_000.0, 20_000.0, 40_000.0]
+
+
+def test_exits_that_wait_for_their_entry_take_nothing_from_others():
+    keeper, seen = Keeper(), []
+
+    def bracket(script: Script) -> None:
+        script.submit_order_list(
+            script.order_factory.bracket(
+                BTC.id,
+                BUY,
+                Quantity.from_str("1.000"),
+                entry_order_type=2,
+                entry_price=Price.from_str("29000.0"),
+                tp_price=Price.from_str("33000.0"),
+                sl_trigger_price=Price.from_str("28000.0"),
+            )
+        )
+
+    script = Script(
+        {1: market(BUY, "1.000"), 2: bracket, 3: limit(SELL, "1.000", "34000.0"), 5: look(keeper, seen)}
+    )
+    play(keeper, script)
+    assert seen == [29_000.0]
