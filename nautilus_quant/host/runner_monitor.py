@@ -13,13 +13,13 @@ from nautilus_trader.model.events import OrderDenied, OrderFilled, OrderInitiali
 from nautilus_quant.account.equity import OpenPosition, unrealised
 from nautilus_quant.gating.intent import ALLOW, DENY, SIZED_DOWN
 from nautilus_quant.host.gateway import find_gateway
-from nautilus_quant.host.messages import RegimeUpdate, SafetyStatus, everything, latest
+from nautilus_quant.host.messages import Alert, RegimeUpdate, SafetyStatus, everything, latest
 from nautilus_quant.host.valuation import Valuer
 from nautilus_quant.monitoring.snapshot import PositionLine, Snapshot
 from nautilus_quant.monitoring.words import amount
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from nautilus_trader.model.events import OrderEvent
     from nautilus_trader.model.instruments import Instrument
@@ -110,9 +110,15 @@ class Monitor:
             gates=self._gates(),
             data_age=self._data_age(),
             loop_lag=loop_lag,
-            alerts=(*self._alerts, *(() if safety is None else safety.reasons)),
+            alerts=(*self._alerts, *(() if safety is None else safety.reasons), *self._told()),
             **_safety_fields(safety),
         )
+
+    def _told(self) -> Iterator[str]:
+        """Yield what plug-ins say somebody should know, as long as it is so."""
+        for alert in everything(self._kernel.msgbus, Alert).values():
+            if alert.severity != "INFO":
+                yield f"{alert.source}: {alert.text}"
 
     def _on_order_event(self, event: OrderEvent) -> None:
         if self.phase == "starting" and event.reconciliation:
