@@ -7,7 +7,8 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 
 from nautilus_quant.config.clients import data_client, exec_client
-from nautilus_quant.config.deployment import Deployment, Plugin
+from nautilus_quant.config.deployment import Deployment, Mode, Plugin
+from nautilus_quant.config.registry import PORTFOLIO_MONITOR
 from nautilus_quant.config.secrets import is_secret, without_password
 
 if TYPE_CHECKING:
@@ -113,9 +114,20 @@ def plugin_fields(deployment: Deployment, plugin: Plugin, *, state: str | None, 
     if plugin.targets:
         # All strategies together use the deployment's allocation, however many there are.
         fields["allocation"] = deployment.allocation * deployment.share(plugin)
+    if plugin.path == PORTFOLIO_MONITOR and deployment.mode is Mode.CANARY:
+        _bind_allocation(fields, deployment.allocation)
     if live and plugin.targets and (claims := _claims(deployment, plugin)):
         fields.setdefault("external_order_claims", claims)
     return fields
+
+
+def _bind_allocation(fields: dict[str, Any], allocation: float) -> None:
+    """Hold foreign strategies, which know no allocation, within the deployment's, too."""
+    budget = fields.get("budget", {})
+    if isinstance(budget, Mapping):
+        written = budget.get("allocation")
+        tightest = allocation if written is None else min(allocation, written)
+        fields["budget"] = {**budget, "allocation": tightest}
 
 
 def discreet(native: Any, field: str = "") -> Any:

@@ -46,6 +46,7 @@ REGISTRY: Final[Mapping[Kind, Mapping[str, Entry]]] = {
 }
 
 SAFETY_ENGINE: Final = REGISTRY["actor"]["safety_engine"].path
+PORTFOLIO_MONITOR: Final = "nautilus_quant.actors:PortfolioMonitor"
 
 
 def lookup(kind: Kind, use: str, config: str | None = None) -> Entry | None:
