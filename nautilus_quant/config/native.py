@@ -7,9 +7,10 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 
 from nautilus_quant.config.clients import data_client, exec_client
-from nautilus_quant.config.deployment import Deployment, Mode, Plugin
+from nautilus_quant.config.deployment import Deployment, Plugin
 from nautilus_quant.config.registry import PORTFOLIO_MONITOR
 from nautilus_quant.config.secrets import is_secret, without_password
+from nautilus_quant.config.spec import Mode
 
 if TYPE_CHECKING:
     from nautilus_trader.config import TradingNodeConfig
