@@ -1,0 +1,319 @@
+"""The account of a node over time: its book, snapshots of its equity, and its closed trades."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from nautilus_trader.common.component import Logger
+
+from nautilus_quant.account.curve import Growth, profit
+from nautilus_quant.account.snapshots import DAY, Snapshot, SnapshotBook, take
+from nautilus_quant.account.statement import PARTS, value_of
+from nautilus_quant.host.accounting import Accounting, Reconciliation
+from nautilus_quant.host.cadence import SaveCadence
+from nautilus_quant.host.kernel import find_kernel
+from nautilus_quant.host.messages import Alert, Message, publish
+from nautilus_quant.host.performance import RoundTrips
+from nautilus_quant.host.state import StateError, StateStore
+from nautilus_quant.host.valuation import Valuer
+from nautilus_quant.safety.trade_window import TradeWindow, is_result
+
+if TYPE_CHECKING:
+    from nautilus_trader.common.component import Clock, MessageBus
+    from nautilus_trader.model.events import OrderFilled, PositionEvent
+
+    from nautilus_quant.account.equity import Valuation
+
+NAMESPACE = "portfolio"
+"""Of the book and the closed trades in the state store."""
+SNAPSHOTS = "snapshots"
+"""Of the snapshots in the state store: a document for each UTC day."""
+TRADES = 1_000
+"""Closed trades that are remembered."""
+RECONCILED = "portfolio|reconciliation"
+"""Key of the alert."""
+_BEFORE_STRATEGIES = 20
+_FILLS, _POSITIONS = "events.fills.*", "events.position.*"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PortfolioStatus(Message):
+    """
+    What the node is worth, and why (key: ``"portfolio"``).
+
+    Parameters
+    ----------
+    currency
+        Reporting currency of all that follows.
+    equity
+        Of everything; NaN while it is unknown.
+    fresh
+        Whether every price in it is fresh and credible.
+    opening
+        What the book began with.
+    parts
+        What was added since: ``realised``, ``fees``, ``funding``, ``transfers``, ``rounding`` and
+        ``revaluation``.
+    unrealised
+        P&L of open positions.
+    daily_pnl
+        Change of the equity less transfers since the end of the last UTC day.
+    drawdown
+        Fall from the highest point, net of transfers [-].
+    gross, net
+        Value of all positions, and of long less short ones; NaN while a price is unknown.
+    positions
+        How many are open.
+
+    """
+
+    key: str = "portfolio"
+    currency: str
+    equity: float
+    fresh: bool
+    opening: float = math.nan
+    parts: Mapping[str, float] = field(default_factory=dict)
+    unrealised: float = math.nan
+    daily_pnl: float = math.nan
+    drawdown: float = math.nan
+    gross: float = math.nan
+    net: float = math.nan
+    positions: int = 0
+
+
+class PortfolioBook:
+    """
+    Keep the book of a node, take snapshots of it, and compare it with the account.
+
+    Parameters
+    ----------
+    msgbus, clock
+        Of the actor that keeps it.
+    currency
+        Reporting currency; ``None`` takes the account's.
+    store
+        Where it is kept over a restart.
+    state
+        URL of that store; ``None`` keeps nothing.
+    snapshots
+        How many are kept how long.
+    settle
+        How long balance changes may wait for their explanation [s].
+    tolerance
+        Largest difference of book and account without an alert [fraction of the equity].
+
+    """
+
+    def __init__(
+        self,
+        msgbus: MessageBus,
+        clock: Clock,
+        currency: str | None = None,
+        store: StateStore | None = None,
+        state: str | None = None,
+        *,
+        snapshots: SnapshotBook | None = None,
+        settle: float = 2.0,
+        tolerance: float = 1e-4,
+    ) -> None:
+        self._msgbus = msgbus
+        self._clock = clock
+        self._kernel = find_kernel(msgbus)
+        self._valuer = Valuer.on(msgbus, currency)
+        self._store = None if state is None else store
+        self._cadence = SaveCadence(msgbus, state)
+        self._log = Logger("PortfolioBook")
+        self._tolerance = tolerance
+        self._round_trips = RoundTrips(self._kernel.cache, self._valuer)
+        self._wanted = False
+        self.snapshots = snapshots or SnapshotBook()
+        self.trades = TradeWindow(TRADES)
+        self.growth = Growth()
+        self.differs = False
+        self.accounting = self._restore(settle)
+
+    # -- life --------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Go on with the book, and listen."""
+        now = self._clock.timestamp_ns()
+        for position in self._kernel.cache.positions_open():
+            self._round_trips.adopt(position, now)
+        self.accounting.begin(now, self._on_settled)
+        self._msgbus.subscribe(_FILLS, self._on_fill, priority=_BEFORE_STRATEGIES)
+        self._msgbus.subscribe(_POSITIONS, self._on_position, priority=_BEFORE_STRATEGIES)
+
+    def stop(self) -> None:
+        """Take a last snapshot, write everything down, and listen no more."""
+        now = self._clock.timestamp_ns()
+        self.snap(now)
+        self._msgbus.unsubscribe(_FILLS, self._on_fill)
+        self._msgbus.unsubscribe(_POSITIONS, self._on_position)
+        self.accounting.stop()
+        self.save(now)
+
+    def _on_fill(self, fill: OrderFilled) -> None:
+        self._round_trips.on_fill(fill)
+
+    def _on_position(self, event: PositionEvent) -> None:
+        trade = self._round_trips.on_event(event)
+        if trade is not None and is_result(*trade):
+            self.trades.push(*trade)
+
+    def _on_settled(self, now: int) -> None:
+        if self._wanted:
+            self.snap(now)
+
+    # -- snapshots ---------------------------------------------------------------------------------
+
+    def snap(self, now: int) -> Snapshot | None:
+        """
+        Take a snapshot, tell what the node is worth, and compare book and account.
+
+        Returns
+        -------
+        Snapshot or None
+            ``None`` when the equity is unknown. While a balance change waits for its explanation, none is
+            taken either: it comes as soon as there is one.
+
+        """
+        settled = self.accounting.settle(now)
+        valuation = self._valuer.value(now)
+        self._wanted = not settled
+        snapshot = self._take(now, valuation) if settled else None
+        self._publish(valuation, snapshot)
+        if settled:
+            self._compare(valuation)
+        if self._cadence.is_due(now):
+            self.save(now)
+        return snapshot
+
+    def _take(self, now: int, valuation: Valuation) -> Snapshot | None:
+        statement = self.accounting.statement
+        if statement is None:
+            return None
+        beside = valuation.unrealised + valuation.funding
+        positions = self._kernel.cache.positions_open_count()
+        snapshot = take(now, statement, beside, positions, fresh=valuation.fresh)
+        if snapshot is not None and self.snapshots.add(snapshot):
+            self.growth.update(snapshot)
+        return snapshot
+
+    def _publish(self, valuation: Valuation, snapshot: Snapshot | None) -> None:
+        gross, net = self._exposure(valuation.ts)
+        common: dict[str, Any] = {
+            "ts": valuation.ts,
+            "currency": self._valuer.currency or "",
+            "equity": valuation.equity,
+            "fresh": valuation.fresh,
+            "unrealised": valuation.unrealised + valuation.funding,
+            "gross": gross,
+            "net": net,
+            "positions": self._kernel.cache.positions_open_count(),
+        }
+        if snapshot is not None:
+            before = self.snapshots.before(snapshot.ts) or self.snapshots.curve()[0]
+            parts = zip(PARTS, snapshot.parts, strict=True)
+            common |= {
+                "opening": float(value_of(snapshot.opening)),
+                "parts": {part.value: float(value_of(value)) for part, value in parts},
+                "daily_pnl": profit(before, snapshot),
+                "drawdown": self.growth.drawdown,
+            }
+        publish(self._msgbus, PortfolioStatus(**common))
+
+    def _exposure(self, now: int) -> tuple[float, float]:
+        values = []
+        for position in self._kernel.cache.positions_open():
+            instrument = self._kernel.cache.instrument(position.instrument_id)
+            unit = math.nan if instrument is None else self._valuer.unit(instrument, now)
+            values.append(position.signed_qty * unit)
+        return math.fsum(map(abs, values)), math.fsum(values)
+
+    # -- reconciliation ----------------------------------------------------------------------------
+
+    def _compare(self, valuation: Valuation) -> None:
+        """Alert once when book and account part, and once when they meet again."""
+        found = self.accounting.reconcile(valuation)
+        if found is None:
+            return
+        differs = not found.gap <= self._tolerance
+        if differs == self.differs:
+            return
+        self.differs = differs
+        text = self._words(found)
+        (self._log.warning if differs else self._log.info)(text)
+        publish(
+            self._msgbus,
+            Alert(
+                key=RECONCILED, ts=valuation.ts, source=NAMESPACE,
+                severity="WARNING" if differs else "INFO", text=text, numbers=found._asdict(),
+            ),
+        )  # fmt: skip
+
+    def _words(self, found: Reconciliation) -> str:
+        currency = self._valuer.currency
+        return (
+            f"book {found.book:.2f}, accounts {found.account:.2f}, valuation {found.equity:.2f} {currency} "
+            f"differ by {found.gap:.4%} of the equity, at most {self._tolerance:.4%} is rounding"
+        )
+
+    # -- state -------------------------------------------------------------------------------------
+
+    def _restore(self, settle: float) -> Accounting:
+        def book(state: Mapping[str, Any] | None) -> Accounting:
+            return Accounting(
+                self._kernel, self._valuer, self._clock, state, settle=settle, tolerance=self._tolerance
+            )
+
+        if self._store is None:
+            return book(None)
+        try:
+            self.snapshots.restore(self._store.documents(SNAPSHOTS).values())
+            self.trades.restore((self._store.get(NAMESPACE, "trades") or {}).get("trades", ()))
+        except (ValueError, TypeError) as error:
+            self._log.error(f"stored snapshots or trades cannot be read, they begin anew: {error}")
+        for snapshot in self.snapshots.curve():
+            self.growth.update(snapshot)
+        document = self._store.get(NAMESPACE, "book")
+        try:
+            return book(document)
+        except (ValueError, TypeError, KeyError) as error:
+            self._log.error(f"the stored book cannot be read, it begins anew: {error}")
+            return book(None)
+
+    def save_sometimes(self, now: int) -> None:
+        """Write everything down if it is time to [UNIX ns]."""
+        if self._cadence.is_due(now):
+            self.save(now)
+
+    def save(self, now: int) -> None:
+        """Write everything down at `now` [UNIX ns]."""
+        if self._store is None:
+            return
+        book = self.accounting.to_dict()
+        try:
+            if book is not None:
+                self._store.put(NAMESPACE, "book", book, ts=now)
+            self._store.put(NAMESPACE, "trades", {"trades": self.trades.to_list()}, ts=now)
+            for day in sorted(self.snapshots.dirty):
+                self._save_day(self._store, day, now)
+            self.snapshots.dirty.clear()
+        except StateError as error:
+            self._log.error(f"the book is not saved, a restart would begin where it was before: {error}")
+
+    def _save_day(self, store: StateStore, day: int, now: int) -> None:
+        document = self.snapshots.document(day)
+        if document is None:
+            store.delete(SNAPSHOTS, day_name(day))
+        else:
+            store.put(SNAPSHOTS, day_name(day), document, ts=now)
+
+
+def day_name(day: int) -> str:
+    """Return the date of a UTC day [days since 1970], as its document is named."""
+    return datetime.fromtimestamp(day * DAY / 1e9, tz=UTC).strftime("%Y-%m-%d")
