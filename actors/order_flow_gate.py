@@ -1,0 +1,357 @@
+"""Follows order flow, and lets nobody open against it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Literal
+
+from nautilus_trader.common.actor import Actor
+from nautilus_trader.config import ActorConfig, NonNegativeFloat, PositiveFloat, PositiveInt
+from nautilus_trader.model.enums import OrderType
+from nautilus_trader.model.events import (
+    OrderAccepted,
+    OrderCanceled,
+    OrderExpired,
+    OrderFilled,
+    OrderTriggered,
+    OrderUpdated,
+)
+from nautilus_trader.model.identifiers import InstrumentId
+
+from nautilus_quant.config.units import Fraction, Seconds
+from nautilus_quant.gating.flow import SECOND, FlowParams, InstrumentFlow
+from nautilus_quant.gating.flow_verdict import GATE, judge
+from nautilus_quant.gating.intent import Side
+from nautilus_quant.host.gateway import OrderGateway
+from nautilus_quant.host.liquidity import LiquidityBook
+from nautilus_quant.host.messages import Message, publish
+
+if TYPE_CHECKING:
+    from nautilus_trader.model.data import TradeTick
+    from nautilus_trader.model.events import OrderEvent
+    from nautilus_trader.model.orders import Order
+
+    from nautilus_quant.gating.intent import Intent, Verdict
+
+_AFTER_BOOKS = 12  # `LiquidityBook` hears with 16, strategies with 0
+_BOOKS = ("data.book.depth.*", "data.book.deltas.*", "data.quotes.*")
+_TRADES = "data.trades.*"
+_ORDERS = "events.order.*"
+_SIDES = {1: 1, 2: -1}  # NautilusTrader's aggressor sides
+_RESTING = frozenset({OrderType.LIMIT, OrderType.MARKET_TO_LIMIT})
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlowUpdate(Message):
+    """
+    The order flow of an instrument (key: its id); once a second at most, and when what is blocked changes.
+
+    Parameters
+    ----------
+    blocked
+        Side on which nothing is opened: ``BUY``, ``SELL``, or empty.
+    known
+        Whether there is enough data to judge.
+    score
+        All of the flow in [-1, 1], positive when buyers press.
+    imbalance, delta, large
+        Its parts: book, trades, large trades [-1, 1].
+    toxicity
+        VPIN [0, 1]; NaN while unknown.
+    cumulative
+        Bought less sold since the start [base coin, or contracts].
+    trades
+        How many trades count, old ones counting less [trades].
+
+    """
+
+    blocked: str
+    known: bool
+    score: float
+    imbalance: float
+    delta: float
+    large: float
+    toxicity: float
+    cumulative: float
+    trades: float
+
+
+class OrderFlowGateConfig(ActorConfig, kw_only=True, frozen=True):
+    """
+    What the order flow gate can be told; without anything it follows all that others subscribe.
+
+    Parameters
+    ----------
+    instruments
+        Instruments whose book and trades the gate subscribes by itself. Mind that a paper venue moves its
+        market by all it hears: with depth, its fills walk ten levels, where quotes alone fill at one price.
+    book
+        What is subscribed of them: ``depth10`` (ten levels), ``deltas`` (changes), ``quotes`` (best prices),
+        or ``none``: then the book has no part in the score either.
+    trades
+        Whether their trades are subscribed; if not, trades have no part in the score either.
+    without_data
+        What happens to orders while there is not enough data to judge, as in the first seconds of a run, in
+        an instrument nobody hears, and in a market that fell silent: ``deny``, since what is not known adds
+        no risk, or ``allow``, where flow is one opinion among others.
+    every
+        Least time between two updates of an instrument [s].
+    sample
+        Least time between two looks at a book [s]; less follows it more closely and costs more.
+    half_life, book_half_life, level_decay
+        How fast trades, the average book and the levels of a book fade: see
+        `nautilus_quant.gating.flow.FlowParams`, also for all that follow.
+    large_quantile, large_window, prior
+        Which trades are large, and how many trades make a flow.
+    buckets, bucket_time
+        Of the toxicity.
+    book_weight, delta_weight, large_weight, lift
+        What the score is made of.
+    enter, leave, hold
+        When entries against it are blocked, and until when.
+    least, stale_after
+        How much data is enough.
+
+    """
+
+    instruments: tuple[InstrumentId, ...] = ()
+    book: Literal["depth10", "deltas", "quotes", "none"] = "depth10"
+    trades: bool = True
+    without_data: Literal["deny", "allow"] = "deny"
+    every: Seconds = 1.0
+    sample: Seconds = 0.1
+
+    half_life: Seconds = 30.0
+    book_half_life: Seconds = 5.0
+    level_decay: Fraction = 0.7
+    large_quantile: Fraction = 0.95
+    large_window: PositiveInt = 2_000
+    prior: NonNegativeFloat = 10.0
+    buckets: PositiveInt = 50
+    bucket_time: Seconds = 5.0
+    book_weight: NonNegativeFloat = 0.4
+    delta_weight: NonNegativeFloat = 0.35
+    large_weight: NonNegativeFloat = 0.25
+    lift: NonNegativeFloat = 0.5
+    enter: PositiveFloat = 0.4
+    leave: PositiveFloat = 0.2
+    hold: Seconds = 2.0
+    least: NonNegativeFloat = 10.0
+    stale_after: Seconds = 10.0
+
+
+class _Followed:
+    """One instrument: its flow, and when it was last looked at and told."""
+
+    __slots__ = ("blocked", "flow", "heard", "known", "name", "sampled", "told")
+
+    def __init__(self, name: str, params: FlowParams) -> None:
+        self.name = name
+        self.flow = InstrumentFlow(params)
+        self.blocked: Side | None = None
+        self.known = False
+        self.heard = self.sampled = self.told = 0
+
+
+class OrderFlowGate(Actor):  # type: ignore[misc]
+    """
+    Blocks what would open against the flow: buying while sellers press, selling while buyers do.
+
+    The flow is made of the imbalance of the book, of who is in haste in trades and in large trades, and of
+    how toxic it is. What reduces a position always passes. Nothing is kept over a restart: until there have
+    been enough trades, `without_data` decides. For resting orders, `queue_ahead` tells what is in front.
+
+    Parameters
+    ----------
+    config
+        An `OrderFlowGateConfig`.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is impossible.
+
+    """
+
+    def __init__(self, config: OrderFlowGateConfig | None = None) -> None:
+        super().__init__(config or OrderFlowGateConfig())
+        self._params = _params_of(self.config)
+        InstrumentFlow(self._params)  # says what is wrong now, not when the first trade comes
+        self._allow_unknown = self.config.without_data == "allow"
+        self._every = round(float(self.config.every) * SECOND)
+        self._sample = round(float(self.config.sample) * SECOND)
+        self._followed: dict[InstrumentId, _Followed] = {}
+        self._flows: dict[str, _Followed] = {}
+        self._gateway: OrderGateway | None = None
+        self._books: LiquidityBook | None = None
+
+    @property
+    def name(self) -> str:
+        """Of the gate."""
+        return GATE
+
+    @property
+    def flows(self) -> dict[str, InstrumentFlow]:
+        """The flow of every instrument that was heard, by its id."""
+        return {name: followed.flow for name, followed in self._flows.items()}
+
+    def queue_ahead(self, order: Order) -> float:
+        """Return the estimated size in front of a resting order [base coin, or contracts]; NaN if unknown."""
+        followed = self._followed.get(order.instrument_id)
+        return math.nan if followed is None else followed.flow.queues.ahead(order.client_order_id.value)
+
+    # -- life --------------------------------------------------------------------------------------
+
+    def on_start(self) -> None:
+        """Stand in the chain of gates first, then listen."""
+        self._gateway = OrderGateway.join(self.msgbus, self)
+        self._books = LiquidityBook.on(self.msgbus)
+        for topic, handler in self._handlers():
+            self.msgbus.subscribe(topic, handler, priority=_AFTER_BOOKS)
+        for instrument_id in self.config.instruments:
+            self._subscribe(instrument_id)
+
+    def _handlers(self) -> list[tuple[str, Any]]:
+        handlers: list[tuple[str, Any]] = [(topic, self._on_book) for topic in _BOOKS]
+        return [*handlers, (_TRADES, self._on_trade), (_ORDERS, self._on_order)]
+
+    def _subscribe(self, instrument_id: InstrumentId) -> None:
+        book = self.config.book
+        if book == "depth10":
+            self.subscribe_order_book_depth(instrument_id, managed=False)
+        elif book == "deltas":
+            self.subscribe_order_book_deltas(instrument_id)
+        elif book == "quotes":
+            self.subscribe_quote_ticks(instrument_id)
+        if self.config.trades:
+            self.subscribe_trade_ticks(instrument_id)
+
+    def on_stop(self) -> None:
+        """Stop listening, and leave the chain."""
+        for topic, handler in self._handlers():
+            self.msgbus.unsubscribe(topic, handler)
+        if self._gateway is not None:
+            self._gateway.leave(self)
+            self._gateway = None
+
+    def on_reset(self) -> None:
+        """Forget all flow."""
+        self._followed.clear()
+        self._flows.clear()
+        if self._books is not None:
+            self._books.reset()
+
+    # -- what comes in -----------------------------------------------------------------------------
+
+    def _follow(self, instrument_id: InstrumentId) -> _Followed:
+        made = self._followed[instrument_id] = _Followed(instrument_id.value, self._params)
+        self._flows[made.name] = made
+        return made
+
+    def _on_trade(self, trade: TradeTick) -> None:
+        instrument_id, ts = trade.instrument_id, trade.ts_init
+        followed = self._followed.get(instrument_id) or self._follow(instrument_id)
+        side = _SIDES.get(trade.aggressor_side, 0)
+        followed.flow.trade(ts, trade.price.as_double(), trade.size.as_double(), side)
+        self._judge(followed, ts)
+
+    def _on_book(self, data: Any) -> None:
+        instrument_id, ts = data.instrument_id, data.ts_init
+        followed = self._followed.get(instrument_id) or self._follow(instrument_id)
+        if not 0 <= ts - followed.sampled < self._sample:
+            followed.sampled = ts
+            self._look(followed, ts)
+            self._judge(followed, ts)
+
+    def _look(self, followed: _Followed, ts: int) -> None:
+        """Take the newest book, unless it is the last one or cannot be used."""
+        assert self._books is not None  # set before anything is heard
+        feed = self._books.feed_of(followed.name, ts)
+        if feed is None:
+            return
+        market = feed.market
+        if market.ts > followed.heard and not market.measures.fault:
+            followed.heard = market.ts
+            followed.flow.observe(market.book, market.ts)
+
+    def _judge(self, followed: _Followed, now: int) -> None:
+        flow = followed.flow
+        blocked = flow.judge(now)
+        changed = blocked is not followed.blocked or flow.known is not followed.known
+        if changed or not 0 <= now - followed.told < self._every:
+            self._tell(followed, now)
+
+    def _tell(self, followed: _Followed, now: int) -> None:
+        flow = followed.flow
+        blocked, says = flow.blocked, flow.read(now)
+        if blocked is not followed.blocked:
+            state = f"{blocked.name} is blocked" if blocked else "nothing is blocked"
+            self.log.debug(f"{followed.name}: {state}, flow {says.score:+.2f}")
+        followed.blocked, followed.known, followed.told = blocked, flow.known, now
+        update = FlowUpdate(
+            key=followed.name,
+            ts=now,
+            blocked=blocked.name if blocked else "",
+            known=flow.known,
+            score=says.score,
+            imbalance=says.imbalance,
+            delta=says.delta,
+            large=says.large,
+            toxicity=says.toxicity,
+            cumulative=flow.tape.cumulative,
+            trades=says.trades,
+        )
+        publish(self.msgbus, update)
+
+    # -- own orders --------------------------------------------------------------------------------
+
+    def _on_order(self, event: OrderEvent) -> None:
+        if isinstance(event, OrderAccepted | OrderUpdated | OrderTriggered):
+            self._place(event)
+        elif isinstance(event, OrderFilled | OrderCanceled | OrderExpired):
+            self._reached(event)
+
+    def _place(self, event: OrderEvent) -> None:
+        order = self.cache.order(event.client_order_id)
+        if order is None or order.is_closed or not order.has_price:
+            return
+        if order.order_type not in _RESTING and not getattr(order, "is_triggered", False):
+            return
+        followed = self._followed.get(order.instrument_id) or self._follow(order.instrument_id)
+        queues, side, price = followed.flow.queues, Side(1 if order.is_buy else -1), float(order.price)
+        if isinstance(event, OrderUpdated) and queues.price_of(order.client_order_id.value) == price:
+            return  # a smaller size keeps its place
+        self._look(followed, event.ts_init)
+        assert self._books is not None
+        feed = self._books.feed_of(followed.name, event.ts_init)
+        fresh = feed is not None and feed.market.is_fresh(event.ts_init)
+        queues.place(order.client_order_id.value, side, price, feed.market.book if fresh else None)
+
+    def _reached(self, event: OrderEvent) -> None:
+        followed = self._followed.get(event.instrument_id)
+        if followed is None:
+            return
+        order, name = self.cache.order(event.client_order_id), event.client_order_id.value
+        if order is None or order.is_closed or not isinstance(event, OrderFilled):
+            followed.flow.queues.remove(name)
+        else:
+            followed.flow.queues.reached(name)
+
+    # -- orders ------------------------------------------------------------------------------------
+
+    def check(self, intent: Intent) -> Verdict:
+        """Judge an order by the flow of its instrument."""
+        followed = self._flows.get(intent.instrument)
+        flow = None if followed is None else followed.flow
+        return judge(intent, flow, allow_unknown=self._allow_unknown)
+
+
+def _params_of(config: OrderFlowGateConfig) -> FlowParams:
+    """Return the rule; what is not subscribed has no part in it."""
+    given = {item.name: getattr(config, item.name) for item in fields(FlowParams)}
+    if config.book == "none":
+        given["book_weight"] = 0.0
+    if not config.trades:
+        given["delta_weight"] = given["large_weight"] = 0.0
+    return FlowParams(**given)
