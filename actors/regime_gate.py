@@ -176,11 +176,21 @@ class RegimeGate(Actor):  # type: ignore[misc]
 
     def _on_live_bar(self, bar: Bar) -> None:
         feed = self._feeds.of(bar)
-        instrument = self._sources[feed] if feed in self._sources else self._follow(feed)
+        instrument = self._sources.get(feed)
         if instrument is None:
-            return
+            instrument = None if feed in self._sources else self._follow(feed)
+            if instrument is None:
+                return
         heard = bar.ts_init
-        changes = self._book.update(instrument, _values_of(bar), heard)
+        # What `_values_of` gives, without the call.
+        values = (
+            bar.ts_event,
+            bar.open.as_double(),
+            bar.high.as_double(),
+            bar.low.as_double(),
+            bar.close.as_double(),
+        )
+        changes = self._book.update(instrument, values, heard)
         for change in changes:
             self._tell(change)
         if self._cadence is None:

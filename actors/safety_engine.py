@@ -123,6 +123,7 @@ class SafetyEngine(Actor):  # type: ignore[misc]
         self._silent = 0  # polls since the last valuation
         self._open: bool | None = None
         self._quoted: set[str] = set()
+        self._held: set[InstrumentId] = set()
 
     # -- life --------------------------------------------------------------------------------------
 
@@ -175,6 +176,7 @@ class SafetyEngine(Actor):  # type: ignore[misc]
         self._next = 0
         self._open = None
         self._quoted.clear()
+        self._held.clear()
         Valuer.on(self.msgbus).reset()
 
     def _state_url(self) -> str | None:
@@ -235,8 +237,11 @@ class SafetyEngine(Actor):  # type: ignore[misc]
         try:
             # Nearly every time nothing but a price has moved: the equity is all that is needed.
             equity = None if self._cash.detector.unsettled else self._valuer.fresh_equity(now)
-            if equity is None or not self._open or not self._guard.passes(now, *equity):
-                self._judge(now, equity)
+            if equity is not None and self._open:
+                worth, until = equity
+                if self._guard.passes(now, worth, until):
+                    return
+            self._judge(now, equity)
         except Exception as error:
             if not self._live:
                 raise
@@ -277,7 +282,10 @@ class SafetyEngine(Actor):  # type: ignore[misc]
         self.log.error(f"{' and '.join(said)}: no new risk, {cancelled} opening orders cancelled")
 
     def _on_position(self, event: PositionEvent) -> None:
-        self._want_quotes(event.instrument_id.value)
+        instrument_id = event.instrument_id
+        if instrument_id not in self._held:  # NautilusTrader writes an identifier anew for every look
+            self._held.add(instrument_id)
+            self._want_quotes(instrument_id.value)
         if not self._guard.kill.is_armed:
             self._watch_steps()
 

@@ -88,20 +88,29 @@ class OrderTimes:
         Every order of a backtest of the month, each with the caches as cold as the engine left them.
     stream
         Orders sent back to back on the state at the end of that run.
+    collections
+        Garbage collections that fell into the time of an order [number].
 
     """
 
     def __init__(self) -> None:
         self.run: list[float] = []
         self.stream: list[float] = []
+        self.collections = 0
+        self._timing = False
         self._engine = engine(suite())
         self._bars = len(month()[2])
         self._count = 0
         self._gateway: OrderGateway | None = None
         bus = self._engine.kernel.msgbus
         bus.subscribe(f"data.bars.{month()[1]}", self._on_bar)
+        gc.callbacks.append(self._on_collection)
         self._engine.run()
+        gc.callbacks.remove(self._on_collection)
         self._engine.dispose()
+
+    def _on_collection(self, phase: str, _info: dict[str, int]) -> None:
+        self.collections += self._timing and phase == "start"
 
     def _on_bar(self, _bar: object) -> None:
         from nautilus_quant.host.gateway import find_gateway
@@ -118,11 +127,13 @@ class OrderTimes:
         passes = gateway._passes
 
         def timed(command: Any, how: str) -> bool:
+            self._timing = True
             start = thread_time_ns()
             try:
                 return passes(command, how)
             finally:
                 self.run.append((thread_time_ns() - start) / 1_000)
+                self._timing = False
 
         gateway._passes = timed  # type: ignore[method-assign]
 
@@ -180,7 +191,7 @@ def orders(times: OrderTimes) -> list[Figure]:
     """Bind the orders of the run: real ones, too, come one at a time, after other work."""
     run, stream = times.run, times.stream
     one = "one order through the chain"
-    seen = f"CPU time of {len(run):,} orders of a run"
+    seen = f"CPU time of {len(run):,} orders of a run, {times.collections} garbage collections in all of it"
     steady = f"CPU time of {len(stream):,} orders sent back to back"
     return [
         Figure(f"{one}, in a run, p99", percentile(run, 0.99), "µs", 50.0, note=seen),

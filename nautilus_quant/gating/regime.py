@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from nautilus_quant.gating.regime_rule import CALM, Measures, Regime, RegimeParams, next_regime
 from nautilus_quant.signals.adx import Adx
-from nautilus_quant.signals.ewma import EwmaVolatility
+from nautilus_quant.signals.ewma import EwmaVolatilities
 from nautilus_quant.signals.rolling import RollingMax
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ class RegimeClassifier:
     ----------
     ts
         Close time of the last good bar, UNIX time [ns]; 0 before the first.
+    values
+        The numbers of `measures` without their names.
 
     """
 
@@ -59,19 +61,18 @@ class RegimeClassifier:
         "_close",
         "_crisis_scale",
         "_doubted",
-        "_fast",
         "_high",
         "_interval",
-        "_measures",
         "_normal",
         "_owed",
         "_params",
         "_regime",
-        "_slow",
         "_stayed",
+        "_volatility",
         "ignored",
         "refused",
         "ts",
+        "values",
     )
 
     def __init__(self, params: RegimeParams | None = None, interval: int = 0) -> None:
@@ -89,15 +90,14 @@ class RegimeClassifier:
     def _start_over(self) -> None:
         p = self._params
         self._adx = Adx(p.adx_period)
-        self._fast = EwmaVolatility(p.fast_half_life)
-        self._slow = EwmaVolatility(p.slow_half_life)
+        self._volatility = EwmaVolatilities(p.fast_half_life, p.slow_half_life)
         self._high = RollingMax(p.crisis_window + 1)  # so many closes span a window of returns
         self._close = 0.0
         self._normal = 0.0
         self._owed = p.warm_up
         self._regime = Regime.WARMING_UP
         self._stayed = 0
-        self._measures: tuple[float, float, float, float, float] = CALM
+        self.values: tuple[float, float, float, float, float] = CALM
 
     def update(self, ts: int, open_: float, high: float, low: float, close: float) -> Regime:
         """
@@ -129,7 +129,7 @@ class RegimeClassifier:
             self._owed -= 1
             if self._owed and self._regime is _WARMING_UP:
                 return _WARMING_UP
-        after = next_regime(self._regime, self._stayed, self._measures, self._params)
+        after = next_regime(self._regime, self._stayed, self.values, self._params)
         self._stayed = self._stayed + 1 if after is self._regime else 1
         self._regime = after
         return _WARMING_UP if self._owed else after
@@ -177,11 +177,11 @@ class RegimeClassifier:
             least, usual = self._params.min_vol, self._normal
             # Against what was normal before this bar: a crash must not raise its own yardstick.
             sigmas = fall / ((least if least > usual else usual) * self._crisis_scale)  # noqa: FURB136
-            self._normal = usual = self._slow.update(log_return, bars)
-            quick = self._fast.update(log_return, bars)
+            quick, usual = self._volatility.update(log_return, bars)
+            self._normal = usual
             quick = least if least > quick else quick  # noqa: FURB136
             ratio = quick / (least if least > usual else usual)  # noqa: FURB136
-            self._measures = (strength, adx.up - adx.down, ratio, fall, sigmas)
+            self.values = (strength, adx.up - adx.down, ratio, fall, sigmas)
         self._close = close
 
     @property
@@ -202,12 +202,12 @@ class RegimeClassifier:
     @property
     def measures(self) -> Measures:
         """What the regime was read from."""
-        return Measures(*self._measures)
+        return Measures(*self.values)
 
     @property
     def numbers(self) -> dict[str, float]:
         """The measures by name, for verdicts, messages and the journal."""
-        return numbers_of(self.measures, self._owed)
+        return numbers_of(self.values, self._owed)
 
     def to_dict(self) -> dict[str, Any]:
         """Give all that `from_dict` needs to go on exactly here."""
@@ -219,10 +219,9 @@ class RegimeClassifier:
             "counts": [self.ignored, self.refused, self._owed, self._stayed],
             "regime": self._regime.value,
             "normal": self._normal,
-            "measures": list(self._measures),
+            "measures": list(self.values),
             "adx": self._adx.to_dict(),
-            "fast": self._fast.to_dict(),
-            "slow": self._slow.to_dict(),
+            **self._volatility.to_dict(),
             "high": self._high.to_dict(),
         }
 
@@ -240,10 +239,9 @@ class RegimeClassifier:
         made.ignored, made.refused, made._owed, made._stayed = state["counts"]
         made._regime = Regime(state["regime"])
         made._normal = float(state["normal"])
-        made._measures = Measures(*state["measures"])
+        made.values = Measures(*state["measures"])
         made._adx.restore(state["adx"])
-        made._fast.restore(state["fast"])
-        made._slow.restore(state["slow"])
+        made._volatility.restore(state)
         made._high.restore(state["high"])
         return made
 
@@ -252,7 +250,7 @@ class RegimeClassifier:
         return [_VERSION, self._interval, *astuple(self._params)]
 
 
-def numbers_of(measures: Measures, owed: int) -> dict[str, float]:
+def numbers_of(measures: tuple[float, float, float, float, float], owed: int) -> dict[str, float]:
     """Return measures, and the good bars still owed, by name."""
     adx, direction, vol_ratio, fall, fall_sigmas = measures
     return {

@@ -10,7 +10,7 @@ from nautilus_quant.gating.market import MarketRegime
 from nautilus_quant.gating.matrix import Compatibility
 from nautilus_quant.gating.regime import numbers_of
 from nautilus_quant.gating.regime_history import InstrumentRegime
-from nautilus_quant.gating.regime_rule import Measures, Regime, RegimeParams
+from nautilus_quant.gating.regime_rule import Regime, RegimeParams
 
 if TYPE_CHECKING:
     from nautilus_quant.gating.intent import Intent
@@ -64,7 +64,9 @@ class Reading(Mapping[str, float | str]):
 
     __slots__ = ("_kind", "_measures", "_owed", "_regime")
 
-    def __init__(self, regime: Regime, kind: str, measures: Measures, owed: int) -> None:
+    def __init__(
+        self, regime: Regime, kind: str, measures: tuple[float, float, float, float, float], owed: int
+    ) -> None:
         self._regime = regime
         self._kind = kind
         self._measures = measures
@@ -200,7 +202,7 @@ class RegimeBook:
                 f"{counts['needed']:.0f} suffice; {_wanted(kind, allowed)}"
             )
             return Verdict.deny(GATE, "MARKET_CRISIS", reason, regime=regime, kind=kind, **counts)
-        read = Reading(regime, kind, classifier.measures, classifier.owed)
+        read = Reading(regime, kind, classifier.values, classifier.owed)
         # What `Verdict(...)` does, without its detour through a Python function.
         return tuple.__new__(Verdict, (GATE, UNLIMITED, ALLOW, "", read))
 

@@ -84,9 +84,12 @@ class InstrumentRegime:
             self._settle()
         classifier = self._classifier
         before = classifier.ts
-        # Past the first warm-up nothing is kept any more.
-        regime = self._take(bar) if self._kept or classifier.starting else classifier.update(*bar)
-        if bar[0] > before or self._classifier.ts < before:  # a feed that repeats itself is silent
+        ts, open_, high, low, close = bar
+        if self._kept or classifier.starting:
+            regime = self._take(bar)
+        else:  # past the first warm-up nothing is kept any more
+            regime = classifier.update(ts, open_, high, low, close)
+        if ts > before or self._classifier.ts < before:  # a feed that repeats itself is silent
             self.heard = heard
         return regime
 

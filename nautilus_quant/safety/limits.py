@@ -225,19 +225,18 @@ class LossMonitor:
         stamps, waiting, flow = self._stamps, self._waiting, self._flow
         if not waiting:
             return
-        begin, ts = stamps[0], stamps.pop()
-        until, last = ts, waiting.pop() - flow
-        highest, steps = last, []
-        for start, equity in zip(reversed(stamps), reversed(waiting), strict=True):
-            value = equity - flow
-            if value > highest:
-                steps.append((until - 1, value))
-                highest = value
-            until = start
+        begin, ts = stamps[0], stamps[-1]
+        highest = waiting.pop()
+        last, at, steps = highest - flow, len(waiting), []
+        for equity in reversed(waiting):
+            if equity > highest:
+                steps.append((stamps[at] - 1, equity - flow))
+                highest = equity
+            at -= 1
         stamps.clear()
         waiting.clear()
         steps.reverse()
-        self._peak = max(self._peak, highest)
+        self._peak = max(self._peak, highest - flow)
         for limit in (self._hour, self._day):
             limit.pass_over(begin - 1, steps)
         self._take(ts, last)

@@ -115,3 +115,49 @@ class EwmaVolatility(Ewma):
     def value(self) -> float:
         """The volatility [per bar]; NaN before the first return."""
         return math.sqrt(super().value)
+
+
+class EwmaVolatilities:
+    """
+    A fast and a slow `EwmaVolatility` of the same returns, in one step.
+
+    Parameters
+    ----------
+    fast_half_life, slow_half_life
+        After how many bars a return counts half [bars].
+
+    """
+
+    __slots__ = ("_fast", "_fast_sum", "_fast_weight", "_slow", "_slow_sum", "_slow_weight")
+
+    def __init__(self, fast_half_life: float, slow_half_life: float) -> None:
+        self._fast = decay_of_half_life(fast_half_life)
+        self._slow = decay_of_half_life(slow_half_life)
+        self._fast_sum = self._fast_weight = self._slow_sum = self._slow_weight = 0.0
+
+    def update(self, log_return: float, bars: float = 1.0) -> tuple[float, float]:
+        """Take a log return over `bars` bar lengths, give the fast and the slow volatility [per bar]."""
+        square = log_return * log_return / bars
+        decay = self._fast
+        fresh = 1.0 - decay
+        self._fast_sum = fast = decay * self._fast_sum + fresh * square
+        self._fast_weight = fast_weight = decay * self._fast_weight + fresh
+        decay = self._slow
+        fresh = 1.0 - decay
+        self._slow_sum = slow = decay * self._slow_sum + fresh * square
+        self._slow_weight = slow_weight = decay * self._slow_weight + fresh
+        return math.sqrt(fast / fast_weight), math.sqrt(slow / slow_weight)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give all that `restore` needs: what `EwmaVolatility.to_dict` gives of each."""
+        return {
+            "fast": {"sum": self._fast_sum, "weight": self._fast_weight},
+            "slow": {"sum": self._slow_sum, "weight": self._slow_weight},
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> Self:
+        """Go on from what `to_dict` gave; the decays stay this object's own."""
+        fast, slow = state["fast"], state["slow"]
+        self._fast_sum, self._fast_weight = float(fast["sum"]), float(fast["weight"])
+        self._slow_sum, self._slow_weight = float(slow["sum"]), float(slow["weight"])
+        return self

@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nautilus_quant.signals.ewma import Ewma, EwmaVolatility, decay_of_half_life, decay_of_span
+from nautilus_quant.signals.ewma import (
+    Ewma,
+    EwmaVolatilities,
+    EwmaVolatility,
+    decay_of_half_life,
+    decay_of_span,
+)
 
 values = st.floats(-1e6, 1e6)
 decays = st.floats(0.0, 0.999)
@@ -87,3 +93,13 @@ def test_an_impossible_span_is_refused(bad: float) -> None:
 def test_an_impossible_decay_is_refused(bad: float) -> None:
     with pytest.raises(ValueError, match=r"decay must be in \[0, 1\)"):
         Ewma(bad)
+
+
+@given(st.lists(st.tuples(st.floats(-0.5, 0.5), st.integers(1, 5)), min_size=1, max_size=60))
+def test_two_volatilities_in_one_step_are_the_same_to_the_last_bit(returns):
+    fast, slow, both = EwmaVolatility(10.0), EwmaVolatility(200.0), EwmaVolatilities(10.0, 200.0)
+    for at, (log_return, bars) in enumerate(returns):
+        assert both.update(log_return, bars) == (fast.update(log_return, bars), slow.update(log_return, bars))
+        if at == len(returns) // 2:
+            both = EwmaVolatilities(10.0, 200.0).restore(both.to_dict())
+    assert both.to_dict() == {"fast": fast.to_dict(), "slow": slow.to_dict()}
