@@ -10,6 +10,10 @@ from nautilus_quant.account.statement import PARTS, Part, Statement, value_of
 from nautilus_quant.safety import stored
 
 VERSION = 1
+PORTFOLIO = "portfolio"
+"""Namespace of the book and of closed trades in the state store."""
+SNAPSHOTS = "snapshots"
+"""Namespace of the snapshots in the state store: a document for each UTC day."""
 DAY = 86_400 * 1_000_000_000
 HOUR = 3_600 * 1_000_000_000
 FULL_DAYS = 7

@@ -15,6 +15,7 @@ from nautilus_quant.cli.assign import assign
 from nautilus_quant.cli.codes import MEANINGS
 from nautilus_quant.cli.config import config_app
 from nautilus_quant.cli.data import data_app
+from nautilus_quant.cli.pnl import pnl
 from nautilus_quant.live import live
 
 _EPILOG = "Exit codes: " + "; ".join(f"{code} {meaning}" for code, meaning in MEANINGS.items()) + "."
@@ -52,5 +53,6 @@ app.command()(assign)
 for command in (operate.status, operate.kill, operate.rearm, operate.explain, operate.doctor):
     app.command()(command)
 app.command()(arms)
+app.command()(pnl)
 app.add_typer(data_app, name="data")
 app.add_typer(config_app, name="config")

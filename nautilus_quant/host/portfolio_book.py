@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from nautilus_trader.common.component import Logger
 
 from nautilus_quant.account.curve import Growth, profit
-from nautilus_quant.account.snapshots import DAY, Snapshot, SnapshotBook, take
+from nautilus_quant.account.snapshots import DAY, PORTFOLIO, SNAPSHOTS, Snapshot, SnapshotBook, take
 from nautilus_quant.account.statement import PARTS, value_of
 from nautilus_quant.host.accounting import Accounting, Reconciliation
 from nautilus_quant.host.cadence import SaveCadence
@@ -28,10 +28,6 @@ if TYPE_CHECKING:
 
     from nautilus_quant.account.equity import Valuation
 
-NAMESPACE = "portfolio"
-"""Of the book and the closed trades in the state store."""
-SNAPSHOTS = "snapshots"
-"""Of the snapshots in the state store: a document for each UTC day."""
 TRADES = 1_000
 """Closed trades that are remembered."""
 RECONCILED = "portfolio|reconciliation"
@@ -250,7 +246,7 @@ class PortfolioBook:
         publish(
             self._msgbus,
             Alert(
-                key=RECONCILED, ts=valuation.ts, source=NAMESPACE,
+                key=RECONCILED, ts=valuation.ts, source=PORTFOLIO,
                 severity="WARNING" if differs else "INFO", text=text, numbers=found._asdict(),
             ),
         )  # fmt: skip
@@ -274,12 +270,12 @@ class PortfolioBook:
             return book(None)
         try:
             self.snapshots.restore(self._store.documents(SNAPSHOTS).values())
-            self.trades.restore((self._store.get(NAMESPACE, "trades") or {}).get("trades", ()))
+            self.trades.restore((self._store.get(PORTFOLIO, "trades") or {}).get("trades", ()))
         except (ValueError, TypeError) as error:
             self._log.error(f"stored snapshots or trades cannot be read, they begin anew: {error}")
         for snapshot in self.snapshots.curve():
             self.growth.update(snapshot)
-        document = self._store.get(NAMESPACE, "book")
+        document = self._store.get(PORTFOLIO, "book")
         try:
             return book(document)
         except (ValueError, TypeError, KeyError) as error:
@@ -298,8 +294,8 @@ class PortfolioBook:
         book = self.accounting.to_dict()
         try:
             if book is not None:
-                self._store.put(NAMESPACE, "book", book, ts=now)
-            self._store.put(NAMESPACE, "trades", {"trades": self.trades.to_list()}, ts=now)
+                self._store.put(PORTFOLIO, "book", book, ts=now)
+            self._store.put(PORTFOLIO, "trades", {"trades": self.trades.to_list()}, ts=now)
             for day in sorted(self.snapshots.dirty):
                 self._save_day(self._store, day, now)
             self.snapshots.dirty.clear()

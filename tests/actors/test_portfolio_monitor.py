@@ -19,7 +19,7 @@ from nautilus_trader.model.objects import AccountBalance, Currency, Money, Quant
 from nautilus_trader.test_kit.providers import TestInstrumentProvider
 from nautilus_trader.trading.strategy import Strategy
 
-from nautilus_quant.account.snapshots import Snapshot
+from nautilus_quant.account.snapshots import PORTFOLIO, SNAPSHOTS, Snapshot
 from nautilus_quant.account.statement import Part, units, value_of
 from nautilus_quant.actors.portfolio_monitor import PortfolioMonitor, PortfolioMonitorConfig
 from nautilus_quant.host.budget_settings import BudgetSettings
@@ -27,9 +27,7 @@ from nautilus_quant.host.fees import FeeBook
 from nautilus_quant.host.gateway import find_gateway
 from nautilus_quant.host.messages import Alert, subscribe
 from nautilus_quant.host.portfolio_book import (
-    NAMESPACE,
     RECONCILED,
-    SNAPSHOTS,
     PortfolioBook,
     PortfolioStatus,
 )
@@ -208,7 +206,7 @@ def test_a_linear_perpetual_by_hand():
     # Bought at 30 050.5, sold at 30 249.5 and 30 449.5: 0.5 × 199 + 1.5 × 399.
     assert found[Part.REALISED] == 698
     # Taker 0.036 %: 60 101 + 15 124.75 + 45 674.25 = 120 900
-    assert found[Part.FEES] == Decimal("-120900") * PERP.taker_fee
+    assert found[Part.FEES] == Decimal(-120_900) * PERP.taker_fee
     assert set(found) == {Part.REALISED, Part.FEES}
     assert [s.ts - START for s in checks.seen] == [n * 10 * SECOND for n in range(1, 7)]
     assert [s.positions for s in checks.seen] == [1, 1, 1, 1, 0, 0]
@@ -326,7 +324,7 @@ def test_a_restart_in_the_middle():
         assert set(after) == {Part.REALISED, Part.FEES}
         assert len(second.book.trades) == 2
         assert second.book.trades.statistics.win_rate == 0.5
-        assert holder.get(NAMESPACE, "book") is not None
+        assert holder.get(PORTFOLIO, "book") is not None
         assert list(holder.documents(SNAPSHOTS)) == ["2023-11-14"]
     finally:
         holder.close()
@@ -347,9 +345,9 @@ def test_damaged_state_begins_anew():
     state = "memory://portfolio-damaged"
     holder = shared_store(state)
     try:
-        holder.put(NAMESPACE, "book", {"statement": 1}, ts=1)
+        holder.put(PORTFOLIO, "book", {"statement": 1}, ts=1)
         holder.put(SNAPSHOTS, "2023-11-14", {"version": 7}, ts=1)
-        holder.put(NAMESPACE, "trades", {"trades": 3}, ts=1)
+        holder.put(PORTFOLIO, "trades", {"trades": 3}, ts=1)
         checks = run(PERP, {5: order(BUY, "1"), 9: order(SELL, "1")}, RISING, monitor(state=state))
         assert len(checks.seen) == 6
         assert len(checks.book.trades) == 1

@@ -1,0 +1,174 @@
+"""The equity of an account as one HTML file, with everything in it that it needs."""
+
+from __future__ import annotations
+
+import json
+import re
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from nautilus_quant.account.curve import indexed
+from nautilus_quant.account.statement import PARTS, value_of
+from nautilus_quant.learning.report_series import extremes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nautilus_quant.account.history import History
+
+POINTS: Final = 1_600
+"""Values drawn of a curve: more than a screen has columns."""
+# Okabe, Ito, "Color universal design" (2008): told apart with every common colour blindness.
+_EQUITY, _NET, _DRAWDOWN = "#0072B2", "#009E73", "#D55E00"
+_PARTS: Final = ("#009E73", "#D55E00", "#CC79A7", "#8C8C8C", "#F0E442", "#56B4E9")
+_PLACE = re.compile("@(TITLE|DATA|PLOTLY)@")
+
+_PAGE: Final = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>@TITLE@</title>
+<link rel="icon" href="data:,">
+<style>
+:root { color-scheme: light dark; --text: #1f2430; --line: #d9dde3; --page: #f6f7f9; }
+@media (prefers-color-scheme: dark) { :root { --text: #e6e8ec; --line: #363c47; --page: #14171c; } }
+body { margin: 0 auto; padding: 1.5rem; max-width: 1240px; background: var(--page); color: var(--text);
+  font: 15px/1.5 system-ui, sans-serif; }
+</style>
+</head>
+<body>
+<h1>@TITLE@</h1>
+<noscript>The charts need JavaScript, which comes with this file.</noscript>
+<div id="equity"></div>
+<div id="days"></div>
+<script>@PLOTLY@</script>
+<script type="application/json" id="data">@DATA@</script>
+<script>
+"use strict";
+const figures = JSON.parse(document.getElementById("data").textContent);
+function draw() {
+  const style = getComputedStyle(document.documentElement);
+  for (const [name, figure] of Object.entries(figures)) {
+    const layout = structuredClone(figure.layout);
+    layout.font = {color: style.getPropertyValue("--text").trim()};
+    for (const key of Object.keys(layout).filter(key => /^[xy]axis/.test(key))) {
+      Object.assign(layout[key], {gridcolor: style.getPropertyValue("--line").trim(), automargin: true});
+    }
+    Plotly.react(name, structuredClone(figure.data), layout, {responsive: true, displaylogo: false});
+  }
+}
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+draw();
+</script>
+</body>
+</html>
+"""
+
+
+def write(history: History, path: str | Path, *, title: str) -> Path:
+    """
+    Write the page.
+
+    Parameters
+    ----------
+    history
+        The last days.
+    path
+        The file; folders are made.
+    title
+        At its top.
+
+    Raises
+    ------
+    ImportError
+        When plotly is not installed.
+
+    """
+    script = _plotly()
+    data = json.dumps(figures(history), separators=(",", ":"), allow_nan=False)
+    filled = {"TITLE": escape(title), "DATA": data.replace("<", "\\u003c"), "PLOTLY": script}
+    file = Path(path)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(_PLACE.sub(lambda match: filled[match[1]], _PAGE), encoding="utf-8")
+    return file
+
+
+def figures(history: History) -> dict[str, Any]:
+    """Return the charts as plotly draws them: the curve with its drawdown, and the parts of each day."""
+    return {"equity": _equity(history), "days": _days(history)}
+
+
+def _equity(history: History) -> dict[str, Any]:
+    snapshots = history.snapshots
+    start = snapshots[0].equity
+    net = [start * index for _, index in indexed(snapshots)]
+    ts = [snapshot.ts for snapshot in snapshots]
+    falls = [-100.0 * fall for _, fall in history.drawdowns]
+    down = _line(ts, falls, "drawdown", _DRAWDOWN, yaxis="y2", fill="tozeroy")
+    layout = _layout(f"equity [{history.currency}]", height=520)
+    layout["yaxis"]["domain"] = [0.34, 1.0]
+    layout["yaxis2"] = {"title": {"text": "drawdown [%]"}, "domain": [0.0, 0.24]}
+    layout["xaxis"]["anchor"] = "y2"
+    return {
+        "data": [
+            _line(ts, [snapshot.equity for snapshot in snapshots], "equity", _EQUITY),
+            _line(ts, net, "the same without transfers", _NET, dash="dot"),
+            down,
+        ],
+        "layout": layout,
+    }
+
+
+def _days(history: History) -> dict[str, Any]:
+    x = [day.start // 1_000_000 for day in history.days]
+    named = [
+        (part.value, [float(value_of(day.parts[at])) for day in history.days], _PARTS[at])
+        for at, part in enumerate(PARTS)
+    ]
+    named.append(("unrealised", [day.unrealised for day in history.days], _EQUITY))
+    data = [
+        {"type": "bar", "name": name, "x": x, "y": values, "marker": {"color": color}}
+        for name, values, color in named
+        if any(values)
+    ]
+    return {"data": data, "layout": {**_layout(f"by day [{history.currency}]"), "barmode": "relative"}}
+
+
+def _line(
+    ts: Sequence[int], values: Sequence[float], name: str, color: str, dash: str = "solid", **more: Any
+) -> dict[str, Any]:
+    kept = extremes(np.asarray(values, dtype=np.float64), POINTS)
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": name,
+        "x": [ts[at] // 1_000_000 for at in kept],
+        "y": [values[at] for at in kept],
+        "line": {"color": color, "dash": dash, "width": 2.0},
+        **more,
+    }
+
+
+def _layout(title: str, height: int = 380) -> dict[str, Any]:
+    return {
+        "height": height,
+        "margin": {"l": 70, "r": 20, "t": 30, "b": 40},
+        "hovermode": "x unified",
+        "xaxis": {"type": "date", "hoverformat": "%Y-%m-%d %H:%M UTC"},
+        "yaxis": {"title": {"text": title}},
+        "legend": {"orientation": "h", "y": -0.14, "x": 0.0},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+    }
+
+
+def _plotly() -> str:
+    try:
+        from plotly.offline import get_plotlyjs
+    except ImportError as error:
+        raise ImportError("an HTML report needs plotly: pip install 'nt-quant[report]'") from error
+    return str(get_plotlyjs())
