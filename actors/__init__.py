@@ -5,9 +5,11 @@ from nautilus_quant.actors.margin_monitor import MarginMonitor
 from nautilus_quant.actors.margin_monitor_config import MarginMonitorConfig
 from nautilus_quant.actors.meta_learner import MetaLearner
 from nautilus_quant.actors.meta_learner_config import MetaLearnerConfig
+from nautilus_quant.actors.order_flow_gate import OrderFlowGate, OrderFlowGateConfig
 from nautilus_quant.actors.order_policy_config import OrderPolicyGateConfig
 from nautilus_quant.actors.order_policy_gate import OrderPolicyGate
 from nautilus_quant.actors.performance_guard import PerformanceGuard, PerformanceGuardConfig
+from nautilus_quant.actors.portfolio_monitor import PortfolioMonitor, PortfolioMonitorConfig
 from nautilus_quant.actors.regime_gate import RegimeGate, RegimeGateConfig
 from nautilus_quant.actors.safety_engine import SafetyEngine, SafetyEngineConfig
 
@@ -18,10 +20,14 @@ __all__ = [
     "MarginMonitorConfig",
     "MetaLearner",
     "MetaLearnerConfig",
+    "OrderFlowGate",
+    "OrderFlowGateConfig",
     "OrderPolicyGate",
     "OrderPolicyGateConfig",
     "PerformanceGuard",
     "PerformanceGuardConfig",
+    "PortfolioMonitor",
+    "PortfolioMonitorConfig",
     "RegimeGate",
     "RegimeGateConfig",
     "SafetyEngine",

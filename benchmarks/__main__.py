@@ -21,7 +21,17 @@ from rich.table import Table
 
 from benchmarks.figure import Figure, Unavailable
 
-FAMILIES = ("startup", "config", "gate_chain", "state", "analyzer", "selection", "selector", "live_quotes")
+FAMILIES = (
+    "startup",
+    "config",
+    "gate_chain",
+    "state",
+    "analyzer",
+    "selection",
+    "selector",
+    "services",
+    "live_quotes",
+)
 
 
 def measure(families: list[str], console: Console) -> Iterator[Figure]:

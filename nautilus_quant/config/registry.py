@@ -39,6 +39,8 @@ REGISTRY: Final[Mapping[Kind, Mapping[str, Entry]]] = {
         "OrderPolicyGate",
         "LiquidityMonitor",
         "MarginMonitor",
+        "PortfolioMonitor",
+        "OrderFlowGate",
     ),
     "exec_algorithm": {
         "twap": Entry(f"{_ALGORITHMS}.twap:TWAPExecAlgorithm", f"{_ALGORITHMS}.twap:TWAPExecAlgorithmConfig"),
@@ -46,7 +48,7 @@ REGISTRY: Final[Mapping[Kind, Mapping[str, Entry]]] = {
 }
 
 SAFETY_ENGINE: Final = REGISTRY["actor"]["safety_engine"].path
-PORTFOLIO_MONITOR: Final = "nautilus_quant.actors:PortfolioMonitor"
+PORTFOLIO_MONITOR: Final = REGISTRY["actor"]["portfolio_monitor"].path
 
 
 def lookup(kind: Kind, use: str, config: str | None = None) -> Entry | None:

@@ -85,6 +85,8 @@ strategies:
   reversion-eth: {{instrument: ETHUSDT-PERP.BINANCE, bar: 1-MINUTE}}
   momentum-link: null
   reversion-ada: null
+actors:
+  flow: {{instruments: [BTCUSDT-PERP.BINANCE, ETHUSDT-PERP.BINANCE]}}
 """
     )
     deployment = load(path, env={"BINANCE_API_KEY": "k", "BINANCE_API_SECRET": "s"})

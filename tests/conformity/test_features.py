@@ -16,7 +16,7 @@ import pytest
 from nautilus_quant import signals
 from nautilus_quant.signals.adx import Adx
 from nautilus_quant.signals.cointegration import RollingCointegration
-from nautilus_quant.signals.ewma import Ewma, EwmaVolatility
+from nautilus_quant.signals.ewma import Ewma, EwmaVolatilities, EwmaVolatility
 from nautilus_quant.signals.grid import GridRule
 from nautilus_quant.signals.hedge_ratio import KalmanHedge, RollingOls
 from nautilus_quant.signals.mean_reversion import MeanReversionRule
@@ -31,6 +31,7 @@ EXAMPLES: dict[type, Callable[[], Any]] = {
     Adx: Adx,
     Ewma: lambda: Ewma(0.9),
     EwmaVolatility: lambda: EwmaVolatility(20.0),
+    EwmaVolatilities: lambda: EwmaVolatilities(5.0, 50.0),
     RollingMax: lambda: RollingMax(12),
     MomentumRule: lambda: MomentumRule(interval=MINUTE),
     MeanReversionRule: lambda: MeanReversionRule(interval=MINUTE),
