@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 MARKETS = ("BINANCE_USDM:BTCUSDT", "BINANCE_SPOT:BTCUSDT")
 _MILLISECOND = 1_000_000
 _SAMPLE = 100 * _MILLISECOND
-_WIDE = 140  # columns, where there is no terminal to fit
+_WIDE = 160  # columns, where there is no terminal to fit
 
 
 class Update(NamedTuple):
@@ -239,7 +239,7 @@ def figure(found: Replay) -> Any:
 
     times = pd.to_datetime([point.ts for point in found.points])
     titles = ("mid, and blocked entries", "book imbalance", "CVD [BTC]", "toxicity (VPIN)", "score")
-    titles = (*titles, f"impact of {found.notional:,.0f} [bps]")
+    titles = (*titles, f"impact of {found.notional:,.0f} [bps]; gaps: more than is seen")
     drawn = make_subplots(rows=6, cols=1, shared_xaxes=True, subplot_titles=titles, vertical_spacing=0.03)
     names = ("mid", "imbalance", "cvd", "toxicity", "score", "impact_bps")
     for line, name in enumerate(names, 1):
@@ -285,7 +285,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="What order flow and liquidity say of a recorded market.")
     parser.add_argument("--html", type=Path, default=Path("var/order_flow.html"), help="where the page goes")
     parser.add_argument(
-        "--notional", type=float, default=250_000.0, help="worth of the orders asked for [USDT]"
+        "--notional", type=float, default=100_000.0, help="worth of the orders asked for [USDT]"
     )
     asked = parser.parse_args()
     if not 0.0 < asked.notional < math.inf:
@@ -302,6 +302,7 @@ def main() -> None:
     headings = ("", "updates", "trades", "as ticker", "asked", "no buying", "no selling", "unknown")
     headings = (*headings, "cut by liquidity", "10 s on, blocked", "else [bps]")
     table = Table(*headings, title=f"orders of {asked.notional:,.0f} USDT")
+    table.columns[0].no_wrap = True
     for one in found:
         table.add_row(*row(one))
     console.print(table)

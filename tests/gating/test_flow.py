@@ -183,11 +183,12 @@ def test_verdicts():
     said = judge(intent(Side.BUY), one)
     assert (said.gate, said.code, said.allowed) == ("flow", "FLOW_AGAINST", 0)
     assert said.reason == (
-        "buying BTC.SIM goes against its flow: sellers press with a score of -1.00 (book +0.00, trades -1.00, "
-        "large trades +0.00); blocked from -0.4 until -0.2"
+        "buying BTC.SIM goes against its flow: sellers press with a score of -1.00 "
+        "(book +0.00, trades -1.00, large trades +0.00); blocked from -0.4 until -0.2"
     )
     assert said.numbers == {
-        "score": -1.0, "imbalance": 0.0, "delta": -1.0, "large": 0.0, "trades": 10.0, "enter": 0.4, "leave": 0.2,
+        "score": -1.0, "imbalance": 0.0, "delta": -1.0, "large": 0.0, "trades": 10.0,
+        "enter": 0.4, "leave": 0.2,
     }  # fmt: skip
     assert judge(intent(Side.SELL), one).code == ALLOW
     one.toxicity.value = 0.3
