@@ -13,6 +13,8 @@ from nautilus_quant.account.history import moment
 from nautilus_quant.account.statement import PARTS, value_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from nautilus_quant.account.history import History
 
 UNKNOWN = "–"
@@ -45,38 +47,40 @@ def view(history: History, written: str | None = None) -> RenderableType:
 
 
 def _split(history: History) -> Table:
-    table = _table("by what", "part", f"last {len(history.days)} days", "since the beginning")
     last, first = history.last, history.snapshots[0]
-    table.add_row("opening", "", amount(float(value_of(last.opening))))
-    for part in PARTS:
-        table.add_row(
-            part.value, signed(float(history.change(part))), signed(float(value_of(last.part(part))))
-        )
-    table.add_row("unrealised", signed(last.unrealised - first.unrealised), signed(last.unrealised))
-    table.add_row("equity", signed(last.equity - first.equity), amount(last.equity))
-    return table
+    begun = [
+        (part.value, signed(float(history.change(part))), signed(float(value_of(last.part(part)))))
+        for part in PARTS
+    ]
+    rows = [
+        ("opening", "", amount(float(value_of(last.opening)))),
+        *begun,
+        ("unrealised", signed(last.unrealised - first.unrealised), signed(last.unrealised)),
+        ("equity", signed(last.equity - first.equity), amount(last.equity)),
+    ]
+    return _table("by what", ("part", f"last {len(history.days)} days", "since the beginning"), rows)
 
 
 def _daily(history: History) -> Table:
-    table = _table(
-        "by day (UTC)", "day", "P&L", "return", "unrealised", *(part.value for part in PARTS), "equity"
-    )
-    for day in history.days:
-        table.add_row(
+    used = [part for part in PARTS if any(day.part(part) for day in history.days)]
+    columns = ("day", "P&L", "return", *(part.value for part in used), "unrealised", "equity")
+    rows = [
+        (
             moment(day.start)[:10],
             signed(day.profit),
             percent(day.growth),
+            *(signed(day.part(part)) for part in used),
             signed(day.unrealised),
-            *(signed(day.part(part)) for part in PARTS),
             amount(day.equity),
         )
-    return table
+        for day in history.days
+    ]
+    return _table("by day (UTC)", columns, rows)
 
 
 def _statistics(history: History) -> Table:
     found, trades = history.performance, history.trades
-    table = _table("statistics", "", "")
-    rows = (
+    rows = [
         ("P&L", signed(found.profit)),
         ("return", percent(found.growth)),
         (f"Sharpe, of {found.days} daily returns", number(found.sharpe)),
@@ -86,16 +90,19 @@ def _statistics(history: History) -> Table:
         (f"won of the last {trades.trades} trades", percent(trades.win_rate)),
         ("profit factor", number(trades.profit_factor)),
         ("profit per value traded", percent(trades.expectancy)),
-    )
-    for row in rows:
-        table.add_row(*row)
-    return table
+    ]
+    return _table("statistics", ("of these days", ""), rows)
 
 
-def _table(title: str, *columns: str) -> Table:
+def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     table = Table(title=Text(title), title_justify="left", title_style="dim", box=None, pad_edge=False)
-    for at, column in enumerate(columns):
-        table.add_column(Text(column), justify="right" if at else "left", no_wrap=True)
+    # Numbers stay whole, however narrow the terminal: it breaks the lines.
+    widths = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
+    for at, (column, width) in enumerate(zip(columns, widths, strict=True)):
+        table.add_column(Text(column), justify="right" if at else "left", width=width)
+    table.width = sum(widths) + 2 * (len(widths) - 1)
+    for row in rows:
+        table.add_row(*map(Text, row))
     return table
 
 

@@ -173,8 +173,8 @@ class Accounting(CashWatch):
                 self._use_rate(code, now)
                 self.statement.open(code, amount)
         elif before is None or dict(before) != self.held():
-            for code in self._codes():
-                self._close_gap(Part.REALISED, code, now)  # a fill nobody saw is no withdrawal
+            for code, gap in self._gaps().items():
+                self._book(Part.REALISED, code, gap, now)  # a fill nobody saw is no withdrawal
 
     def _explained(self, ts: int, code: str, amount: float) -> None:
         self._book(Part.REALISED, code, units(Money(amount, Currency.from_str(code)).as_decimal()), ts)
@@ -200,22 +200,16 @@ class Accounting(CashWatch):
 
     def _find_small_funding(self, now: int) -> None:
         """Book payments the detector takes for rounding: small positions pay little."""
-        for code in self._codes():
-            gap = self._gap(code)
-            if gap and super()._is_funding(code, gap / 1e16, now):
-                self._close_gap(Part.FUNDING, code, now)
+        for code, gap in self._gaps().items():
+            if super()._is_funding(code, gap / 1e16, now):
+                self._book(Part.FUNDING, code, gap, now)
 
     @override
     def _is_funding(self, code: str, amount: float, now: int) -> bool:
         """Book what no trade explains, once it is certain."""
         is_paid = super()._is_funding(code, amount, now)
-        self._close_gap(Part.FUNDING if is_paid else Part.TRANSFERS, code, now)
+        self._book(Part.FUNDING if is_paid else Part.TRANSFERS, code, self._gaps().get(code, 0), now)
         return is_paid
-
-    def _close_gap(self, kind: Part, code: str, now: int) -> None:
-        gap = self._gap(code)
-        if gap:
-            self._book(kind, code, gap, now)
 
     def _book(self, kind: Part, code: str, amount: int, now: int) -> None:
         if self.statement is None or not amount:
@@ -241,13 +235,13 @@ class Accounting(CashWatch):
                 totals[code] = totals.get(code, 0) + units(money.as_decimal())
         return totals
 
-    def _codes(self) -> list[str]:
-        booked = () if self.statement is None else self.statement.balances
-        return list(dict.fromkeys([*booked, *self._exact()]))
-
-    def _gap(self, code: str) -> int:
-        assert self.statement is not None
-        return self._exact().get(code, 0) - self.statement.balances.get(code, 0)
+    def _gaps(self) -> dict[str, int]:
+        """Return what the accounts hold more than the book says, where they differ [1e-16]."""
+        booked = {} if self.statement is None else self.statement.balances
+        held = self._exact()
+        gaps = {code: held.get(code, 0) - amount for code, amount in booked.items()}
+        gaps |= {code: amount for code, amount in held.items() if code not in booked}
+        return {code: gap for code, gap in gaps.items() if gap}
 
     def settle(self, now: int) -> bool:
         """
@@ -262,8 +256,9 @@ class Accounting(CashWatch):
         _, settled, _ = self.poll(now)
         if self.statement is None or not settled:
             return False
-        for code in self._codes():
-            self._use_rate(code, now)
+        for code, amount in self.statement.balances.items():
+            if amount:
+                self._use_rate(code, now)
         self._round(now)
         return True
 
@@ -271,15 +266,13 @@ class Accounting(CashWatch):
         """Book what is left of balances that were heard of; what nobody told of is no rounding."""
         assert self.statement is not None
         totals, equity = self._read_totals(), self.statement.equity
-        most = None if equity is None else abs(equity) * self._tolerance
-        for code in self._codes():
+        most = math.inf if equity is None else abs(equity) * self._tolerance
+        for code, gap in self._gaps().items():
             if totals.get(code, 0.0) != self._totals.get(code, 0.0):
                 continue
-            rate = self.statement.rates.get(code)
-            if rate is None or most is None or abs(self._gap(code)) * rate <= most:
-                gap = self._gap(code)
-                paid = gap and super()._is_funding(code, gap / 1e16, now)
-                self._close_gap(Part.FUNDING if paid else Part.ROUNDING, code, now)
+            if abs(gap) * self.statement.rates.get(code, 0) <= most:
+                paid = super()._is_funding(code, gap / 1e16, now)
+                self._book(Part.FUNDING if paid else Part.ROUNDING, code, gap, now)
 
     def reconcile(self, valuation: Valuation) -> Reconciliation | None:
         """Compare the book with accounts and valuation; ``None`` while a price or a rate is unknown."""

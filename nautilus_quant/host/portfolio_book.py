@@ -135,13 +135,14 @@ class PortfolioBook:
     # -- life --------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Go on with the book, and listen."""
+        """Go on with the book, take a first snapshot, and listen."""
         now = self._clock.timestamp_ns()
         for position in self._kernel.cache.positions_open():
             self._round_trips.adopt(position, now)
         self.accounting.begin(now, self._on_settled)
         self._msgbus.subscribe(_FILLS, self._on_fill, priority=_BEFORE_STRATEGIES)
         self._msgbus.subscribe(_POSITIONS, self._on_position, priority=_BEFORE_STRATEGIES)
+        self.snap(now)  # what the first interval earns is measured from here
 
     def stop(self) -> None:
         """Take a last snapshot, write everything down, and listen no more."""

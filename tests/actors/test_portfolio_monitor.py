@@ -208,10 +208,10 @@ def test_a_linear_perpetual_by_hand():
     # Taker 0.036 %: 60 101 + 15 124.75 + 45 674.25 = 120 900
     assert found[Part.FEES] == Decimal(-120_900) * PERP.taker_fee
     assert set(found) == {Part.REALISED, Part.FEES}
-    assert [s.ts - START for s in checks.seen] == [n * 10 * SECOND for n in range(1, 7)]
-    assert [s.positions for s in checks.seen] == [1, 1, 1, 1, 0, 0]
+    assert [s.ts - START for s in checks.seen] == [n * 10 * SECOND for n in range(7)]
+    assert [s.positions for s in checks.seen] == [0, 1, 1, 1, 1, 0, 0]
     # 2 held at 10 s, entered at 30 050.5, when the middle is 30 100.
-    assert checks.seen[0].unrealised == pytest.approx(99.0)
+    assert checks.seen[1].unrealised == pytest.approx(99.0)
     assert checks.seen[-1].equity == float(1_000_000 + sum(found.values()))
     assert not checks.alerts
 
@@ -228,7 +228,7 @@ def test_status():
     assert status.parts["realised"] == 0.0
     assert status.parts["fees"] < 0.0
     assert status.equity == pytest.approx(status.opening + sum(status.parts.values()) + status.unrealised)
-    assert status.daily_pnl == pytest.approx(checks.seen[-1].equity - checks.seen[0].equity)
+    assert status.daily_pnl == pytest.approx(checks.seen[-1].equity - 1_000_000)
     assert status.drawdown == 0.0
 
 
@@ -287,7 +287,7 @@ def test_a_deposit_and_a_withdrawal():
     assert found[Part.TRANSFERS] == Decimal("49299.5")
     assert Part.FUNDING not in found
     # The withdrawal at 29 s may be explained until 31 s: the snapshot of 30 s waits for that.
-    assert [(s.ts - START) // SECOND for s in checks.seen] == [10, 20, 31, 40, 50, 60]
+    assert [(s.ts - START) // SECOND for s in checks.seen] == [0, 10, 20, 31, 40, 50, 60]
     assert checks.heard[-1].daily_pnl < 1_000.0
 
 
@@ -349,7 +349,7 @@ def test_damaged_state_begins_anew():
         holder.put(SNAPSHOTS, "2023-11-14", {"version": 7}, ts=1)
         holder.put(PORTFOLIO, "trades", {"trades": 3}, ts=1)
         checks = run(PERP, {5: order(BUY, "1"), 9: order(SELL, "1")}, RISING, monitor(state=state))
-        assert len(checks.seen) == 6
+        assert len(checks.seen) == 7
         assert len(checks.book.trades) == 1
     finally:
         holder.close()

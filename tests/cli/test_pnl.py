@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from nautilus_quant.account.snapshots import DAY, HOUR, Snapshot, SnapshotBook
@@ -102,9 +104,17 @@ def test_it_reads_well(config):
     assert "rounding – –" in rows
     assert "unrealised +7.00 +7.00" in rows
     assert "equity +555.00 1,555.00" in rows
-    assert "2025-02-01 -50.00 -3.13% – – – -50.00 +500.00 – – 1,548.00" in rows
+    assert "2025-02-01 -50.00 -3.13% – – -50.00 +500.00 – 1,548.00" in rows
     assert "won of the last 3 trades 66.67%" in rows
     assert "profit factor 4.33" in rows
+
+
+def test_numbers_stay_whole_on_a_narrow_terminal(config):
+    console = Console(file=io.StringIO(), width=40, color_system=None)
+    console.print(pnl.run(config).view, soft_wrap=True)
+    text = console.file.getvalue()
+    assert "…" not in text
+    assert any(line.split()[-1:] == ["1,548.00"] for line in text.splitlines())
 
 
 def test_stale_prices_are_told(tmp_path):

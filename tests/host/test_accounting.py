@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from nautilus_trader.model.data import FundingRateUpdate
 from nautilus_trader.model.enums import AccountType, OrderSide
 from nautilus_trader.model.objects import AccountBalance, Currency, Money
@@ -263,3 +265,70 @@ def test_a_large_rest_is_no_rounding(live, margin):
     assert book.settle(live.now)
     assert amount_of(book.statement.balances["USDT"]) == 10_000
     assert book.reconcile(Valuer.on(live.kernel.msgbus).value(live.now)).gap == pytest.approx(5e-6, rel=1e-3)
+
+
+trades = st.lists(
+    st.tuples(
+        st.sampled_from([BUY, SELL]),
+        st.integers(1, 3_000),  # [0.001 BTC]
+        st.integers(290_000, 310_000),  # [0.1 USDT]
+        st.integers(-500, 5_000),  # fee [0.01 USDT]
+    ),
+    max_size=4,
+)
+rounds = st.lists(
+    st.tuples(
+        trades,
+        st.sampled_from([0, 1_000_001, -2_345_678, 123_456_789]),
+        st.booleans(),
+        st.integers(25_000, 35_000),
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(rounds)
+def test_parts_come_to_what_the_venue_did_whatever_it_does(done):
+    """Rounds of trades that end flat, a transfer of USDT [0.0001] and of coins, a move, a restart."""
+    with live_system() as live:
+        valuer = Valuer.on(live.kernel.msgbus, "USDT")
+        client = live.venue("BINANCE", BTC)
+        total, coins = Decimal(1_000_000), Decimal(1)
+        live.quote(BTC, 30_000)
+        live.balance(client, USDT=total, BTC=coins)
+        book = keeping(live)
+        result = fees = moved = Decimal(0)
+        before = Decimal(30_000)
+        revalued = Decimal(0)
+        for fills, transfer, restarts, price in done:
+            held = sum(size if side == BUY else -size for side, size, _, _ in fills)
+            closing = [(SELL if held > 0 else BUY, abs(held), 300_000, 7)] if held else []
+            for side, quantity, at, fee in [*fills, *closing]:
+                size, px, paid = Decimal(quantity) / 1_000, Decimal(at) / 10, Decimal(fee) / 100
+                client.commission = Money(paid, USDT)
+                live.trade(client, BTC, side, str(size), float(px))
+                result += -size * px if side == BUY else size * px
+                fees -= paid
+            live.balance(client, USDT=total + result + fees + moved, BTC=coins)
+            settled(live, book)
+            if restarts:
+                book = after_restart(live, book)
+            moved += Decimal(transfer) / 10_000
+            live.balance(client, USDT=total + result + fees + moved, BTC=coins)
+            settled(live, book)
+            live.quote(BTC, price)
+            revalued += coins * (price - before)
+            before = Decimal(price)
+        found = settled(live, book)
+        book.stop()
+        rest = found.get("rounding", 0)
+        assert abs(rest) < Decimal("0.000001")
+        assert found.get("fees", 0) == fees
+        assert found.get("revaluation", 0) == revalued
+        assert found.get("transfers", 0) == moved
+        assert found.get("realised", 0) + rest == result
+        assert valuer.value(live.now).equity == pytest.approx(
+            float(value_of(book.statement.equity)), rel=1e-12
+        )
