@@ -50,7 +50,8 @@ class AnomalyDetectorConfig(ActorConfig, kw_only=True, frozen=True):
     throttle_every
         Least time between two opening orders while throttled [s].
     throttle_share
-        Share of the asked quantity that may be opened while throttled [fraction].
+        Share of the asked quantity that may be opened while throttled [fraction]. Who previews an order, or
+        asks again for what the denial offers, gets it; who asks for the same again is denied again.
     min_samples, window, persist, within
         Orders needed before anything is scored, those after which what is usual begins to be learnt anew, and
         how many of the last few scores must be bad: see `nautilus_quant.safety.anomaly_measure.LadderParams`,

@@ -129,6 +129,14 @@ class AnomalyMonitor:
             changes.append(self._go(lower, over, "RECOVERY", reason, {}))
         return tuple(changes)
 
+    def severity_at(self, ts: int) -> Severity:
+        """Return what `advance` would leave of the severity at `ts` [ns]; nothing changes."""
+        now, severity, until = max(self._now, ts), self.severity, self.until
+        while severity and now >= until:
+            severity = Severity(severity - 1)
+            until += self._lasting(severity)
+        return severity
+
     def distrust(self, ts: int, reason: str) -> Change:
         """Halt because what was stored cannot be read."""
         self._now = max(self._now, ts)

@@ -140,10 +140,13 @@ class AnomalyBook:
         throttle = Severity.THROTTLE
         if instrument.severity < throttle and venue.severity < throttle:
             return _ALLOW
-        worst = venue if venue.severity > instrument.severity else instrument
-        if worst.severity is Severity.HALT:
+        # Their ends may have come without anybody having looked at the clock.
+        slow = [one for one in (instrument, venue) if one.severity_at(intent.ts) >= throttle]
+        if not slow:
+            return _ALLOW
+        worst = max(slow, key=lambda one: one.severity_at(intent.ts))
+        if worst.severity_at(intent.ts) is Severity.HALT:
             return self._halted(worst, intent.ts)
-        slow = [monitor for monitor in (instrument, venue) if monitor.severity >= throttle]
         return self._throttled(intent, worst, slow)
 
     def _halted(self, worst: AnomalyMonitor, now: int) -> Verdict:

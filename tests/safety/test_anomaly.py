@@ -153,6 +153,8 @@ def test_it_climbs_at_once_and_comes_down_one_rung_at_a_time():
         ROLLBACK, HALT, 32 * SECOND, 42 * SECOND,
     )  # fmt: skip
     assert change.code == "RECOVERY"
+    seen = [made.severity_at(round(second * SECOND)) for second in (0, 41.9, 42, 52, 61.9, 62, 99)]
+    assert seen == [ROLLBACK, ROLLBACK, THROTTLE, ALERT, ALERT, NONE, NONE]
     later = made.advance(1_000 * SECOND)
     assert [(c.severity, c.ts // SECOND, c.until // SECOND) for c in later] == [
         (THROTTLE, 42, 52), (ALERT, 52, 62), (NONE, 62, 0),

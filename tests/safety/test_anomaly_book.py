@@ -171,9 +171,18 @@ def test_the_share_is_exact():
 def test_it_ends_with_the_severity():
     made = throttled()
     assert [c.severity for c in made.advance(BTC, 200 * SECOND)] == [Severity.ALERT, Severity.NONE]
-    assert made.judge(intent(200)).code == "ANOMALY_THROTTLE"  # the venue is still
+    assert made.judge(intent(99)).code == "ANOMALY_THROTTLE"  # the venue is still
     made.advance("SIM", 200 * SECOND)
     assert made.judge(intent(200)).code == "ALLOW"
+
+
+def test_an_end_counts_from_its_instant_on_even_if_nobody_advanced():
+    made = halted()
+    assert made.judge(intent(199.999)).code == "ANOMALY_HALT"
+    assert made.judge(intent(200)).code == "ANOMALY_THROTTLE"  # ROLLBACK, then THROTTLE until 400 s
+    assert made.judge(intent(399.999)).code == "ANOMALY_THROTTLE"
+    assert made.judge(intent(400)).code == "ALLOW"
+    assert made.monitors[BTC].severity is Severity.HALT
 
 
 def test_grants_are_bounded():
