@@ -79,7 +79,9 @@ class ExitLadder:
         self._evened = False
         self._waits = False  # to trail, until it has paused for long enough
         self._stops: list[float] = [math.nan] * max(len(params.stop_losses), 1)
-        self._done = {Kind.LIMIT: [_ZERO] * len(params.take_profits), Kind.STOP: [_ZERO] * len(self._stops)}
+        self._done = [_ZERO] * len(params.take_profits)  # what targets have closed
+        self._hit: list[Decimal | None] = [None] * len(self._stops)  # what a stop that was reached has left
+        self._sizes = {Kind.LIMIT: [_ZERO] * len(self._done), Kind.STOP: [_ZERO] * len(self._stops)}
         self._quiet = (math.inf, -math.inf)  # prices between which nothing changes
 
     # -- what happens ------------------------------------------------------------------------------
@@ -102,9 +104,24 @@ class ExitLadder:
 
     def fill(self, kind: Kind, level: int, quantity: Decimal) -> None:
         """Count what a rung has closed; tell it before the `update` with the smaller position."""
-        done = self._done[kind]
-        if 0 <= level < len(done):
-            done[level] += quantity
+        sizes = self._sizes[kind]
+        if not 0 <= level < len(sizes):
+            return
+        sizes[level] = max(sizes[level] - quantity, _ZERO)
+        if kind is Kind.LIMIT:
+            self._done[level] += quantity
+        else:
+            self._hit[level] = sizes[level]  # what it was meant to close when it was reached, and no more
+
+    def size(self, kind: Kind, level: int) -> Decimal:
+        """Return what a rung is to close, as of the last update."""
+        sizes = self._sizes[kind]
+        return sizes[level] if 0 <= level < len(sizes) else _ZERO
+
+    @property
+    def held(self) -> Decimal:
+        """What was held at the last update, unsigned."""
+        return self._held
 
     def is_quiet(self, price: float) -> bool:
         """Tell, cheaply, that an update with this price and the last position would change nothing."""
@@ -197,9 +214,7 @@ class ExitLadder:
             return []
         wanted = [
             total - done
-            for total, done in zip(
-                planned(self._ever, _shares(levels), self._lot), self._done[Kind.LIMIT], strict=True
-            )
+            for total, done in zip(planned(self._ever, _shares(levels), self._lot), self._done, strict=True)
         ]
         sizes = take(held, wanted, self._lot)
         side = int(self.side)
@@ -215,15 +230,22 @@ class ExitLadder:
             self._stops[0] = self._tighter(self._stops[0], float(self._on_grid(self._floor)))
         if math.isnan(self._stops[0]):
             return []
-        done = self._done[Kind.STOP]
-        weights = planned(self._ever, [*_shares(levels[:-1]), 1.0 - sum(_shares(levels[:-1]))], self._lot)
-        left = [max(weight - gone, _ZERO) for weight, gone in zip(weights, done, strict=True)]
         prices = [self._on_grid(stop) for stop in self._stops]
-        return self._exits(Kind.STOP, prices, cover(held, left, self._lot), price)
+        return self._exits(Kind.STOP, prices, self._stop_sizes(held), price)
+
+    def _stop_sizes(self, held: Decimal) -> list[Decimal]:
+        """Give stops that were reached what they have left, and share the rest out to the others."""
+        shares = _shares(self.params.stop_losses[:-1])
+        weights = planned(self._ever, [*shares, 1.0 - sum(shares)], self._lot)
+        reached = take(held, [left or _ZERO for left in self._hit], self._lot)
+        rest = held - sum(reached, _ZERO)
+        weights = [weight if left is None else _ZERO for weight, left in zip(weights, self._hit, strict=True)]
+        return [one + other for one, other in zip(reached, cover(rest, weights, self._lot), strict=True)]
 
     def _exits(
         self, kind: Kind, prices: Sequence[Decimal], sizes: Sequence[Decimal], price: float
     ) -> list[Exit]:
+        self._sizes[kind] = list(sizes)
         found = []
         ahead = int(self.side) * (1 if kind is Kind.LIMIT else -1)
         for level, (at, size) in enumerate(zip(prices, sizes, strict=True)):
@@ -263,7 +285,9 @@ class ExitLadder:
             "range": None if math.isnan(self._range) else self._range,
             "evened": self._evened,
             "stops": [None if math.isnan(stop) else stop for stop in self._stops],
-            "done": {kind.value: [str(size) for size in sizes] for kind, sizes in self._done.items()},
+            "done": [str(size) for size in self._done],
+            "hit": [None if left is None else str(left) for left in self._hit],
+            "sizes": {kind.value: [str(size) for size in sizes] for kind, sizes in self._sizes.items()},
         }
 
     @classmethod
@@ -305,10 +329,14 @@ class ExitLadder:
         elif stops:
             # The furthest: what every part of the position had at least.
             self._floor = self._tighter(self._floor, stops[-1])
-        for kind, done in self._done.items():
-            sizes = [Decimal(size) for size in state["done"][kind.value]]
-            if len(sizes) == len(done):
-                done[:] = sizes
+        done = [Decimal(size) for size in state["done"]]
+        if len(done) == len(self._done):
+            self._done = done
+            self._sizes[Kind.LIMIT] = [Decimal(size) for size in state["sizes"]["limit"]]
+        hit = [None if left is None else Decimal(left) for left in state["hit"]]
+        if len(hit) == len(self._hit):
+            self._hit = hit
+            self._sizes[Kind.STOP] = [Decimal(size) for size in state["sizes"]["stop"]]
 
     @staticmethod
     def _positive(value: object, name: str) -> float:

@@ -79,9 +79,12 @@ def test_fills_resize_the_ladder():
     plan = rule.update(0, 100.0, NAN, D("2.500"))
     assert figures(plan, Kind.LIMIT) == [("101.00", "1.000"), ("102.00", "1.500")]
     assert figures(plan, Kind.STOP) == [("99.00", "1.250"), ("98.00", "1.250")]
-    rule.fill(Kind.STOP, 0, D("1.500"))  # the first stop is used up
+    rule.fill(Kind.STOP, 0, D("1.000"))  # part of the first stop: what it has left stays 0.250
+    plan = rule.update(0, 100.0, NAN, D("1.500"))
+    assert figures(plan, Kind.STOP) == [("99.00", "0.250"), ("98.00", "1.250")]
+    rule.fill(Kind.STOP, 0, D("0.250"))  # it is used up
     plan = rule.update(0, 100.0, NAN, D("1.000"))
-    assert figures(plan, Kind.STOP) == [("99.00", "0.000"), ("98.00", "1.000")][1:]
+    assert figures(plan, Kind.STOP) == [("98.00", "1.000")]
     assert figures(plan, Kind.LIMIT) == [("101.00", "1.000")]  # the nearest first
     plan = rule.update(0, 100.0, NAN, D("4.000"))  # three more: six in all, three per rung
     assert sum(e.quantity for e in plan.of(Kind.STOP)) == 4

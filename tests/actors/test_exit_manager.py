@@ -1,0 +1,368 @@
+"""The exit manager in real engine runs, over strategies that know nothing of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nautilus_trader.backtest.models import LatencyModel
+from nautilus_trader.model.enums import OmsType, OrderSide
+from nautilus_trader.model.events import OrderEvent, OrderFilled, OrderRejected
+from nautilus_trader.model.objects import Price, Quantity
+
+from nautilus_quant.actors.exit_manager import ExitManager, ExitManagerConfig
+from nautilus_quant.host.exits_orders import TAG, ExitOrders
+from nautilus_quant.host.exits_settings import ExitSettings
+from nautilus_quant.host.messages import Alert, subscribe
+from nautilus_quant.host.state import shared_store
+from tests.host.engine import BTC, SECOND, START, GateActor, Script, Valve, engine, quotes
+
+D = Decimal
+FLAT = [30_000.0] * 5
+"""Bid 29 999.9, ask 30 000.1: what is bought at second 1 has its entry at 30 000.1."""
+
+
+def manager(respect: bool = False, **settings: Any) -> ExitManager:
+    options = {
+        name: settings.pop(name) for name in ("strategies", "overrides", "state", "grace") if name in settings
+    }
+    return ExitManager(ExitManagerConfig(exits=ExitSettings(**settings), respect=respect, **options))
+
+
+def order(side: OrderSide, size: str = "3.000", **options: Any) -> Any:
+    def step(script: Script) -> None:
+        made = script.order_factory.market(BTC.id, side, Quantity.from_str(size), **options)
+        script.submit_order(made)
+
+    return step
+
+
+BUY, SELL = order(OrderSide.BUY), order(OrderSide.SELL)
+
+
+class Watch:
+    """Hears every event of a run, and checks that a stop, once there, covers the position ever after."""
+
+    def __init__(self, made: Any, covers: bool = True) -> None:
+        self.cache = made.cache
+        self.covers = covers
+        self.alerts: list[Alert] = []
+        self.fills: list[tuple[int, str, str, str]] = []
+        self.stops: list[str] = []
+        self.rejects: list[str] = []
+        self.protected: dict[Any, tuple[bool, Decimal]] = {}
+        self.most_orders = 0
+        subscribe(made.kernel.msgbus, Alert, self.alerts.append)
+        made.kernel.msgbus.subscribe("events.order.*", self.on_order)
+        made.kernel.msgbus.subscribe("events.position.*", self.on_position)
+
+    def on_order(self, event: OrderEvent) -> None:
+        placed = self.cache.order(event.client_order_id)
+        if isinstance(event, OrderFilled):
+            second = (event.ts_event - START) // SECOND
+            self.fills.append((second, event.order_side.name, str(event.last_qty), str(event.last_px)))
+        elif isinstance(event, OrderRejected):
+            self.rejects.append(event.reason)
+        if type(event).__name__ == "OrderAccepted" and placed.has_trigger_price:
+            self.stops.append(f"{placed.quantity} @ {placed.trigger_price}")
+        if not isinstance(event, OrderFilled):
+            self.check()  # after a fill the position is told of next
+
+    def on_position(self, _event: Any) -> None:
+        self.check()
+
+    def check(self) -> None:
+        if not self.covers:
+            return
+        working = self.cache.orders_open()
+        self.most_orders = max(self.most_orders, len(working))
+        held = self.cache.positions_open()
+        self.protected = {p.id: self.protected.get(p.id, (p.is_long, D(0))) for p in held}
+        for position in held:
+            named = [o for o in working if self.cache.position_id(o.client_order_id) in (None, position.id)]
+            stops = [
+                o
+                for o in named
+                if o.has_trigger_price
+                and o.strategy_id == position.strategy_id
+                and o.is_sell is position.is_long
+                and not o.is_pending_cancel
+            ]
+            covered = sum(o.leaves_qty.as_decimal() for o in stops)
+            size = position.quantity.as_decimal()
+            was_long, before = self.protected[position.id]
+            # What has been added since the last look cannot be protected yet, all else is.
+            need = min(before, size) if was_long is position.is_long else D(0)
+            assert covered >= need, (position, working)
+            self.protected[position.id] = (position.is_long, min(covered, size))
+
+
+def run(
+    steps: dict[int, Any],
+    actor: ExitManager,
+    prices: Iterable[float],
+    *,
+    others: Iterable[Any] = (),
+    actors: Iterable[Any] = (),
+    covers: bool = True,
+    data: Any = None,
+    **options: Any,
+) -> Any:
+    script = Script(steps)
+    feed = quotes(list(prices)) if data is None else data
+    made = engine(feed, actors=[*actors, actor], strategies=[script, *others], **options)
+    watch = Watch(made, covers)
+    made.run()
+    script.watch, script.fills, script.alerts = watch, watch.fills, watch.alerts
+    script.left = sum((p.signed_decimal_qty() for p in made.cache.positions_open()), D(0))
+    script.working = [str(o.client_order_id) for o in made.cache.orders_open()]
+    script.tags = [o.tags for o in made.cache.orders() if o.tags]
+    script.final = made.cache.orders()
+    script.desks = dict(actor.desks)
+    made.dispose()
+    return script
+
+
+def test_a_stop_rests_at_the_venue_and_closes_the_position():
+    script = run({1: BUY}, manager(stop_losses=((0.01, 1.0),)), [*FLAT, 29_700.2, 29_700.0, 29_000.0])
+    # 30 000.1 * 0.99 = 29 700.099, up to the tick of 0.1: 29 700.1. The bid is there at second 5 (29 700.1).
+    assert script.watch.stops == ["3.000 @ 29700.1"]
+    assert script.fills == [(1, "BUY", "3.000", "30000.1"), (5, "SELL", "3.000", "29700.1")]
+    assert script.left == 0
+    assert script.working == []
+    assert all(tags[0] == TAG for tags in script.tags)
+    assert {e.strategy_id.value for e in script.events} == {"Script-001"}
+
+
+@pytest.mark.parametrize("oms", [OmsType.NETTING, OmsType.HEDGING])
+@pytest.mark.parametrize("way", ["submit", "modify"])
+@pytest.mark.parametrize("side", [OrderSide.BUY, OrderSide.SELL])
+def test_a_ladder_fills_rung_by_rung_and_the_stops_follow(oms: OmsType, way: str, side: OrderSide):
+    sign = 1 if side == OrderSide.BUY else -1
+    prices = [30_000.0 + sign * d for d in (0, 0, 0, 0, 310, 310, 310, 610, 610, 0, 0, -700, -700, -700)]
+    actor = manager(
+        take_profits=((0.01, 0.5), (0.02, 0.25)), stop_losses=((0.01, 0.5), (0.02, 0.5)), replace=way
+    )
+    script = run({1: order(side, "4.000")}, actor, prices, oms=oms)
+    out = "SELL" if sign > 0 else "BUY"
+    closes = [(second, size) for second, how, size, _ in script.fills if how == out]
+    # Half of four at 1 %, a quarter at 2 %; of the one that is left the stops close a half each.
+    assert closes[0] == (4, "2.000")
+    assert closes[1] == (7, "1.000")
+    assert sum(D(size) for _, size in closes[2:]) == 1
+    assert {second for second, _ in closes[2:]} == {11}
+    assert script.left == 0
+    assert script.working == []
+    assert not script.alerts
+
+
+def test_a_stop_trails_without_a_gap():
+    prices = [*FLAT, *(30_000.0 + 10.0 * n for n in range(60)), *(30_590.0 - 20.0 * n for n in range(60))]
+    for way in ("submit", "modify"):
+        actor = manager(stop_losses=((0.02, 1.0),), trailing=0.01, step=0.0, pause=0.0, replace=way)
+        script = run({1: BUY}, actor, prices)
+        # The best bid is 30 589.9, and 1 % of the entry lies 300.001 behind: 30 289.899, up to 30 289.9.
+        (_, sold) = script.fills
+        assert D("30270") < D(sold[3]) <= D("30289.9")
+        assert script.watch.most_orders <= 2
+        assert script.left == 0
+        assert not script.watch.rejects
+
+
+def test_a_stop_trails_without_a_gap_where_every_answer_takes_time():
+    prices = [*FLAT, *(30_000.0 + 10.0 * n for n in range(60)), *(30_590.0 - 20.0 * n for n in range(60))]
+    latency = LatencyModel(base_latency_nanos=1_500_000_000)
+    for way in ("submit", "modify"):
+        actor = manager(stop_losses=((0.02, 1.0),), trailing=0.01, step=0.0, pause=0.0, replace=way)
+        script = run({1: BUY}, actor, prices, latency_model=latency)
+        assert script.left == 0
+        assert script.working == []
+        assert script.watch.most_orders <= 3
+
+
+def test_break_even_takes_the_fees_of_the_instrument():
+    prices = [*FLAT, 30_200.0, 30_310.0, 30_310.0, *(30_300.0 - 20.0 * n for n in range(20))]
+    script = run({1: BUY}, manager(stop_losses=((0.02, 1.0),), break_even=0.01), prices)
+    rate = float(BTC.taker_fee)
+    # (1 + f) / (1 - f) - 1 is what two fees of f cost.
+    even = 30_000.1 * (1.0 + (1.0 + rate) / (1.0 - rate) - 1.0)
+    at = float(script.watch.stops[-1].split(" @ ")[1])
+    assert 0.0 <= at - even < 0.1 + 1e-6
+    assert D(script.fills[-1][3]) <= D(str(at))
+
+
+def test_time_is_up_without_a_quote_in_the_instant():
+    script = run({1: BUY}, manager(stop_losses=((0.05, 1.0),), time_stop=9.5), [30_000.0] * 30)
+    assert script.fills == [(1, "BUY", "3.000", "30000.1"), (10, "SELL", "3.000", "29999.9")]
+    assert script.left == 0
+    assert script.working == []
+
+
+def test_parts_of_an_entry_resize_the_ladder():
+    steps = {1: BUY, 4: order(OrderSide.BUY, "1.000"), 8: order(OrderSide.SELL, "2.500")}
+    script = run(steps, manager(stop_losses=((0.01, 1.0),), take_profits=((0.02, 0.5),)), [30_000.0] * 20)
+    assert script.watch.stops == ["3.000 @ 29700.1", "4.000 @ 29700.1", "1.500 @ 29700.1"]
+    assert script.left == D("1.500")
+    sizes = {o.order_type: str(o.leaves_qty) for o in script.final if o.is_open}
+    assert sorted(sizes.values()) == ["1.500", "1.500"]  # a target of 2.000 would be more than is held
+
+
+def test_a_reversal_gets_the_stops_of_the_other_side():
+    script = run(
+        {1: BUY, 5: order(OrderSide.SELL, "5.000")}, manager(stop_losses=((0.01, 1.0),)), [30_000.0] * 20
+    )
+    # 29 999.9 * 1.01 = 30 299.899, down to 30 299.8.
+    assert script.watch.stops == ["3.000 @ 29700.1", "2.000 @ 30299.8"]
+    assert script.left == -2
+    assert len(script.working) == 1
+
+
+def test_a_new_position_of_the_same_id_begins_anew():
+    steps = {1: BUY, 20: SELL, 30: BUY}
+    prices = [30_000.0] * 10 + [30_900.0] * 15 + [30_000.0] * 20
+    script = run(steps, manager(stop_losses=((0.02, 1.0),), trailing=0.01), prices)
+    assert script.watch.stops[-1] == "3.000 @ 29700.1"
+    assert script.left == 3
+
+
+@pytest.mark.parametrize("oms", [OmsType.NETTING, OmsType.HEDGING])
+def test_positions_of_strategies_are_kept_apart(oms: OmsType):
+    other = Script({3: order(OrderSide.SELL, "1.000")}, tag="002")
+    actor = manager(
+        stop_losses=((0.01, 1.0),), overrides={"Script-002": ExitSettings(stop_losses=((0.02, 1.0),))}
+    )
+    script = run({1: BUY}, actor, [30_000.0] * 10, others=[other], oms=oms)
+    assert script.watch.stops == ["3.000 @ 29700.1", "1.000 @ 30599.8"]
+    assert len(script.working) == 2
+
+
+def test_only_chosen_strategies():
+    other = Script({3: order(OrderSide.SELL, "1.000")}, tag="002")
+    actor = manager(stop_losses=((0.01, 1.0),), strategies=("Script-002",))
+    script = run({1: BUY}, actor, [30_000.0] * 10, others=[other], oms=OmsType.HEDGING)
+    assert script.watch.stops == ["1.000 @ 30299.8"]
+
+
+def test_closed_gates_keep_no_exit_from_the_venue():
+    valve = Valve()
+    steps = {1: BUY, 2: lambda _: valve.close(), 5: order(OrderSide.BUY, "1.000")}
+    actor = manager(stop_losses=((0.01, 1.0),), trailing=0.01, take_profits=((0.02, 0.5),), time_stop=30.0)
+    prices = [*FLAT, *(30_000.0 + 20.0 * n for n in range(35))]
+    script = run(steps, actor, prices, actors=[GateActor(valve)])
+    assert "OrderDenied" in script.kinds()  # the addition
+    assert len(script.watch.stops) > 3
+    assert script.left == 0
+
+
+def stop_of_its_own(size: str, price: str = "29000.0") -> Any:
+    def step(script: Script) -> None:
+        made = script.order_factory.stop_market(
+            BTC.id, OrderSide.SELL, Quantity.from_str(size), Price.from_str(price), reduce_only=True
+        )
+        script.submit_order(made)
+
+    return step
+
+
+def test_what_a_strategy_protects_itself_is_respected():
+    def drop(script: Script) -> None:
+        for placed in script.cache.orders_open(strategy_id=script.id):
+            if placed.tags is None:
+                script.cancel_order(placed)
+
+    steps = {1: BUY, 2: stop_of_its_own("3.000"), 10: drop}
+    actor = manager(respect=True, grace=2.0, stop_losses=((0.01, 1.0),))
+    script = run(steps, actor, [30_000.0] * 8, covers=False)
+    assert script.watch.stops == ["3.000 @ 29000.0"]
+    actor = manager(respect=True, grace=2.0, stop_losses=((0.01, 1.0),))
+    script = run(steps, actor, [30_000.0] * 20, covers=False)
+    assert script.watch.stops == ["3.000 @ 29000.0", "3.000 @ 29700.1"]  # it has cancelled its own
+
+
+def test_the_rest_of_what_a_strategy_protects():
+    steps = {1: BUY, 2: stop_of_its_own("1.000")}
+    actor = manager(respect=True, grace=2.0, stop_losses=((0.01, 1.0),))
+    script = run(steps, actor, [30_000.0] * 20)
+    assert script.watch.stops == ["1.000 @ 29000.0", "2.000 @ 29700.1"]
+
+
+def test_on_this_side_with_a_warning():
+    actor = manager(
+        client_side=("BINANCE",), stop_losses=((0.01, 0.5), (0.02, 0.5)), take_profits=((0.01, 0.5),)
+    )
+    prices = [*FLAT, 30_310.0, 30_000.0, 29_690.0, 29_690.0, 29_300.0, 29_300.0]
+    script = run({1: order(OrderSide.BUY, "4.000")}, actor, prices, covers=False)
+    closes = [(second, size) for second, how, size, _ in script.fills if how == "SELL"]
+    # Half at the target, then half of what is left, then the rest.
+    assert closes == [(5, "2.000"), (7, "1.000"), (9, "1.000")]
+    assert not script.watch.stops
+    assert sorted(alert.severity for alert in script.alerts) == ["WARNING", "WARNING"]
+    assert "watched for on this side: the settings keep exits" in script.alerts[0].text
+    assert all(o.is_reduce_only for o in script.final if o.tags)
+
+
+def test_a_gap_through_a_moved_stop_is_closed_at_market():
+    # At second 6 the bid has gained 3 %, and at second 7, before a trailed stop can have arrived, lost it.
+    prices = [*FLAT, 30_000.0, 31_000.0, 30_000.0, 30_000.0, 30_000.0, 30_000.0]
+    latency = LatencyModel(base_latency_nanos=800_000_000)
+    actor = manager(stop_losses=((0.05, 1.0),), trailing=0.01)
+    script = run({1: BUY}, actor, prices, latency_model=latency)
+    assert script.left == 0
+    assert script.fills[-1][1:] == ("SELL", "3.000", "29999.9")
+    assert script.working == []
+
+
+def test_refused_stops_are_watched_for_here_and_said_so(monkeypatch: pytest.MonkeyPatch):
+    honest = ExitOrders.stop
+
+    # A venue without conditional orders: what it is sent is a stop in the market, which it refuses.
+    monkeypatch.setattr(
+        ExitOrders, "stop", lambda self, p, r, q, price: honest(self, p, r, q, price + D(1_000))
+    )
+    prices = [*[30_000.0] * 15, 29_690.0, 29_690.0, 29_690.0]
+    script = run({1: BUY}, manager(stop_losses=((0.01, 1.0),), retries=3), prices)
+    assert len(script.watch.rejects) == 3
+    assert script.fills[-1] == (15, "SELL", "3.000", "29689.9")
+    assert [alert.severity for alert in script.alerts] == ["CRITICAL"]
+    assert "refused 3 times" in script.alerts[0].text
+    assert script.left == 0
+
+
+def test_a_restart_goes_on_with_orders_and_ladders(tmp_path: Path):
+    url = f"sqlite:///{tmp_path}/state.db"
+    prices = [*FLAT, *[30_600.0] * 10, *[30_500.0] * 10]
+    first = manager(stop_losses=((0.02, 1.0),), trailing=0.01, take_profits=((0.05, 1.0),), state=url)
+    second = ExitManager(first.config)
+    script = Script(
+        {1: BUY, 10: lambda _: first.stop(), 15: lambda _: second.start()},
+    )
+    made = engine(quotes(prices), actors=[first], strategies=[script])
+    watch = Watch(made)
+    second.register_base(
+        portfolio=made.kernel.portfolio,
+        msgbus=made.kernel.msgbus,
+        cache=made.kernel.cache,
+        clock=made.kernel.clock,
+    )
+    made.run()
+    # Best bid 30 599.9 less 300.001 is 30 299.899. The second finds both orders, sends none, and knows why.
+    assert watch.stops == ["3.000 @ 29700.1", "3.000 @ 30299.9"]
+    (desk,) = second.desks.values()
+    assert desk.ladder.stops == (30_299.9,)
+    assert len(made.cache.orders_open()) == 2
+    assert len(made.cache.orders()) == 4
+    made.dispose()
+
+
+def test_the_journal_and_the_state(tmp_path: Path):
+    url = f"sqlite:///{tmp_path}/state.db"
+    actor = manager(stop_losses=((0.01, 1.0),), state=url)
+    run({1: BUY}, actor, [*FLAT, 29_600.0, 29_600.0])
+    store = shared_store(url)
+    assert [entry.body["what"] for entry in store.entries(kind="exit")] == ["armed", "stop", "filled"]
+    assert store.entries(kind="exit", strategy="Script-001")
+    assert store.documents("exits") == {}  # nothing is kept of a closed position
+    store.close()
