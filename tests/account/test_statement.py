@@ -74,6 +74,7 @@ def test_a_currency_without_a_rate_waits_for_it():
     assert worth(book, Part.FEES) == -5
     assert worth(book, Part.REVALUATION) == 0
     assert value_of(book.equity) == 115
+    assert book.to_dict()["pending"] == {}
 
 
 def test_nothing_left_of_a_currency_needs_no_rate():

@@ -140,6 +140,15 @@ def test_a_payment_that_is_due_is_funding(live, margin):
     assert settled(live, book) == {"funding": -3}
 
 
+def test_a_small_payment_is_known_long_after_it(live, margin):
+    book = keeping(live)
+    live.trade(margin, BTC, SELL, "0.01", 30_000)
+    announced(live, 0.0001, 0)
+    live.balance(margin, USDT=10_000.03)
+    assert book.settle(live.now + 300 * SECOND)
+    assert settled(live, book) == {"funding": Decimal("0.03")}
+
+
 @pytest.mark.parametrize("due_in", [0, SECOND], ids=["before", "as the venue is early"])
 def test_a_payment_as_small_as_rounding_is_funding_all_the_same(live, margin, due_in):
     book = keeping(live)
@@ -257,6 +266,15 @@ def test_a_change_nobody_told_of_is_seen_and_not_booked(live, margin):
     live.balance(margin, USDT=9_990)  # now it is told
     assert settled(live, book) == {"transfers": -10}
     assert book.reconcile(valuer.value(live.now)).gap == 0.0
+
+
+def test_a_small_change_nobody_told_of_is_no_rounding(live, margin):
+    book = keeping(live)
+    settled(live, book)
+    hidden(live, margin, 9_999.5)  # half of what may differ
+    assert book.settle(live.now)
+    assert amount_of(book.statement.balances["USDT"]) == 10_000
+    assert book.statement.parts[Part.ROUNDING] == 0
 
 
 def test_a_large_rest_is_no_rounding(live, margin):
