@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from nautilus_trader.common.actor import Actor
-from nautilus_trader.config import ActorConfig, NonNegativeFloat, PositiveFloat, PositiveInt
 from nautilus_trader.model.enums import OrderType
 from nautilus_trader.model.events import (
     OrderAccepted,
@@ -17,27 +16,29 @@ from nautilus_trader.model.events import (
     OrderTriggered,
     OrderUpdated,
 )
-from nautilus_trader.model.identifiers import InstrumentId
 
-from nautilus_quant.config.units import Fraction, Seconds
-from nautilus_quant.gating.flow import SECOND, FlowParams, InstrumentFlow
-from nautilus_quant.gating.flow_verdict import GATE, judge
+from nautilus_quant.actors.order_flow_config import OrderFlowGateConfig, params_of
+from nautilus_quant.gating.flow import SECOND, InstrumentFlow
+from nautilus_quant.gating.flow_verdict import GATE, UNKNOWN, judge
 from nautilus_quant.gating.intent import Side
 from nautilus_quant.host.gateway import OrderGateway
 from nautilus_quant.host.liquidity import LiquidityBook
-from nautilus_quant.host.messages import Message, publish
+from nautilus_quant.host.messages import Alert, Message, publish
 
 if TYPE_CHECKING:
     from nautilus_trader.model.data import TradeTick
     from nautilus_trader.model.events import OrderEvent
+    from nautilus_trader.model.identifiers import InstrumentId
     from nautilus_trader.model.orders import Order
 
+    from nautilus_quant.gating.flow import FlowParams
     from nautilus_quant.gating.intent import Intent, Verdict
 
 _AFTER_BOOKS = 12  # `LiquidityBook` hears with 16, strategies with 0
 _BOOKS = ("data.book.depth.*", "data.book.deltas.*", "data.quotes.*")
 _TRADES = "data.trades.*"
 _ORDERS = "events.order.*"
+_PATIENCE = 60 * SECOND  # of entries denied for want of data, until somebody is told
 _SIDES = {1: 1, 2: -1}  # NautilusTrader's aggressor sides
 _RESTING = frozenset({OrderType.LIMIT, OrderType.MARKET_TO_LIMIT})
 
@@ -77,70 +78,6 @@ class FlowUpdate(Message):
     trades: float
 
 
-class OrderFlowGateConfig(ActorConfig, kw_only=True, frozen=True):
-    """
-    What the order flow gate can be told; without anything it follows all that others subscribe.
-
-    Parameters
-    ----------
-    instruments
-        Instruments whose book and trades the gate subscribes by itself. Mind that a paper venue moves its
-        market by all it hears: with depth, its fills walk ten levels, where quotes alone fill at one price.
-    book
-        What is subscribed of them: ``depth10`` (ten levels), ``deltas`` (changes), ``quotes`` (best prices),
-        or ``none``: then the book has no part in the score either.
-    trades
-        Whether their trades are subscribed; if not, trades have no part in the score either.
-    without_data
-        What happens to orders while there is not enough data to judge, as in the first seconds of a run, in
-        an instrument nobody hears, and in a market that fell silent: ``deny``, since what is not known adds
-        no risk, or ``allow``, where flow is one opinion among others.
-    every
-        Least time between two updates of an instrument [s].
-    sample
-        Least time between two looks at a book [s]; less follows it more closely and costs more.
-    half_life, book_half_life, level_decay
-        How fast trades, the average book and the levels of a book fade: see
-        `nautilus_quant.gating.flow.FlowParams`, also for all that follow.
-    large_quantile, large_window, prior
-        Which trades are large, and how many trades make a flow.
-    buckets, bucket_time
-        Of the toxicity.
-    book_weight, delta_weight, large_weight, lift
-        What the score is made of.
-    enter, leave, hold
-        When entries against it are blocked, and until when.
-    least, stale_after
-        How much data is enough.
-
-    """
-
-    instruments: tuple[InstrumentId, ...] = ()
-    book: Literal["depth10", "deltas", "quotes", "none"] = "depth10"
-    trades: bool = True
-    without_data: Literal["deny", "allow"] = "deny"
-    every: Seconds = 1.0
-    sample: Seconds = 0.1
-
-    half_life: Seconds = 30.0
-    book_half_life: Seconds = 5.0
-    level_decay: Fraction = 0.7
-    large_quantile: Fraction = 0.95
-    large_window: PositiveInt = 2_000
-    prior: NonNegativeFloat = 10.0
-    buckets: PositiveInt = 50
-    bucket_time: Seconds = 5.0
-    book_weight: NonNegativeFloat = 0.4
-    delta_weight: NonNegativeFloat = 0.35
-    large_weight: NonNegativeFloat = 0.25
-    lift: NonNegativeFloat = 0.5
-    enter: PositiveFloat = 0.4
-    leave: PositiveFloat = 0.2
-    hold: Seconds = 2.0
-    least: NonNegativeFloat = 10.0
-    stale_after: Seconds = 10.0
-
-
 class _Followed:
     """One instrument: its flow, and when it was last looked at and told."""
 
@@ -176,13 +113,15 @@ class OrderFlowGate(Actor):  # type: ignore[misc]
 
     def __init__(self, config: OrderFlowGateConfig | None = None) -> None:
         super().__init__(config or OrderFlowGateConfig())
-        self._params = _params_of(self.config)
+        self._params = params_of(self.config)
         InstrumentFlow(self._params)  # says what is wrong now, not when the first trade comes
         self._allow_unknown = self.config.without_data == "allow"
         self._every = round(float(self.config.every) * SECOND)
         self._sample = round(float(self.config.sample) * SECOND)
         self._followed: dict[InstrumentId, _Followed] = {}
         self._flows: dict[str, _Followed] = {}
+        self._blind: dict[str, int] = {}  # since when entries are denied for want of data
+        self._alerted: set[str] = set()
         self._gateway: OrderGateway | None = None
         self._books: LiquidityBook | None = None
 
@@ -239,6 +178,8 @@ class OrderFlowGate(Actor):  # type: ignore[misc]
         """Forget all flow."""
         self._followed.clear()
         self._flows.clear()
+        self._blind.clear()
+        self._alerted.clear()
         if self._books is not None:
             self._books.reset()
 
@@ -344,14 +285,26 @@ class OrderFlowGate(Actor):  # type: ignore[misc]
         """Judge an order by the flow of its instrument."""
         followed = self._flows.get(intent.instrument)
         flow = None if followed is None else followed.flow
-        return judge(intent, flow, allow_unknown=self._allow_unknown)
+        verdict = judge(intent, flow, allow_unknown=self._allow_unknown)
+        if verdict.code == UNKNOWN:
+            self._wait(intent, verdict)
+        elif self._blind:
+            self._see(intent)
+        return verdict
 
+    def _wait(self, intent: Intent, verdict: Verdict) -> None:
+        name, now = intent.instrument, intent.ts
+        if now - self._blind.setdefault(name, now) >= _PATIENCE and name not in self._alerted:
+            self._alerted.add(name)
+            self._alert(name, now, "WARNING", f"nothing is opened in {name} any more: {verdict.reason}")
 
-def _params_of(config: OrderFlowGateConfig) -> FlowParams:
-    """Return the rule; what is not subscribed has no part in it."""
-    given = {item.name: getattr(config, item.name) for item in fields(FlowParams)}
-    if config.book == "none":
-        given["book_weight"] = 0.0
-    if not config.trades:
-        given["delta_weight"] = given["large_weight"] = 0.0
-    return FlowParams(**given)
+    def _see(self, intent: Intent) -> None:
+        name = intent.instrument
+        self._blind.pop(name, None)
+        if name in self._alerted:
+            self._alerted.remove(name)
+            self._alert(name, intent.ts, "INFO", f"the order flow of {name} is known")
+
+    def _alert(self, name: str, ts: int, severity: str, text: str) -> None:
+        publish(self.msgbus, Alert(key=f"{GATE}|{name}", ts=ts, source=GATE, severity=severity, text=text))
+        (self.log.info if severity == "INFO" else self.log.warning)(text)

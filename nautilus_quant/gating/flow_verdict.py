@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 GATE = "flow"
 """Name of the gate."""
+UNKNOWN = "FLOW_UNKNOWN"
+"""Code of a denial for want of data."""
 
 _ALLOWED = Verdict(GATE, UNLIMITED)
 
@@ -45,7 +47,7 @@ def _unknown(intent: Intent, missing: str) -> Verdict:
         f"the order flow of {intent.instrument} is not known: {missing}; "
         "name it under `instruments`, wait, or set `without_data: allow`"
     )
-    return Verdict.deny(GATE, "FLOW_UNKNOWN", reason)
+    return Verdict.deny(GATE, UNKNOWN, reason)
 
 
 def _against(intent: Intent, flow: InstrumentFlow) -> Verdict:

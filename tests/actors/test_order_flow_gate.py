@@ -18,7 +18,7 @@ from nautilus_quant.actors.order_flow_gate import FlowUpdate, OrderFlowGate, Ord
 from nautilus_quant.gating.flow import FlowParams
 from nautilus_quant.gating.intent import Intent, Side
 from nautilus_quant.host.gateway import find_gateway
-from nautilus_quant.host.messages import GateDecision, latest, subscribe
+from nautilus_quant.host.messages import Alert, GateDecision, latest, subscribe
 from nautilus_quant.host.target import TargetStrategy, TargetStrategyConfig
 from tests.host.engine import BTC, SECOND, START, Script, engine, quotes
 from tests.host.live import live_system
@@ -204,6 +204,22 @@ def test_a_market_that_fell_silent_is_not_known():
     assert "FLOW_UNKNOWN" in denials(quiet)[1]
     assert "trades heard count for" in denials(quiet)[1]
     assert not seen.updates[-1].known
+
+
+def test_whoever_waits_in_vain_for_data_is_told_once():
+    gap = with_quotes(*trades(80, 100, NO_SIDE), count=100)
+    steps = {n: send(BUY, "0.001") for n in (5, 20, 64, 66, 70, 95, 97)}
+    script, alerts = Script(steps), []
+    made = engine(gap, actors=[gate(instruments=(BTC.id,), book="quotes")], strategies=[script])
+    subscribe(made.kernel.msgbus, Alert, alerts.append)
+    made.run()
+    made.dispose()
+    assert [(a.key, a.severity, a.ts) for a in alerts] == [
+        (f"flow|{NAME}", "WARNING", START + 66 * SECOND),  # a minute after the first
+        (f"flow|{NAME}", "INFO", START + 95 * SECOND),
+    ]
+    assert "trades heard count for 0.0" in alerts[0].text
+    assert len(denials(script)) == 5
 
 
 def test_the_tick_rule_stands_in_for_sides():
