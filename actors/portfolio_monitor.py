@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from msgspec import field
 from nautilus_trader.common.actor import Actor
 from nautilus_trader.config import ActorConfig, PositiveInt
+from nautilus_trader.model.identifiers import InstrumentId
+from nautilus_trader.model.instruments import CryptoPerpetual
 
 from nautilus_quant.account.snapshots import SnapshotBook
 from nautilus_quant.config.units import Fraction, Seconds
@@ -17,12 +19,15 @@ from nautilus_quant.host.fees import FeeBook
 from nautilus_quant.host.kernel import find_kernel, is_backtest
 from nautilus_quant.host.portfolio_book import PortfolioBook
 from nautilus_quant.host.state import StateStore, shared_store
+from nautilus_quant.host.valuation import Valuer
 
 if TYPE_CHECKING:
     from nautilus_trader.common.events import TimeEvent
+    from nautilus_trader.model.events import PositionEvent
 
 _NANOS = 1_000_000_000
 _SAVE_EVERY = 10.0
+_POSITIONS = "events.position.*"
 
 
 class PortfolioMonitorConfig(ActorConfig, kw_only=True, frozen=True):
@@ -38,6 +43,9 @@ class PortfolioMonitorConfig(ActorConfig, kw_only=True, frozen=True):
     full_days, hourly_days, kept_days
         Days all snapshots are kept, days after those one an hour is, and days after which nothing is; in
         between the last of each day.
+    subscribe
+        Whether it subscribes quotes, mark prices and funding of what is held, and prices of the currencies
+        held; without them equity goes stale and funding is taken for a transfer, unless others subscribe.
     settle
         How long a balance change may wait for the trade or payment that explains it [s]; longer mistakes
         fewer late fills for transfers.
@@ -64,6 +72,7 @@ class PortfolioMonitorConfig(ActorConfig, kw_only=True, frozen=True):
     full_days: PositiveInt = 7
     hourly_days: PositiveInt = 90
     kept_days: PositiveInt = 3_650
+    subscribe: bool = True
     settle: Seconds = 2.0
     tolerance: Fraction = 0.0001
     fees: dict[str, FeeTerms] | None = field(default_factory=dict)
@@ -104,6 +113,7 @@ class PortfolioMonitor(Actor):  # type: ignore[misc]
         self._gate: BudgetGate | None = None
         self._fees: FeeBook | None = None
         self._book: PortfolioBook | None = None
+        self._heard: set[InstrumentId] = set()
 
     @property
     def book(self) -> PortfolioBook | None:
@@ -149,7 +159,12 @@ class PortfolioMonitor(Actor):  # type: ignore[misc]
             settle=config.settle,
             tolerance=config.tolerance,
         )
+        if config.subscribe:
+            self.msgbus.subscribe(_POSITIONS, self._on_position)
+            for position in self.cache.positions_open():
+                self._hear(position.instrument_id)
         self._book.start()
+        self._hear_currencies()
         self._every("snapshot", config.snapshot_interval, self._on_snapshot)
         if config.state is not None and not is_backtest(find_kernel(self.msgbus)):
             self._every("save", _SAVE_EVERY, self._on_save)
@@ -161,6 +176,8 @@ class PortfolioMonitor(Actor):  # type: ignore[misc]
                 self.clock.cancel_timer(self._timer(what))
         if self._book is not None:
             self._book.stop()
+            if self.config.subscribe:
+                self.msgbus.unsubscribe(_POSITIONS, self._on_position)
         if self._fees is not None:
             self._fees.stop()
             self._fees = None
@@ -174,10 +191,33 @@ class PortfolioMonitor(Actor):  # type: ignore[misc]
         """Forget the book, and what is reserved."""
         self._book = None
         self._gate = None
+        self._heard.clear()
 
     def _snapshots(self) -> SnapshotBook:
         config = self.config
         return SnapshotBook(config.full_days, config.hourly_days, config.kept_days)
+
+    # -- prices ------------------------------------------------------------------------------------
+
+    def _on_position(self, event: PositionEvent) -> None:
+        self._hear(event.instrument_id)
+
+    def _hear(self, instrument_id: InstrumentId) -> None:
+        """Subscribe what the worth of an instrument is known by."""
+        if instrument_id in self._heard:
+            return
+        self._heard.add(instrument_id)
+        self.subscribe_quote_ticks(instrument_id)
+        if isinstance(self.cache.instrument(instrument_id), CryptoPerpetual):
+            Valuer.on(self.msgbus).want_marks(instrument_id.value)
+            self.subscribe_mark_prices(instrument_id)
+            self.subscribe_funding_rates(instrument_id)
+
+    def _hear_currencies(self) -> None:
+        """Subscribe prices of the currencies held, as far as there are markets."""
+        if self.config.subscribe:
+            for market in Valuer.on(self.msgbus).markets():
+                self._hear(InstrumentId.from_str(market))
 
     # -- time --------------------------------------------------------------------------------------
 
@@ -191,6 +231,7 @@ class PortfolioMonitor(Actor):  # type: ignore[misc]
 
     def _on_snapshot(self, event: TimeEvent) -> None:
         if self._book is not None:
+            self._hear_currencies()
             self._book.snap(event.ts_event)
 
     def _on_save(self, event: TimeEvent) -> None:

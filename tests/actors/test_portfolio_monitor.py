@@ -441,3 +441,30 @@ def test_a_reset_forgets():
 def test_impossible_settings_are_refused_at_once(wrong):
     with pytest.raises(ValueError, match=r"snapshot_interval|kept_days|nothing"):
         monitor(**wrong)
+
+
+@pytest.mark.parametrize("subscribe", [True, False])
+def test_it_hears_what_the_worth_of_positions_is_known_by(subscribe):
+    topics: dict[str, list[Any]] = {}
+
+    def look(trader: Strategy) -> None:
+        for kind in ("mark_prices", "funding_rates", "quotes"):
+            topic = f"data.{kind}.BINANCE.{PERP.id.symbol}"
+            topics[kind] = [item for item in trader.msgbus.subscriptions(topic) if item.topic == topic]
+
+    run(PERP, {5: order(BUY, "1"), 8: look}, RISING, monitor(subscribe=subscribe))
+    counts = {kind: len(found) for kind, found in topics.items()}
+    own = int(subscribe)
+    assert counts == {"mark_prices": own, "funding_rates": own, "quotes": 1 + own}
+
+
+def test_it_hears_the_price_of_a_currency_that_is_held():
+    found: list[int] = []
+
+    def look(trader: Strategy) -> None:
+        topic = f"data.quotes.BINANCE.{SPOT.id.symbol}"
+        found.append(sum(item.topic == topic for item in trader.msgbus.subscriptions(topic)))
+
+    balances = [Money(100_000, USDT), Money(1, COIN)]
+    run(SPOT, {20: look}, RISING, kind=AccountType.CASH, balances=balances)
+    assert found == [2]
