@@ -94,8 +94,6 @@ class ExitBook:
         self._ranges: dict[InstrumentId, tuple[BarType, AverageTrueRange]] = {}
         self._busy: ExitDesk | None = None
         self._again = False
-        self.on_exit: Callable[[Position, Kind], None] | None = None
-        """Called when an exit has filled."""
 
     # -- life --------------------------------------------------------------------------------------
 
@@ -257,8 +255,6 @@ class ExitBook:
                     quantity=str(event.last_qty),
                     price=float(event.last_px),
                 )
-                if self.on_exit is not None:
-                    self.on_exit(desk.position, rung.kind)
             return  # the position event comes next
         desk.on_event(event, now)
         self._settle(desk)

@@ -6,17 +6,16 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from nautilus_trader.model.enums import OrderSide
+from nautilus_trader.model.events import OrderFilled
 
 from nautilus_quant.host.exits import Exits
 from nautilus_quant.host.exits_settings import ExitSettings
 from nautilus_quant.host.target import TargetStrategy, TargetStrategyConfig
 
 if TYPE_CHECKING:
+    from nautilus_trader.model.events import OrderEvent
     from nautilus_trader.model.identifiers import InstrumentId
     from nautilus_trader.model.instruments import Instrument
-    from nautilus_trader.model.position import Position
-
-    from nautilus_quant.portfolio.exits import Kind
 
 _ZERO = Decimal(0)
 
@@ -45,7 +44,7 @@ class ExitTargets(TargetStrategy):
     Parameters
     ----------
     config
-        An `ExitTargetConfig` or a subclass of it.
+        An `ExitTargetConfig`, or any config of a `TargetStrategy` that has its field ``exits``.
 
     """
 
@@ -59,7 +58,6 @@ class ExitTargets(TargetStrategy):
         settings = self.config.exits
         if settings is not None:
             self.exits = Exits(self, settings, self.config.state)
-            self.exits.on_exit = self._on_exit
             self.exits.start()
         super().on_start()
 
@@ -93,14 +91,19 @@ class ExitTargets(TargetStrategy):
             if not self.exits.owns(order) and not order.is_closed and not order.is_pending_cancel:
                 self.cancel_order(order)
 
-    def _on_exit(self, position: Position, _kind: Kind) -> None:
-        side = 1 if position.entry == OrderSide.BUY else -1
-        self._left[position.instrument_id] = side
+    def on_order_event(self, event: OrderEvent) -> None:
+        """Note first what an exit has closed, then go on towards the target."""
+        if isinstance(event, OrderFilled) and self.exits is not None:
+            order = self.cache.order(event.client_order_id)
+            if order is not None and self.exits.owns(order):
+                self._left[event.instrument_id] = -1 if event.order_side == OrderSide.BUY else 1
+        super().on_order_event(event)
 
     def _difference(self, instrument: Instrument) -> Decimal:
         """Trade nothing that would open again what an exit has closed."""
         left = self._left.get(instrument.id, 0)
         if left and self._exposures.get(instrument.id, 0.0) * left <= 0.0:
-            left = self._left.pop(instrument.id) * 0
+            del self._left[instrument.id]
+            left = 0
         difference = super()._difference(instrument)
         return _ZERO if difference * left > 0 else difference
