@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from decimal import Decimal
 from typing import Any
 
@@ -11,15 +10,19 @@ import pytest
 from nautilus_trader.backtest.models import LatencyModel
 from nautilus_trader.examples.strategies.ema_cross import EMACross, EMACrossConfig
 from nautilus_trader.model.data import BarType, QuoteTick
-from nautilus_trader.model.enums import OrderSide, TimeInForce, TriggerType
-from nautilus_trader.model.events import OrderDenied, OrderFilled, OrderRejected
+from nautilus_trader.model.enums import OrderSide
+from nautilus_trader.model.events import (
+    OrderDenied,
+    OrderFilled,
+    OrderRejected,
+)
 from nautilus_trader.model.objects import Price, Quantity
 from nautilus_trader.test_kit.providers import TestInstrumentProvider
 
 from nautilus_quant.actors.anomaly_detector import AnomalyDetector
 from nautilus_quant.actors.anomaly_detector_config import AnomalyDetectorConfig, MeasureOverride
 from nautilus_quant.gating.intent import Intent, Side
-from nautilus_quant.host.anomaly import OrderWatch, RollbackRequest
+from nautilus_quant.host.anomaly import RollbackRequest
 from nautilus_quant.host.gateway import find_gateway
 from nautilus_quant.host.messages import Alert, subscribe
 from nautilus_quant.host.state import StateError, shared_store
@@ -222,94 +225,6 @@ def test_makers_that_would_have_taken_are_no_rejects():
     script = run(Script(dict.fromkeys(range(10), crossing)), detector(), spreads({}))
     assert sum(isinstance(event, OrderRejected) for event in script.events) == 10
     assert script.alerts == []
-
-
-def observations(script: Script, data: Any = None, **options: Any) -> list[tuple[str, float]]:
-    seen: list[tuple[str, float]] = []
-    actor = detector()
-    made = engine(data or spreads({0: 60.0}), actors=[actor], strategies=[script], **options)
-    watch = OrderWatch(
-        made.kernel.msgbus, made.cache, lambda one: seen.append((one.measure.value, one.value))
-    )
-    made.kernel.msgbus.subscribe("events.order.*", watch.on_event)
-    made.run()
-    made.dispose()
-    assert len(watch) == 0
-    return seen
-
-
-def test_what_is_measured_of_an_order_at_market():
-    """Half of 60 on 30000 is 10 bps, for a buyer and for a seller."""
-    for step in (BUY, SELL):
-        seen = observations(Script({1: step}))
-        assert seen == [
-            ("ack_latency", 0.0), ("reject_rate", 0.0),
-            ("slippage", pytest.approx(10.0)), ("fill_ratio", 1.0),
-        ]  # fmt: skip
-
-
-def test_latencies_are_measured_from_sending_to_answer_and_from_answer_to_fill():
-    slow = LatencyModel(base_latency_nanos=SECOND // 4)
-    seen = observations(Script({1: BUY}), latency_model=slow, use_market_order_acks=True)
-    assert Counter(name for name, _ in seen) == Counter(
-        ["ack_latency", "reject_rate", "fill_latency", "slippage", "fill_ratio"]
-    )
-    # The venue of a backtest looks at what has arrived with the next quote: a second later.
-    assert dict(seen)["ack_latency"] in {250.0, 1_000.0}
-    assert dict(seen)["fill_latency"] == 0.0
-
-
-def limit(price: str, **options: Any) -> Any:
-    def step(script: Script) -> None:
-        size = Quantity.from_str("1.000")
-        script.submit_order(
-            script.order_factory.limit(BTC.id, OrderSide.BUY, size, Price.from_str(price), **options)
-        )
-
-    return step
-
-
-def test_an_order_that_rested_has_no_slippage_and_one_cancelled_a_fill_ratio_of_none():
-    falling = quotes([30_000.0 - 10.0 * n for n in range(30)])
-    rested = observations(Script({1: limit("29900.0")}), falling)
-    assert ("fill_ratio", 1.0) in rested
-    assert "slippage" not in dict(rested)
-    assert "fill_latency" not in dict(rested)
-
-    def cancel(script: Script) -> None:
-        script.cancel_all_orders(BTC.id)
-
-    gone = observations(Script({1: limit("20000.0"), 3: cancel}))
-    assert gone == [("ack_latency", 0.0), ("reject_rate", 0.0), ("fill_ratio", 0.0)]
-    at_once = observations(Script({1: limit("20000.0", time_in_force=TimeInForce.IOC)}))
-    assert at_once[-1] == ("fill_ratio", 0.0)
-
-
-def test_an_order_changed_until_it_takes_is_measured_from_the_change():
-    """Sent at a mid of 30000, made to take at 29900: it pays half the spread, no more."""
-
-    def change(script: Script) -> None:
-        (order,) = script.cache.orders_open()
-        script.modify_order(order, price=Price.from_str("30000.0"))
-
-    falling = quotes([30_000.0 - 10.0 * n for n in range(30)])
-    seen = dict(observations(Script({1: limit("29000.0"), 10: change}), falling))
-    assert abs(seen["slippage"]) < 0.1
-
-
-def test_a_stop_is_measured_by_its_trigger():
-    """Sent at 30000, set off at 29900, and filled ten or less below: 3.3 bps, not 40."""
-
-    def stop(script: Script) -> None:
-        order = script.order_factory.stop_market(
-            BTC.id, OrderSide.SELL, Quantity.from_str("1.000"), Price.from_str("29905.0"),
-            trigger_type=TriggerType.BID_ASK,
-        )  # fmt: skip
-        script.submit_order(order)
-
-    falling = quotes([30_000.0 - 10.0 * n for n in range(30)])
-    seen = dict(observations(Script({1: stop}), falling))
-    assert 0.0 <= seen["slippage"] < 4.0
 
 
 def second_half(url: str, script: Script, start: int) -> AnomalyDetector:
