@@ -69,6 +69,18 @@ def test_large_trades_alone():
     assert -1.0 <= before.large <= 1.0
 
 
+def test_large_trades_fade_like_all_others():
+    tape = Tape(half_life=10.0, quantile=0.9, prior=4.0)
+    for _ in range(100):
+        tape.add(T0, 100.0, 1.0, 1)
+    tape.add(T0, 100.0, 5.0, -1)
+    tape.add(T0 + 10 * SECOND, 100.0, 7.5, 1)
+    # (7.5 − 2.5) / (7.5 + 2.5), times 1.5 / (1.5 + 1)
+    assert tape.read(T0 + 10 * SECOND).large == pytest.approx(0.5 * 0.6)
+    # a half-life on, 0.75 / (0.75 + 1)
+    assert tape.read(T0 + 20 * SECOND).large == pytest.approx(0.5 * 0.75 / 1.75)
+
+
 def test_what_is_no_trade_is_left_out():
     tape = Tape()
     for price, size in ((0.0, 1.0), (100.0, 0.0), (math.nan, 1.0), (100.0, math.nan), (100.0, math.inf)):
