@@ -152,7 +152,7 @@ def take(strategy: Any, figures: list[Figure]) -> None:
             figures.append(Figure(f"gate {name}, one order", taken, "µs", BUDGETS[name], note="median"))
     fees, valuer = FeeBook.on(strategy.msgbus), Valuer.on(strategy.msgbus)
     now = strategy.clock.timestamp_ns()
-    taken = per_call(lambda: fees.rate(instrument.id.value))
+    taken = per_call(lambda: fees.rate(instrument))
     figures.append(Figure("fee of one order", taken, "µs", 2.0, note="median"))
     taken = per_call(lambda: valuer.value(now))
     figures.append(Figure("valuation of 3 positions", taken, "µs", 50.0, note="median"))

@@ -41,6 +41,8 @@ REGISTRY: Final[Mapping[Kind, Mapping[str, Entry]]] = {
         "MarginMonitor",
         "PortfolioMonitor",
         "OrderFlowGate",
+        "AnomalyDetector",
+        "ExitManager",
     ),
     "exec_algorithm": {
         "twap": Entry(f"{_ALGORITHMS}.twap:TWAPExecAlgorithm", f"{_ALGORITHMS}.twap:TWAPExecAlgorithmConfig"),
