@@ -185,6 +185,10 @@ class ExitDesk:
         elif kind == "OrderCancelRejected":
             self._leaving.discard(name)
             self.retry = now + SECOND
+        elif kind in {"OrderCanceled", "OrderExpired"} and name not in self._leaving:
+            # Somebody else's doing: sent again at once, but not in a circle with whoever cancels it.
+            if now - sent.order.ts_init < SECOND:
+                self._not_before[sent.rung.kind] = self.retry = now + SECOND
         elif kind == "OrderAccepted":
             self._failed[sent.rung.kind] = 0
         self.forget_closed()
