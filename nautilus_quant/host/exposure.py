@@ -313,7 +313,9 @@ class Exposure:
         return [
             o
             for o in self._working.of(strategy_id, instrument_id)
-            if o.side == wanted and (o.parent_order_id is None or self._waiting_parent(o) is None)
+            if o.side == wanted
+            and not _rests_to_close(o)
+            and (o.parent_order_id is None or self._waiting_parent(o) is None)
         ]
 
     def _open_position(self, instrument_id: InstrumentId, position_id: PositionId | None) -> Position | None:
@@ -324,6 +326,11 @@ class Exposure:
         if position is None or position.is_closed or position.instrument_id != instrument_id:
             return None
         return position
+
+
+def _rests_to_close(order: Order) -> bool:
+    """Tell whether an order is a resting stop or target that can only close: it stands in no close's way."""
+    return bool(order.is_reduce_only and order.is_open and order.is_passive)
 
 
 def _closes(child: Order, parent: Order, quantity: Decimal) -> Decimal:

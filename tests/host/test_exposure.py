@@ -181,3 +181,34 @@ def test_gates_see_the_order_behind_an_intent_and_none_behind_a_preview():
     script = run({5: step}, valve)
 
     assert [intent.source for intent in valve.asked] == [None, script.sent]
+
+
+@pytest.mark.parametrize("size", ["1.000", "0.400"])
+def test_a_stop_that_rests_to_close_does_not_stand_in_the_way_of_a_close_at_once(size):
+    gate = Valve()
+
+    def rest(s: Script) -> None:
+        quantity = Quantity.from_str("1.000")
+        stop = s.order_factory.stop_market(BTC.id, SELL, quantity, BTC.make_price(29_000), reduce_only=True)
+        target = s.order_factory.limit(BTC.id, SELL, quantity, BTC.make_price(31_000), reduce_only=True)
+        s.submit_order(stop)
+        s.submit_order(target)
+        gate.close()
+
+    script = run({1: market(BUY, "1.000"), 2: rest, 5: market(SELL, size)}, gate)
+
+    assert script.left == Decimal(1) - Decimal(size)
+
+
+def test_a_close_on_its_way_still_counts_when_another_comes():
+    gate = Valve()
+
+    def twice(s: Script) -> None:
+        gate.close()
+        quantity = Quantity.from_str("1.000")
+        for reduce_only in (True, False):
+            s.submit_order(s.order_factory.market(BTC.id, SELL, quantity, reduce_only=reduce_only))
+
+    script = run({1: market(BUY, "1.000"), 5: twice}, gate)
+
+    assert script.left == 0
