@@ -29,6 +29,7 @@ from nautilus_trader.model.data import Bar, BarType
 from nautilus_trader.model.enums import OmsType
 from nautilus_trader.model.objects import Price, Quantity
 
+from nautilus_quant import actors as ours
 from nautilus_quant.actors import RegimeGate, RegimeGateConfig, SafetyEngine, SafetyEngineConfig
 from tests.host.engine import BTC, SECOND, START, engine, quotes
 
@@ -82,7 +83,32 @@ DATA = market()
 RANDOM_IDS = ("event_id", "init_id", "command_id", "id")
 
 
-def history(strategy, *, suite: bool) -> list[str]:
+WIDE = {"max_hourly_loss": 0.99, "max_daily_loss": 0.99, "max_drawdown": 0.99}
+EVERYWHERE = ["STRONG_TREND_UP", "STRONG_TREND_DOWN", "RANGING", "HIGH_VOL", "CRISIS", "WARMING_UP"]
+
+
+def first_gates() -> list:
+    return [
+        SafetyEngine(SafetyEngineConfig(**WIDE)),
+        RegimeGate(RegimeGateConfig(matrix={"default": EVERYWHERE})),
+    ]
+
+
+def all_gates() -> list:
+    """Each as permissive as it can be told to be."""
+    return [
+        *first_gates(),
+        ours.PerformanceGuard(ours.PerformanceGuardConfig(min_trades=1_000, window=1_000)),
+        ours.OrderPolicyGate(ours.OrderPolicyGateConfig(rates={"BINANCE": 60_000}, duplicate_window=0.0)),
+        ours.LiquidityMonitor(ours.LiquidityMonitorConfig(max_impact=0.99, without_book="allow")),
+        ours.MarginMonitor(ours.MarginMonitorConfig(quiet=0.0)),
+        ours.PortfolioMonitor(),
+        ours.OrderFlowGate(ours.OrderFlowGateConfig(without_data="allow", enter=1.0, leave=0.9)),
+        ours.AnomalyDetector(ours.AnomalyDetectorConfig(max_slippage=0.99)),
+    ]
+
+
+def history(strategy, actors=()) -> list[str]:
     seen: list[str] = []
 
     def keep(event) -> None:
@@ -91,14 +117,6 @@ def history(strategy, *, suite: bool) -> list[str]:
             json.dumps({k: v for k, v in body.items() if k not in RANDOM_IDS}, sort_keys=True, default=str)
         )
 
-    actors = []
-    if suite:
-        wide = {"max_hourly_loss": 0.99, "max_daily_loss": 0.99, "max_drawdown": 0.99}
-        everywhere = ["STRONG_TREND_UP", "STRONG_TREND_DOWN", "RANGING", "HIGH_VOL", "CRISIS", "WARMING_UP"]
-        actors = [
-            SafetyEngine(SafetyEngineConfig(**wide)),
-            RegimeGate(RegimeGateConfig(matrix={"default": everywhere})),
-        ]
     oms = OmsType.HEDGING if isinstance(strategy, EMACrossHedgeMode) else OmsType.NETTING
     made = engine(
         DATA,
@@ -115,10 +133,11 @@ def history(strategy, *, suite: bool) -> list[str]:
     return seen
 
 
+@pytest.mark.parametrize("gates", [first_gates, all_gates], ids=["first", "all"])
 @pytest.mark.parametrize("example", EXAMPLES, ids=str)
-def test_an_example_strategy_trades_exactly_as_without_us(example):
-    bare = history(EXAMPLES[example](), suite=False)
-    guarded = history(EXAMPLES[example](), suite=True)
+def test_an_example_strategy_trades_exactly_as_without_us(example, gates):
+    bare = history(EXAMPLES[example]())
+    guarded = history(EXAMPLES[example](), gates())
     assert sum('"type": "OrderFilled"' in line for line in bare) >= 4
     for n, (one, other) in enumerate(zip(bare, guarded, strict=False)):
         assert one == other, f"event {n} differs"
