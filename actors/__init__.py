@@ -1,21 +1,27 @@
 """Actors: thin shells around the rules, importable as `nautilus_quant.actors`."""
 
-from nautilus_quant.actors.anomaly_detector import AnomalyDetector
-from nautilus_quant.actors.anomaly_detector_config import AnomalyDetectorConfig
-from nautilus_quant.actors.exit_manager import ExitManager, ExitManagerConfig
-from nautilus_quant.actors.liquidity_monitor import LiquidityMonitor, LiquidityMonitorConfig
-from nautilus_quant.actors.margin_monitor import MarginMonitor
-from nautilus_quant.actors.margin_monitor_config import MarginMonitorConfig
-from nautilus_quant.actors.meta_learner import MetaLearner
-from nautilus_quant.actors.meta_learner_config import MetaLearnerConfig
-from nautilus_quant.actors.order_flow_config import OrderFlowGateConfig
-from nautilus_quant.actors.order_flow_gate import OrderFlowGate
-from nautilus_quant.actors.order_policy_config import OrderPolicyGateConfig
-from nautilus_quant.actors.order_policy_gate import OrderPolicyGate
-from nautilus_quant.actors.performance_guard import PerformanceGuard, PerformanceGuardConfig
-from nautilus_quant.actors.portfolio_monitor import PortfolioMonitor, PortfolioMonitorConfig
-from nautilus_quant.actors.regime_gate import RegimeGate, RegimeGateConfig
-from nautilus_quant.actors.safety_engine import SafetyEngine, SafetyEngineConfig
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nautilus_quant.actors.anomaly_detector import AnomalyDetector
+    from nautilus_quant.actors.anomaly_detector_config import AnomalyDetectorConfig
+    from nautilus_quant.actors.exit_manager import ExitManager, ExitManagerConfig
+    from nautilus_quant.actors.liquidity_monitor import LiquidityMonitor, LiquidityMonitorConfig
+    from nautilus_quant.actors.margin_monitor import MarginMonitor
+    from nautilus_quant.actors.margin_monitor_config import MarginMonitorConfig
+    from nautilus_quant.actors.meta_learner import MetaLearner
+    from nautilus_quant.actors.meta_learner_config import MetaLearnerConfig
+    from nautilus_quant.actors.order_flow_config import OrderFlowGateConfig
+    from nautilus_quant.actors.order_flow_gate import OrderFlowGate
+    from nautilus_quant.actors.order_policy_config import OrderPolicyGateConfig
+    from nautilus_quant.actors.order_policy_gate import OrderPolicyGate
+    from nautilus_quant.actors.performance_guard import PerformanceGuard, PerformanceGuardConfig
+    from nautilus_quant.actors.portfolio_monitor import PortfolioMonitor, PortfolioMonitorConfig
+    from nautilus_quant.actors.regime_gate import RegimeGate, RegimeGateConfig
+    from nautilus_quant.actors.safety_engine import SafetyEngine, SafetyEngineConfig
 
 __all__ = [
     "AnomalyDetector",
@@ -41,3 +47,38 @@ __all__ = [
     "SafetyEngine",
     "SafetyEngineConfig",
 ]
+
+# Each is imported when it is asked for: who takes one actor does not load, and collect garbage around, all.
+_WHERE = {
+    "AnomalyDetector": "anomaly_detector",
+    "AnomalyDetectorConfig": "anomaly_detector_config",
+    "ExitManager": "exit_manager",
+    "ExitManagerConfig": "exit_manager",
+    "LiquidityMonitor": "liquidity_monitor",
+    "LiquidityMonitorConfig": "liquidity_monitor",
+    "MarginMonitor": "margin_monitor",
+    "MarginMonitorConfig": "margin_monitor_config",
+    "MetaLearner": "meta_learner",
+    "MetaLearnerConfig": "meta_learner_config",
+    "OrderFlowGate": "order_flow_gate",
+    "OrderFlowGateConfig": "order_flow_config",
+    "OrderPolicyGate": "order_policy_gate",
+    "OrderPolicyGateConfig": "order_policy_config",
+    "PerformanceGuard": "performance_guard",
+    "PerformanceGuardConfig": "performance_guard",
+    "PortfolioMonitor": "portfolio_monitor",
+    "PortfolioMonitorConfig": "portfolio_monitor",
+    "RegimeGate": "regime_gate",
+    "RegimeGateConfig": "regime_gate",
+    "SafetyEngine": "safety_engine",
+    "SafetyEngineConfig": "safety_engine",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import an actor or its config."""
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
+    globals()[name] = found
+    return found
