@@ -100,7 +100,7 @@ def _numbers(
     call = np.array([contract.call for contract in contracts])
     size = np.array([contract.multiplier for contract in contracts])
     inverse = np.array([contract.coin_settled for contract in contracts])
-    premium, moved = price_and_greeks(forward, strike, years(now, expiry), vols, call, discount)
+    premium, moved = price_and_greeks(forward, strike, years(now, expiry), vols, call, discount=discount)
     coins = premium / forward
     return {
         "value": size * coins,
