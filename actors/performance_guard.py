@@ -3,34 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from msgspec import field
-from nautilus_trader.common.actor import Actor
 from nautilus_trader.common.config import NautilusConfig
 from nautilus_trader.config import ActorConfig, NonNegativeFloat, PositiveInt
 
 from nautilus_quant.config.units import Fraction, Seconds
 from nautilus_quant.host.entries import cancel_entries
-from nautilus_quant.host.gateway import OrderGateway
+from nautilus_quant.host.gate_actor import BEFORE_STRATEGIES, GateActor
 from nautilus_quant.host.kernel import find_kernel
 from nautilus_quant.host.messages import publish
 from nautilus_quant.host.performance import PerformanceUpdate, RoundTrips
-from nautilus_quant.host.state import StateError, StateStore, shared_store
 from nautilus_quant.host.valuation import Valuer
 from nautilus_quant.safety.performance import Change, PerformanceLimits, Stage
 from nautilus_quant.safety.performance_book import GATE, Per, PerformanceBook
 
 if TYPE_CHECKING:
-    from nautilus_trader.common.events import TimeEvent
     from nautilus_trader.model.events import OrderFilled, PositionEvent
     from nautilus_trader.model.orders import Order
 
     from nautilus_quant.gating.intent import Intent, Verdict
+    from nautilus_quant.host.gate_actor import Heard
+    from nautilus_quant.host.gateway import OrderGateway
+    from nautilus_quant.host.state import StateStore
 
 _POSITIONS = "events.position.*"
 _FILLS = "events.fills.*"
-_BEFORE_STRATEGIES = 20  # handlers of higher priority hear a message first; strategies have 0
 
 
 class PerformanceOverride(NautilusConfig, kw_only=True, frozen=True):
@@ -99,7 +98,7 @@ class PerformanceGuardConfig(ActorConfig, kw_only=True, frozen=True):
     state: str | None = None
 
 
-class PerformanceGuard(Actor):  # type: ignore[misc]
+class PerformanceGuard(GateActor):
     """
     Judges every strategy of a node by its closed positions, whoever wrote it.
 
@@ -115,17 +114,13 @@ class PerformanceGuard(Actor):  # type: ignore[misc]
 
     """
 
+    name = GATE
+
     def __init__(self, config: PerformanceGuardConfig | None = None) -> None:
         super().__init__(config or PerformanceGuardConfig())
         self._book = self._new_book()
         self._trades: RoundTrips | None = None
-        self._store: StateStore | None = None
-        self._gateway: OrderGateway | None = None
-
-    @property
-    def name(self) -> str:
-        """Of the gate."""
-        return GATE
+        self._pauses = self._wake_ups("resume", self._advance)
 
     @property
     def stages(self) -> dict[str, Stage]:
@@ -134,31 +129,25 @@ class PerformanceGuard(Actor):  # type: ignore[misc]
 
     # -- life --------------------------------------------------------------------------------------
 
-    def on_start(self) -> None:
-        """Stand in the chain of gates first, then go on with the pauses of the last run, then listen."""
-        self._gateway = OrderGateway.join(self.msgbus, self)
-        valuer = Valuer.on(self.msgbus, self.config.reporting_currency)
-        self._trades = RoundTrips(self.cache, valuer)
-        self._store = shared_store(self.config.state)
-        self._restore(self._store)
+    def _topics(self) -> tuple[Heard, ...]:
+        return (
+            (_FILLS, self._on_fill, BEFORE_STRATEGIES),
+            (_POSITIONS, self._on_position, BEFORE_STRATEGIES),
+        )
+
+    def _resume(self, _gateway: OrderGateway, store: StateStore) -> None:
         now = self.clock.timestamp_ns()
+        self._trades = RoundTrips(self.cache, Valuer.on(self.msgbus, self.config.reporting_currency))
+        for key, document in store.documents(GATE).items():
+            if not self._book.takes(key):
+                continue
+            change = self._book.restore(key, document, now)
+            if change is not None:
+                self._follow(key, (change,), now)
+        for key in self._book.due():
+            self._set_alert(key)
         for position in self.cache.positions_open():
             self._trades.adopt(position, now)
-        self.msgbus.subscribe(_FILLS, self._on_fill, priority=_BEFORE_STRATEGIES)
-        self.msgbus.subscribe(_POSITIONS, self._on_position, priority=_BEFORE_STRATEGIES)
-
-    def on_stop(self) -> None:
-        """Stop listening, and leave the chain."""
-        self.msgbus.unsubscribe(_FILLS, self._on_fill)
-        self.msgbus.unsubscribe(_POSITIONS, self._on_position)
-        for key in self._book.due():
-            self._forget_alert(key)
-        if self._store is not None:
-            self._store.close()
-            self._store = None
-        if self._gateway is not None:
-            self._gateway.leave(self)
-            self._gateway = None
 
     def on_reset(self) -> None:
         """Forget all trades and pauses."""
@@ -185,15 +174,17 @@ class PerformanceGuard(Actor):  # type: ignore[misc]
             )
         self._follow(key, changes, ts)
 
-    def _on_alert(self, event: TimeEvent) -> None:
-        key = event.name.removeprefix(self._alert(""))
-        change = self._book.monitor(key).advance(event.ts_event)
+    def _advance(self, key: str, ts: int) -> None:
+        change = self._book.monitor(key).advance(ts)
         if change is not None:
-            self._follow(key, (change,), event.ts_event)
+            self._follow(key, (change,), ts)
+
+    def _set_alert(self, key: str) -> None:
+        self._pauses.set(key, self._book.monitor(key).until)
 
     def _follow(self, key: str, changes: tuple[Change, ...], ts: int) -> None:
         paused = any(change.stage is Stage.PAUSED for change in changes)
-        self._save(key, ts, now=paused)
+        self._save(key, self._book.monitor(key).to_dict, ts, now=paused)
         for change in changes:
             self._tell(key, change)
         if paused:
@@ -217,20 +208,6 @@ class PerformanceGuard(Actor):  # type: ignore[misc]
         """Judge an order by the results of its strategy."""
         return self._book.judge(intent)
 
-    # -- time --------------------------------------------------------------------------------------
-
-    def _alert(self, key: str) -> str:
-        return f"{self.id.value}-resume-{key}"
-
-    def _set_alert(self, key: str) -> None:
-        self._forget_alert(key)
-        until = self._book.monitor(key).until
-        self.clock.set_time_alert_ns(self._alert(key), until, self._on_alert)
-
-    def _forget_alert(self, key: str) -> None:
-        if self._alert(key) in self.clock.timer_names:
-            self.clock.cancel_timer(self._alert(key))
-
     # -- words -------------------------------------------------------------------------------------
 
     def _tell(self, key: str, change: Change) -> None:
@@ -245,9 +222,7 @@ class PerformanceGuard(Actor):  # type: ignore[misc]
             reason=change.reason,
         )
         publish(self.msgbus, update)
-        if self._store is None:
-            return
-        body: dict[str, Any] = {
+        body = {
             "key": key,
             "stage": change.stage.value,
             "previous": change.previous.value,
@@ -256,37 +231,12 @@ class PerformanceGuard(Actor):  # type: ignore[misc]
             "reason": change.reason,
             **change.statistics._asdict(),
         }
-        try:
-            self._store.append("performance", body, ts=change.ts)
-        except StateError as error:
-            self.log.warning(f"{key}: its change is not in the journal: {error}")
-
-    # -- state -------------------------------------------------------------------------------------
+        self._write_down("performance", body, change.ts)
 
     def _new_book(self) -> PerformanceBook:
         limits = PerformanceLimits(**{item.name: getattr(self.config, item.name) for item in _LIMITS})
         overrides = {name: _override(limits, other) for name, other in self.config.overrides.items()}
         return PerformanceBook(limits, overrides, Per(self.config.per))
-
-    def _restore(self, store: StateStore) -> None:
-        now = self.clock.timestamp_ns()
-        for key, document in store.documents(GATE).items():
-            if not self._book.takes(key):
-                continue
-            change = self._book.restore(key, document, now)
-            if change is not None:
-                self._follow(key, (change,), now)
-        for key in self._book.due():
-            self._set_alert(key)
-
-    def _save(self, key: str, ts: int, *, now: bool) -> None:
-        if self._store is None or self.config.state is None:
-            return
-        document = self._book.monitor(key).to_dict()
-        try:
-            (self._store.put_now if now else self._store.put)(GATE, key, document, ts=ts)
-        except StateError as error:
-            self.log.error(f"{key}: its performance is not saved, a restart would forget it: {error}")
 
 
 _LIMITS = fields(PerformanceLimits)

@@ -316,10 +316,10 @@ class Desk:
 
 
 def test_a_halt_is_committed_at_once_and_the_rest_is_queued(monkeypatch):
-    from nautilus_quant.actors import anomaly_detector
+    from nautilus_quant.host import gate_actor
 
     desk = Desk()
-    monkeypatch.setattr(anomaly_detector, "shared_store", lambda url: desk)
+    monkeypatch.setattr(gate_actor, "shared_store", lambda url: desk)
     run(Script(SELLING), detector(state="memory://desk"))
     mine = [(how, severity) for how, key, severity in desk.calls if key == KEY]
     assert mine[:3] == [("put", "ROLLBACK"), ("put_now", "HALT"), ("put", "ROLLBACK")]
@@ -327,9 +327,9 @@ def test_a_halt_is_committed_at_once_and_the_rest_is_queued(monkeypatch):
 
 
 def test_a_state_that_takes_nothing_does_not_stop_the_detector(monkeypatch):
-    from nautilus_quant.actors import anomaly_detector
+    from nautilus_quant.host import gate_actor
 
-    monkeypatch.setattr(anomaly_detector, "shared_store", lambda url: Desk(full=True))
+    monkeypatch.setattr(gate_actor, "shared_store", lambda url: Desk(full=True))
     script = run(Script({**SELLING, 25: BUY}), detector(state="memory://full"))
     assert len(denials(script)) == 1
 

@@ -262,7 +262,7 @@ def test_damaged_state_pauses():
 
 
 def test_a_state_that_takes_nothing_does_not_stop_the_guard(monkeypatch):
-    from nautilus_quant.actors import performance_guard
+    from nautilus_quant.host import gate_actor
 
     class Full:
         """A store that takes nothing more."""
@@ -277,7 +277,7 @@ def test_a_state_that_takes_nothing_does_not_stop_the_guard(monkeypatch):
 
         def close(self) -> None: ...
 
-    monkeypatch.setattr(performance_guard, "shared_store", lambda url: Full())
+    monkeypatch.setattr(gate_actor, "shared_store", lambda url: Full())
     script = run(Script({**TWO_LOSSES, 10: BUY}), guard(state="memory://full"))
     assert len(denials(script)) == 1
 
@@ -302,7 +302,7 @@ def test_a_pause_is_written_before_anybody_hears_of_it(monkeypatch):
 
 
 def test_pauses_are_committed_at_once_and_trades_are_queued(monkeypatch):
-    from nautilus_quant.actors import performance_guard
+    from nautilus_quant.host import gate_actor
 
     calls: list[tuple[str, str, int]] = []
 
@@ -322,7 +322,7 @@ def test_pauses_are_committed_at_once_and_trades_are_queued(monkeypatch):
 
         def close(self) -> None: ...
 
-    monkeypatch.setattr(performance_guard, "shared_store", lambda url: Desk())
+    monkeypatch.setattr(gate_actor, "shared_store", lambda url: Desk())
     run(Script(TWO_LOSSES), guard(state="memory://desk"))
     assert calls == [("put", "OK", 1), ("put_now", "PAUSED", 0), ("put", "PROBATION", 0)]
 
