@@ -7,7 +7,6 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import field
-from nautilus_trader.common.actor import Actor
 from nautilus_trader.config import ActorConfig, NonNegativeFloat, PositiveFloat
 from nautilus_trader.model.enums import OrderType
 from nautilus_trader.model.identifiers import InstrumentId
@@ -17,14 +16,15 @@ from nautilus_quant.gating.liquidity import LiquidityParams
 from nautilus_quant.gating.liquidity_impact import ImpactParams
 from nautilus_quant.gating.liquidity_score import LiquidityClass, ScoreParams
 from nautilus_quant.gating.liquidity_verdict import GATE, LiquidityRule, judge
-from nautilus_quant.host.cadence import SaveCadence
-from nautilus_quant.host.gateway import OrderGateway
+from nautilus_quant.host.gate_actor import GateActor
 from nautilus_quant.host.liquidity import LiquidityBook, LiquidityUpdate
-from nautilus_quant.host.messages import Alert, publish, subscribe, topic_of
-from nautilus_quant.host.state import StateError, StateStore, shared_store
+from nautilus_quant.host.messages import everything, topic_of
 
 if TYPE_CHECKING:
     from nautilus_quant.gating.intent import Intent, Verdict
+    from nautilus_quant.host.gate_actor import Heard
+    from nautilus_quant.host.gateway import OrderGateway
+    from nautilus_quant.host.state import StateStore
 
 
 class LiquidityMonitorConfig(ActorConfig, kw_only=True, frozen=True):
@@ -104,7 +104,7 @@ class LiquidityMonitorConfig(ActorConfig, kw_only=True, frozen=True):
     market_weight: Fraction = 0.1
 
 
-class LiquidityMonitor(Actor):  # type: ignore[misc]
+class LiquidityMonitor(GateActor):
     """
     Tells the liquidity of each instrument, and cuts orders to what costs no more than a bound.
 
@@ -123,6 +123,8 @@ class LiquidityMonitor(Actor):  # type: ignore[misc]
 
     """
 
+    name = GATE
+
     def __init__(self, config: LiquidityMonitorConfig | None = None) -> None:
         super().__init__(config or LiquidityMonitorConfig())
         given = self.config
@@ -138,15 +140,7 @@ class LiquidityMonitor(Actor):  # type: ignore[misc]
             allow_unheard=given.without_book == "allow",
         )
         self._classes: dict[str, LiquidityClass] = {}
-        self._gateway: OrderGateway | None = None
         self._book: LiquidityBook | None = None
-        self._store: StateStore | None = None
-        self._cadence: SaveCadence | None = None
-
-    @property
-    def name(self) -> str:
-        """Of the gate."""
-        return GATE
 
     @property
     def classes(self) -> dict[str, LiquidityClass]:
@@ -155,14 +149,16 @@ class LiquidityMonitor(Actor):  # type: ignore[misc]
 
     # -- life --------------------------------------------------------------------------------------
 
-    def on_start(self) -> None:
-        """Stand in the chain of gates first, then go on with what the last run learnt, then listen."""
-        self._gateway = OrderGateway.join(self.msgbus, self)
-        self._store = shared_store(self.config.state)
-        self._cadence = SaveCadence(self.msgbus, self.config.state)
+    def _topics(self) -> tuple[Heard, ...]:
+        return ((topic_of(LiquidityUpdate), self._on_update, 0),)
+
+    def _resume(self, _gateway: OrderGateway, store: StateStore) -> None:
         self._book = LiquidityBook.on(self.msgbus).configure(self._params, float(self.config.every))
-        self._book.restore(self._store.documents(GATE))
-        subscribe(self.msgbus, LiquidityUpdate, self._on_update)
+        self._book.restore(store.documents(GATE))
+
+    def _begin(self) -> None:
+        for update in list(everything(self.msgbus, LiquidityUpdate).values()):
+            self._on_update(update)
         for instrument_id in self.config.instruments:
             self._subscribe(instrument_id)
 
@@ -175,17 +171,6 @@ class LiquidityMonitor(Actor):  # type: ignore[misc]
             self.subscribe_quote_ticks(instrument_id)
         if self.config.trades:
             self.subscribe_trade_ticks(instrument_id)
-
-    def on_stop(self) -> None:
-        """Stop listening, save, and leave the chain."""
-        self.msgbus.unsubscribe(topic_of(LiquidityUpdate), self._on_update)
-        if self._store is not None:
-            self._save(self.clock.timestamp_ns())
-            self._store.close()
-            self._store = None
-        if self._gateway is not None:
-            self._gateway.leave(self)
-            self._gateway = None
 
     def on_reset(self) -> None:
         """Forget all books."""
@@ -214,48 +199,30 @@ class LiquidityMonitor(Actor):  # type: ignore[misc]
         if now is not before:
             self._classes[update.key] = now
             self._tell(update, now, before)
-        if self._cadence is not None and self._cadence.is_due(update.ts):
-            self._save(update.ts)
+        self._save_sometimes(update.ts)
 
     def _tell(self, update: LiquidityUpdate, now: LiquidityClass, before: LiquidityClass | None) -> None:
         text = f"{update.key}: {before or LiquidityClass.UNKNOWN} -> {now}"
-        dry = LiquidityClass.DRY
-        (self.log.warning if now is dry else self.log.info)(text)
         numbers = {"points": update.points, "spread": update.spread, "volume": update.volume}
         numbers = {name: value for name, value in numbers.items() if math.isfinite(value)}
-        if dry in {now, before}:
-            alert = Alert(
-                key=f"{GATE}|{update.key}",
-                ts=update.ts,
-                source=GATE,
-                severity="WARNING" if now is dry else "INFO",
-                text=f"{text}; nothing new is opened" if now is dry else text,
-                numbers=numbers,
-            )
-            publish(self.msgbus, alert)
-        if self._store is None:
-            return
+        if now is LiquidityClass.DRY:
+            self._alert(update.key, update.ts, "WARNING", f"{text}; nothing new is opened", numbers)
+        elif before is LiquidityClass.DRY:
+            self._alert(update.key, update.ts, "INFO", text, numbers)
+        else:
+            self.log.info(text)
         body = {
             "key": update.key,
             "liquidity": now.value,
             "previous": (before or "UNKNOWN"),
             "numbers": numbers,
         }
-        try:
-            self._store.append(GATE, body, ts=update.ts)
-        except StateError as error:
-            self.log.warning(f"liquidity of {update.key} is not in the journal: {error}")
+        self._write_down(GATE, body, update.ts)
 
-    # -- state -------------------------------------------------------------------------------------
-
-    def _save(self, ts: int) -> None:
-        if self._store is None or self._book is None or self.config.state is None:
-            return
-        try:
-            for instrument, document in self._book.documents():
-                self._store.put(GATE, instrument, document, ts=ts)
-        except StateError as error:
-            self.log.warning(f"what was learnt of liquidity is not saved, a restart would forget it: {error}")
+    def _save_all(self, ts: int) -> None:
+        documents = () if self._book is None or self._state_url is None else self._book.documents()
+        for instrument, document in documents:
+            self._save(instrument, lambda saved=document: saved, ts)
 
 
 def _is_limited(intent: Intent) -> bool:

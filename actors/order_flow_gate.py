@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nautilus_trader.common.actor import Actor
 from nautilus_trader.model.enums import OrderType
 from nautilus_trader.model.events import (
     OrderAccepted,
@@ -21,9 +20,9 @@ from nautilus_quant.actors.order_flow_config import OrderFlowGateConfig, params_
 from nautilus_quant.gating.flow import SECOND, InstrumentFlow
 from nautilus_quant.gating.flow_verdict import GATE, UNKNOWN, judge
 from nautilus_quant.gating.intent import Side
-from nautilus_quant.host.gateway import OrderGateway
+from nautilus_quant.host.gate_actor import GateActor
 from nautilus_quant.host.liquidity import LiquidityBook
-from nautilus_quant.host.messages import Alert, Message, publish
+from nautilus_quant.host.messages import Message, publish
 
 if TYPE_CHECKING:
     from nautilus_trader.model.data import TradeTick
@@ -33,6 +32,9 @@ if TYPE_CHECKING:
 
     from nautilus_quant.gating.flow import FlowParams
     from nautilus_quant.gating.intent import Intent, Verdict
+    from nautilus_quant.host.gate_actor import Heard
+    from nautilus_quant.host.gateway import OrderGateway
+    from nautilus_quant.host.state import StateStore
 
 _AFTER_BOOKS = 12  # `LiquidityBook` hears with 16, strategies with 0
 _BOOKS = ("data.book.depth.*", "data.book.deltas.*", "data.quotes.*")
@@ -91,7 +93,7 @@ class _Followed:
         self.heard = self.sampled = self.told = 0
 
 
-class OrderFlowGate(Actor):  # type: ignore[misc]
+class OrderFlowGate(GateActor):
     """
     Blocks what would open against the flow: buying while sellers press, selling while buyers do.
 
@@ -111,6 +113,8 @@ class OrderFlowGate(Actor):  # type: ignore[misc]
 
     """
 
+    name = GATE
+
     def __init__(self, config: OrderFlowGateConfig | None = None) -> None:
         super().__init__(config or OrderFlowGateConfig())
         self._params = params_of(self.config)
@@ -122,13 +126,7 @@ class OrderFlowGate(Actor):  # type: ignore[misc]
         self._flows: dict[str, _Followed] = {}
         self._blind: dict[str, int] = {}  # since when entries are denied for want of data
         self._alerted: set[str] = set()
-        self._gateway: OrderGateway | None = None
         self._books: LiquidityBook | None = None
-
-    @property
-    def name(self) -> str:
-        """Of the gate."""
-        return GATE
 
     @property
     def flows(self) -> dict[str, InstrumentFlow]:
@@ -142,18 +140,16 @@ class OrderFlowGate(Actor):  # type: ignore[misc]
 
     # -- life --------------------------------------------------------------------------------------
 
-    def on_start(self) -> None:
-        """Stand in the chain of gates first, then listen."""
-        self._gateway = OrderGateway.join(self.msgbus, self)
+    def _topics(self) -> list[Heard]:
+        books: list[Heard] = [(topic, self._on_book, _AFTER_BOOKS) for topic in _BOOKS]
+        return [*books, (_TRADES, self._on_trade, _AFTER_BOOKS), (_ORDERS, self._on_order, _AFTER_BOOKS)]
+
+    def _resume(self, _gateway: OrderGateway, _store: StateStore) -> None:
         self._books = LiquidityBook.on(self.msgbus)
-        for topic, handler in self._handlers():
-            self.msgbus.subscribe(topic, handler, priority=_AFTER_BOOKS)
+
+    def _begin(self) -> None:
         for instrument_id in self.config.instruments:
             self._subscribe(instrument_id)
-
-    def _handlers(self) -> list[tuple[str, Any]]:
-        handlers: list[tuple[str, Any]] = [(topic, self._on_book) for topic in _BOOKS]
-        return [*handlers, (_TRADES, self._on_trade), (_ORDERS, self._on_order)]
 
     def _subscribe(self, instrument_id: InstrumentId) -> None:
         book = self.config.book
@@ -165,14 +161,6 @@ class OrderFlowGate(Actor):  # type: ignore[misc]
             self.subscribe_quote_ticks(instrument_id)
         if self.config.trades:
             self.subscribe_trade_ticks(instrument_id)
-
-    def on_stop(self) -> None:
-        """Stop listening, and leave the chain."""
-        for topic, handler in self._handlers():
-            self.msgbus.unsubscribe(topic, handler)
-        if self._gateway is not None:
-            self._gateway.leave(self)
-            self._gateway = None
 
     def on_reset(self) -> None:
         """Forget all flow."""
@@ -304,7 +292,3 @@ class OrderFlowGate(Actor):  # type: ignore[misc]
         if name in self._alerted:
             self._alerted.remove(name)
             self._alert(name, intent.ts, "INFO", f"the order flow of {name} is known")
-
-    def _alert(self, name: str, ts: int, severity: str, text: str) -> None:
-        publish(self.msgbus, Alert(key=f"{GATE}|{name}", ts=ts, source=GATE, severity=severity, text=text))
-        (self.log.info if severity == "INFO" else self.log.warning)(text)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec import field
-from nautilus_trader.common.actor import Actor
 from nautilus_trader.config import ActorConfig, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from nautilus_trader.model.identifiers import InstrumentId
 
@@ -16,22 +16,22 @@ from nautilus_quant.gating.matrix import DEFAULT, Compatibility
 from nautilus_quant.gating.regime_book import GATE, RegimeBook, RegimeChange
 from nautilus_quant.gating.regime_rule import Regime, RegimeParams
 from nautilus_quant.host.bars import bar_type_of
-from nautilus_quant.host.cadence import SaveCadence
 from nautilus_quant.host.feeds import Feed, Feeds
-from nautilus_quant.host.gateway import OrderGateway
+from nautilus_quant.host.gate_actor import BEFORE_STRATEGIES, GateActor
 from nautilus_quant.host.kernel import find_kernel
 from nautilus_quant.host.messages import RegimeUpdate, publish
-from nautilus_quant.host.state import StateError, StateStore, shared_store
 
 if TYPE_CHECKING:
     from nautilus_trader.model.data import Bar, BarType
 
     from nautilus_quant.gating.intent import Intent, Verdict
     from nautilus_quant.gating.regime_history import Bar as Values
+    from nautilus_quant.host.gate_actor import Heard
+    from nautilus_quant.host.gateway import OrderGateway
+    from nautilus_quant.host.state import StateStore
 
 _LIVE_BARS = "data.bars.*"
 _PAST_BARS = "historical.data.bars.*"
-_BEFORE_STRATEGIES = 20  # handlers of higher priority hear a message first; strategies have 0
 
 
 class RegimeGateConfig(ActorConfig, kw_only=True, frozen=True):
@@ -101,7 +101,7 @@ class RegimeGateConfig(ActorConfig, kw_only=True, frozen=True):
     min_vol: PositiveFloat = 1e-6
 
 
-class RegimeGate(Actor):  # type: ignore[misc]
+class RegimeGate(GateActor):
     """
     Tells the regime of each instrument and of the market, and blocks entries of strategies made for others.
 
@@ -117,6 +117,8 @@ class RegimeGate(Actor):  # type: ignore[misc]
 
     """
 
+    name = GATE
+
     def __init__(self, config: RegimeGateConfig | None = None) -> None:
         super().__init__(config or RegimeGateConfig())
         if self.config.instruments and self.config.bar is None:
@@ -124,14 +126,6 @@ class RegimeGate(Actor):  # type: ignore[misc]
         self._book = self._new_book()
         self._sources: dict[Feed, str | None] = {}
         self._kinds: dict[str, str] = dict(self.config.kinds)
-        self._store: StateStore | None = None
-        self._cadence: SaveCadence | None = None
-        self._gateway: OrderGateway | None = None
-
-    @property
-    def name(self) -> str:
-        """Of the gate."""
-        return GATE
 
     @property
     def regimes(self) -> dict[str, Regime]:
@@ -140,31 +134,20 @@ class RegimeGate(Actor):  # type: ignore[misc]
 
     # -- life --------------------------------------------------------------------------------------
 
-    def on_start(self) -> None:
-        """Stand in the chain of gates first, then go on where the last run ended, then listen."""
-        self._gateway = OrderGateway.join(self.msgbus, self)
+    def _topics(self) -> tuple[Heard, ...]:
+        return (
+            (_LIVE_BARS, self._on_live_bar, BEFORE_STRATEGIES),
+            (_PAST_BARS, self._on_past_bar, BEFORE_STRATEGIES),
+        )
+
+    def _resume(self, _gateway: OrderGateway, store: StateStore) -> None:
         self._feeds = Feeds.on(self.msgbus)
-        self._store = shared_store(self.config.state)
-        if self.config.state is not None:
-            self._cadence = SaveCadence(self.msgbus, self.config.state)
-        for instrument, document in self._store.documents(GATE).items():
+        for instrument, document in store.documents(GATE).items():
             self._restore(instrument, document)
-        self.msgbus.subscribe(_LIVE_BARS, self._on_live_bar, priority=_BEFORE_STRATEGIES)
-        self.msgbus.subscribe(_PAST_BARS, self._on_past_bar, priority=_BEFORE_STRATEGIES)
+
+    def _begin(self) -> None:
         for instrument_id in self.config.instruments:
             self.subscribe_bars(bar_type_of(instrument_id, self.config.bar))
-
-    def on_stop(self) -> None:
-        """Stop listening, save, and leave the chain."""
-        self.msgbus.unsubscribe(_LIVE_BARS, self._on_live_bar)
-        self.msgbus.unsubscribe(_PAST_BARS, self._on_past_bar)
-        if self._store is not None:
-            self._save_all(self.clock.timestamp_ns())
-            self._store.close()
-            self._store = None
-        if self._gateway is not None:
-            self._gateway.leave(self)
-            self._gateway = None
 
     def on_reset(self) -> None:
         """Forget all bars."""
@@ -198,7 +181,7 @@ class RegimeGate(Actor):  # type: ignore[misc]
         if self._cadence.is_due(heard):
             self._save_all(heard)
         elif changes:
-            self._save(instrument, heard)
+            self._save(instrument, partial(self._book.to_dict, instrument), heard)
 
     def _on_past_bar(self, bar: Bar) -> None:
         feed = self._feeds.of(bar)
@@ -230,7 +213,13 @@ class RegimeGate(Actor):  # type: ignore[misc]
         publish(self.msgbus, update)
         text = f"{change.key}: {change.previous} -> {change.regime}"
         (self.log.warning if change.regime is Regime.CRISIS else self.log.info)(text)
-        self._journal(change)
+        body = {
+            "key": change.key,
+            "regime": change.regime.value,
+            "previous": change.previous.value,
+            "numbers": dict(change.numbers),
+        }
+        self._write_down("regime", body, change.ts)
 
     # -- orders ------------------------------------------------------------------------------------
 
@@ -269,27 +258,7 @@ class RegimeGate(Actor):  # type: ignore[misc]
 
     def _save_all(self, ts: int) -> None:
         for instrument in {source for source in self._sources.values() if source is not None}:
-            self._save(instrument, ts)
-
-    def _save(self, instrument: str, ts: int) -> None:
-        if self._store is None or self.config.state is None:
-            return
-        self._store.put(GATE, instrument, self._book.to_dict(instrument), ts=ts)
-
-    def _journal(self, change: RegimeChange) -> None:
-        if self._store is None:
-            return
-        body = {
-            "key": change.key,
-            "regime": change.regime.value,
-            "previous": change.previous.value,
-            "numbers": dict(change.numbers),
-        }
-        try:
-            self._store.append("regime", body, ts=change.ts)
-        except StateError as error:
-            text = f"regime change of {change.key} is not in the journal: {error}"
-            self.log.warning(text)
+            self._save(instrument, partial(self._book.to_dict, instrument), ts)
 
 
 def _values_of(bar: Bar) -> Values:

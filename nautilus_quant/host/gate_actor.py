@@ -58,7 +58,7 @@ class GateActor(Actor):
 
     def __init__(self, config: ActorConfig) -> None:
         super().__init__(config)
-        self._state: str | None = getattr(config, "state", None)
+        self._state_url: str | None = getattr(config, "state", None)
         self._gateway: OrderGateway | None = None
         self._store: StateStore | None = None
         self._cadence: SaveCadence | None = None
@@ -88,8 +88,8 @@ class GateActor(Actor):
         """Stand in the chain of gates first, then go on where the last run ended, then listen."""
         self._gateway = OrderGateway.join(self.msgbus, self)
         self._live = not is_backtest(find_kernel(self.msgbus))
-        self._store = shared_store(self._state)
-        self._cadence = None if self._state is None else SaveCadence(self.msgbus, self._state)
+        self._store = shared_store(self._state_url)
+        self._cadence = None if self._state_url is None else SaveCadence(self.msgbus, self._state_url)
         self._resume(self._gateway, self._store)
         for topic, handler, priority in self._topics():
             self.msgbus.subscribe(topic, handler, priority=priority)
@@ -119,7 +119,7 @@ class GateActor(Actor):
 
     def _save(self, key: str, document: Document, ts: int, *, now: bool = False) -> None:
         """Save a document, on the disk when it returns if `now`; what cannot be saved is told."""
-        if self._store is None or self._state is None:
+        if self._store is None or self._state_url is None:
             return
         try:
             put = self._store.put_now if now else self._store.put

@@ -244,7 +244,7 @@ def test_a_reset_engine_runs_the_same_again():
 
 
 def test_a_full_journal_does_not_stop_trading(monkeypatch):
-    from nautilus_quant.actors import regime_gate
+    from nautilus_quant.host import gate_actor
 
     class Full:
         """A store that takes nothing more."""
@@ -253,11 +253,11 @@ def test_a_full_journal_does_not_stop_trading(monkeypatch):
             return {}
 
         def append(self, kind: str, body: Any, *, ts: int) -> None:
-            raise regime_gate.StateError("the queue is full")
+            raise gate_actor.StateError("the queue is full")
 
         def close(self) -> None: ...
 
-    monkeypatch.setattr(regime_gate, "shared_store", lambda url: Full())
+    monkeypatch.setattr(gate_actor, "shared_store", lambda url: Full())
     script = run(Script({50: buy}), permissive())
     assert any(isinstance(event, OrderFilled) for event in script.events)
 
