@@ -85,7 +85,7 @@ def test_a_restart_goes_on_with_the_count(tmp_path):
 
 
 def test_a_live_node_writes_every_order_down_before_it_could_crash(tmp_path, monkeypatch):
-    monkeypatch.setattr("nautilus_quant.actors.order_policy_gate.is_backtest", lambda _kernel: False)
+    monkeypatch.setattr("nautilus_quant.host.gate_actor.is_backtest", lambda _kernel: False)
     url = f"sqlite:///{tmp_path}/state.db"
     kept: list[float] = []
 
