@@ -151,9 +151,9 @@ def _line(pairs: _Pairs, first: Floats, straddle: Floats, count: int) -> tuple[F
     used = np.bincount(row, near, count).astype(np.int64)
     free = used >= FEWEST
     weight = precision
-    slope, level = np.ones(count), np.zeros(count)
+    slope, level, error = np.ones(count), np.zeros(count), np.full(count, np.nan)
     for _ in range(_ROUNDS):
-        slope, level, error = _least_squares(row, x, pairs.difference, weight, free, count)
+        slope, level, error = _least_squares(row, x, pairs.difference, weight, free)
         off = np.abs(pairs.difference - level[row] + slope[row] * x) / pairs.spread
         weight = precision * np.minimum(1.0, 0.5 / np.maximum(off, 1e-12))
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -163,9 +163,10 @@ def _line(pairs: _Pairs, first: Floats, straddle: Floats, count: int) -> tuple[F
 
 
 def _least_squares(
-    row: NDArray[np.intp], x: Floats, y: Floats, weight: Floats, free: NDArray[np.bool_], count: int
+    row: NDArray[np.intp], x: Floats, y: Floats, weight: Floats, free: NDArray[np.bool_]
 ) -> tuple[Floats, Floats, Floats]:
     """Return slope (downwards), level at x = 0 and its standard error by unit weight, for each expiry."""
+    count = len(free)
     sum_w, sum_x, sum_y, sum_xx, sum_xy = (
         np.bincount(row, weight * values, count) for values in (np.ones_like(x), x, y, x * x, x * y)
     )
@@ -173,7 +174,7 @@ def _least_squares(
         mean_x, mean_y = sum_x / sum_w, sum_y / sum_w
         spread_x = sum_xx - mean_x * sum_x
         slope = -(sum_xy - mean_x * sum_y) / spread_x
-        # Strikes on one side, or few, do not tell the slope: then what is quoted is in the forward's currency.
+        # Few strikes, or all on one side, do not tell the slope: then it is as if nothing was discounted.
         certain = 1.0 / np.sqrt(spread_x) < np.abs(slope - 1.0)
         bent = free & certain & (np.abs(slope - 1.0) <= _MOST_BENT)
         slope = np.where(bent, slope, 1.0)

@@ -219,7 +219,7 @@ def _fit(points: Points, before: list[SviSlice | None]) -> Fit:
     ]
     if not worse:
         return found
-    anew = fit(Points(*(part[worse] for part in points)))
+    anew = fit(points.rows(worse))
     slices: list[Svi] = list(found.slices)
     cost = found.cost.copy()
     for place, row in enumerate(worse):

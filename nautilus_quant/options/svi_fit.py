@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nautilus_quant.options.svi import Svi, total_variance
+from nautilus_quant.options.svi import Svi, variance_at
 
 type Floats = NDArray[np.float64]
 type Bools = NDArray[np.bool_]
@@ -56,6 +56,10 @@ class Points(NamedTuple):
     w: Floats
     error: Floats
     used: Bools
+
+    def rows(self, at: list[int]) -> Points:
+        """Return some of the rows."""
+        return Points(self.k[at], self.w[at], self.error[at], self.used[at])
 
 
 class Fit(NamedTuple):
@@ -124,7 +128,7 @@ class _Problem:
         return chosen
 
     def errors(self, u: Floats) -> Floats:
-        """Return the weighted errors, float64[slices, points]; the sum of their squares is the mean square."""
+        """Return weighted errors, float64[slices, points]; the sum of their squares is the mean square."""
         v, b, rho, m, s, q = _raw(u)
         d = self.x - m
         errors: Floats = self.weight * (v - b * s * q + b * (rho * d + np.sqrt(d * d + s * s)) - self.y)
@@ -223,7 +227,7 @@ class _Descent:
         total = _huber(errors, self.bound)[0] + self._pulled(candidate)
         better = total < self.total
         gained = np.where(better, self.total - total, 0.0)
-        small = gained <= 1e-4 * self.total + 1e-9
+        small = gained <= 1e-5 * self.total + 1e-9
         done = bool(np.all(small & (better | (self.damping >= 1.0))))
         self.u = np.where(better[:, None], candidate, self.u)
         self.errors = np.where(better[:, None], errors, self.errors)
@@ -284,7 +288,7 @@ def _best_of(problem: _Problem, starts: Floats) -> Floats:
 
 def _coordinates(slice_: Svi) -> Floats:
     """Return coordinates in units of the slice itself: time has passed since, but its shape is the same."""
-    scale = max(float(total_variance(np.float64(0.0), slice_)), 1e-12)
+    scale = max(variance_at(0.0, slice_), 1e-12)
     root = np.sqrt(scale)
     rho = min(max(slice_.rho, -0.999), 0.999)
     return np.array(
