@@ -1,9 +1,10 @@
 """
 Black-76: what an option on a forward is worth, and how that moves. Vectorised.
 
-Black (1976), "The pricing of commodity contracts", eq. (16); the greeks are its derivatives, for one
-unit of the underlying. All arguments broadcast; results are float64 of the common shape. With `vol` = 0, and from
-the expiry on (`years` = 0), the option is worth its intrinsic value. NaN in gives NaN out.
+Black (1976), "The pricing of commodity contracts", eq. (16); the greeks are its derivatives, for one unit of
+the underlying. All arguments broadcast; results are float64 of the common shape. With `vol` = 0, and from the
+expiry on (`years` = 0), an option is worth its intrinsic value and only delta is left (half of it at the
+money). NaN, a negative volatility or time, and a price that is not positive give NaN.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from scipy.special import ndtr
+from scipy.special import erfcx
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -20,7 +21,9 @@ type Floats = NDArray[np.float64]
 
 DAYS = 365.0
 POINT = 0.01
+ROOT_HALF = 0.7071067811865476
 ROOT_TWO_PI = 2.5066282746310002
+CERTAIN = 60.0  # total volatility at which every normal tail of the formula is 0 or 1 in a double
 
 
 class Greeks(NamedTuple):
@@ -28,8 +31,8 @@ class Greeks(NamedTuple):
     How the premium of one unit of the underlying moves; arrays of one shape.
 
     `delta` per unit of the forward, `gamma` change of delta per unit of the forward, `vega` per vol point
-    (0.01), `theta` per day, `vanna` change of delta per vol point, `volga` change of vega per vol point, `rho` per
-    percentage point of the rate that discounts, the forward held.
+    (0.01), `theta` per day with forward and vol as they are, `vanna` change of delta per vol point, `volga`
+    change of vega per vol point, `rho` per percentage point of the rate that discounts, the forward held.
     """
 
     delta: Floats
@@ -39,6 +42,16 @@ class Greeks(NamedTuple):
     vanna: Floats
     volga: Floats
     rho: Floats
+
+
+class _Terms(NamedTuple):
+    """What price and greeks share; `density` is the normal one at d1, `s` the total volatility, never 0."""
+
+    value: Floats
+    delta: Floats
+    density: Floats
+    d1: Floats
+    s: Floats
 
 
 def price(
@@ -52,6 +65,9 @@ def price(
 ) -> Floats:
     """
     Return premiums [currency of the forward per unit of underlying].
+
+    Right to the last digits also where the premium is tiny: an option out of the money is never computed as
+    the difference of two large numbers.
 
     Parameters
     ----------
@@ -67,7 +83,9 @@ def price(
         Worth today of 1 paid at the expiry; 1 where the venue settles against the forward.
 
     """
-    return _both(forward, strike, years, vol, call, discount=discount)[0]
+    given = _floats(forward, strike, years, vol, discount)
+    with np.errstate(all="ignore"):
+        return _terms(*given, call=call).value
 
 
 def greeks(
@@ -80,7 +98,7 @@ def greeks(
     discount: ArrayLike = 1.0,
 ) -> Greeks:
     """Return how premiums move; parameters as of `price`."""
-    return _both(forward, strike, years, vol, call, discount=discount)[1]
+    return price_and_greeks(forward, strike, years, vol, call, discount=discount)[1]
 
 
 def price_and_greeks(
@@ -93,29 +111,62 @@ def price_and_greeks(
     discount: ArrayLike = 1.0,
 ) -> tuple[Floats, Greeks]:
     """Return premiums and how they move, from one evaluation; parameters as of `price`."""
-    return _both(forward, strike, years, vol, call, discount=discount)
-
-
-def _both(
-    forward: ArrayLike, strike: ArrayLike, years: ArrayLike, vol: ArrayLike, call: Any, *, discount: ArrayLike
-) -> tuple[Floats, Greeks]:
-    f, k, t, v, d = (np.asarray(a, np.float64) for a in (forward, strike, years, vol, discount))
-    sign = np.where(call, 1.0, -1.0)
-    root = np.sqrt(t)
-    s = v * root
-    with np.errstate(divide="ignore", invalid="ignore"):
-        d1 = np.log(f / k) / s + 0.5 * s
+    f, k, t, v, d = _floats(forward, strike, years, vol, discount)
+    with np.errstate(all="ignore"):
+        value, delta, density, d1, s = _terms(f, k, t, v, d, call=call)
+        discounted = d * density
         d2 = d1 - s
-    n1, n2 = ndtr(sign * d1), ndtr(sign * d2)
-    value = d * sign * (f * n1 - k * n2)
-    density = d * np.exp(-0.5 * d1 * d1) / ROOT_TWO_PI
-    vega = f * density * root
-    return value, Greeks(
-        delta=d * sign * n1,
-        gamma=density / (f * s),
-        vega=vega * POINT,
-        theta=-0.5 * vega * v / t / DAYS,
-        vanna=-density * d2 / v * POINT,
-        volga=vega * d1 * d2 / v * POINT * POINT,
-        rho=-t * value * POINT,
-    )
+        gamma = discounted / (f * s)
+        vega = f * discounted * np.sqrt(t)
+        moved = Greeks(
+            delta=delta,
+            gamma=gamma,
+            vega=vega * POINT,
+            theta=(_carry(value, t, d) - 0.5 * gamma * (f * v) ** 2) / DAYS,
+            vanna=-discounted * d2 * np.sqrt(t) / s * POINT,
+            volga=vega * d1 * d2 * np.sqrt(t) / s * POINT * POINT,
+            rho=-t * value * POINT,
+        )
+    return value, Greeks(*(each if each.shape == value.shape else _as(each, value) for each in moved))
+
+
+def _floats(*given: ArrayLike) -> tuple[Floats, ...]:
+    return tuple(np.asarray(each, np.float64) for each in given)
+
+
+def _as(each: Floats, other: Floats) -> Floats:
+    return np.broadcast_to(each, other.shape)
+
+
+def _carry(value: Floats, t: Floats, d: Floats) -> Floats:
+    """Return what discounting less earns in a year; nothing is left to earn at the expiry."""
+    if (d == 1.0).all():
+        return np.zeros(())
+    earned: Floats = np.where(t > 0.0, -np.log(d) / np.where(t > 0.0, t, 1.0) * value, 0.0)
+    return earned
+
+
+def _terms(f: Floats, k: Floats, t: Floats, v: Floats, d: Floats, *, call: Any) -> _Terms:
+    """
+    Price the side that is out of the money, and get the other by put-call parity.
+
+    With x = ln(f/k) ≤ 0, N(d1) = φ(d1)·M(d1) and k·φ(d2) = f·φ(d1), a call is f·φ(d1)·(M(d1) − M(d2)), where
+    M(z) = √(π/2)·erfcx(−z/√2) neither underflows nor cancels far out.
+    """
+    still = (v == 0.0) | (t == 0.0)
+    s = np.where(still, 1.0, np.where((v >= 0.0) & (t >= 0.0), v, np.nan) * np.sqrt(t))
+    s = np.minimum(s, CERTAIN)
+    d1 = np.log(f / k) / s + 0.5 * s
+    sign = np.where(call, 1.0, -1.0)
+    outside = np.where(f <= k, 1.0, -1.0)
+    density = np.exp(-0.5 * d1 * d1) / ROOT_TWO_PI
+    scale = density * (0.5 * ROOT_TWO_PI)
+    near = scale * erfcx(-ROOT_HALF * outside * d1)
+    far = scale * erfcx(-ROOT_HALF * outside * (d1 - s))
+    if still.any():
+        density = np.where(still, density * 0.0, density)
+        near = np.where(still, np.where(f == k, 0.5, near * 0.0), near)
+        far = np.where(still, near, far)
+    value = d * (f * outside * (near - far) + np.maximum(sign * (f - k), 0.0))
+    delta = d * (outside * near + np.where(sign == outside, 0.0, sign))
+    return _Terms(value, delta, density, d1, s)
