@@ -28,9 +28,9 @@ FEWEST = 5
 # Coordinates: log of the least variance, log of the slope, artanh ρ, turning point, log of the roundness; in
 # units in which the variance at the money and its root are one, so that all expiries look alike.
 _LOW = np.array([np.log(1e-5), np.log(1e-4), -3.8, -8.0, np.log(0.02)])
-_HIGH = np.array([np.log(4.0), np.log(1e4), 3.8, 8.0, np.log(20.0)])
+_HIGH = np.array([np.log(4.0), np.log(1e4), 3.8, 8.0, np.log(6.0)])
 _USUAL = np.array([np.log(0.9), np.log(0.1), 0.0, 0.0, np.log(1.0)])
-_PULL = np.array([0.0, 0.0, 0.02, 0.02, 0.02])  # of what few points leave undetermined, towards the usual
+_PULL = np.array([0.0, 0.0, 0.05, 0.05, 0.05])  # of what few points leave undetermined, towards the usual
 _STEEPEST = 1.99
 _GRID = np.array([(m, s) for m in (-1.2, -0.4, 0.0, 0.4, 1.2) for s in (0.1, 0.35, 1.0, 2.5)])
 
@@ -158,10 +158,21 @@ class _Problem:
         )
         return bound
 
+    def free(self, u: Floats, gradient: Floats) -> Floats:
+        """Return 0 where a coordinate is at its bound and would go on, else 1."""
+        high = np.broadcast_to(_HIGH, u.shape).copy()
+        high[:, 1] = np.minimum(high[:, 1], self._steepest_at(u))
+        free: Floats = 1.0 - (((u <= _LOW) & (gradient > 0.0)) | ((u >= high - 1e-12) & (gradient < 0.0)))
+        return free
+
+    def _steepest_at(self, u: Floats) -> Floats:
+        most: Floats = self.steepest - np.log1p(np.abs(np.tanh(u[:, 2])))
+        return most
+
     def bounded(self, u: Floats) -> Floats:
+        """Return the nearest admissible coordinates."""
         inside = np.clip(u, _LOW, _HIGH)
-        most = self.steepest - np.log1p(np.abs(np.tanh(inside[:, 2])))
-        inside[:, 1] = np.minimum(inside[:, 1], most)
+        inside[:, 1] = np.minimum(inside[:, 1], self._steepest_at(inside))
         return inside
 
 
@@ -216,6 +227,9 @@ class _Descent:
         normal = transposed @ weighted
         gradient = (transposed @ (self.errors * self.root)[:, :, None])[:, :, 0]
         gradient += self.pull * (self.u - _USUAL)
+        free = self.problem.free(self.u, gradient)
+        gradient *= free
+        normal *= free[:, :, None] * free[:, None, :]
         diagonal = np.einsum("sii->si", normal)  # a view: what is added there is added to the matrix
         diagonal += self.pull + self.damping[:, None] * diagonal + 1e-12
         return np.clip(np.linalg.solve(normal, gradient[:, :, None])[:, :, 0], -1.5, 1.5)
