@@ -137,3 +137,16 @@ class Chain:
             names=tuple(self.names[place] for place in places.tolist()),
             reference=self.references[places],
         )
+
+
+def tightest(chain: Chain) -> Chain:
+    """Return the chain with one row for each expiry, strike and kind: the one whose quote is the tightest."""
+    spread = np.where(chain.ask >= chain.bid, chain.ask - chain.bid, np.inf)
+    order = np.lexsort((spread, chain.call, chain.strike, chain.expiry))
+    first = np.ones(len(order), dtype=np.bool_)
+    first[1:] = (
+        (np.diff(chain.expiry[order]) != 0)
+        | (np.diff(chain.strike[order]) != 0.0)
+        | (np.diff(chain.call[order].astype(np.int8)) != 0)
+    )
+    return chain.take(np.sort(order[first]))

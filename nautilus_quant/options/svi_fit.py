@@ -162,7 +162,8 @@ class _Problem:
         """Return 0 where a coordinate is at its bound and would go on, else 1."""
         high = np.broadcast_to(_HIGH, u.shape).copy()
         high[:, 1] = np.minimum(high[:, 1], self._steepest_at(u))
-        free: Floats = 1.0 - (((u <= _LOW) & (gradient > 0.0)) | ((u >= high - 1e-12) & (gradient < 0.0)))
+        held = ((u <= _LOW) & (gradient > 0.0)) | ((u >= high - 1e-12) & (gradient < 0.0))
+        free: Floats = np.where(held, 0.0, 1.0)
         return free
 
     def _steepest_at(self, u: Floats) -> Floats:
