@@ -3,8 +3,8 @@ Black-76: what an option on a forward is worth, and how that moves. Vectorised.
 
 Black (1976), "The pricing of commodity contracts", eq. (16); the greeks are its derivatives, for one unit of
 the underlying. All arguments broadcast; results are float64 of the common shape. With `vol` = 0, and from the
-expiry on (`years` = 0), an option is worth its intrinsic value and only delta is left (half of it at the
-money). NaN, a negative volatility or time, and a price that is not positive give NaN.
+expiry on (`years` = 0) whatever `vol` is, an option is worth its intrinsic value and only delta is left (half
+of it at the money). Otherwise NaN, a negative volatility, and a price that is not positive give NaN.
 """
 
 from __future__ import annotations
@@ -45,10 +45,11 @@ class Greeks(NamedTuple):
 
 
 class _Terms(NamedTuple):
-    """What price and greeks share; `density` is the normal one at d1, `s` the total volatility, never 0."""
+    """What price and greeks share; `density` is the normal one at d1; 0 where nothing moves, and `s` 1."""
 
     value: Floats
     delta: Floats
+    vol: Floats
     density: Floats
     d1: Floats
     s: Floats
@@ -113,7 +114,7 @@ def price_and_greeks(
     """Return premiums and how they move, from one evaluation; parameters as of `price`."""
     f, k, t, v, d = _floats(forward, strike, years, vol, discount)
     with np.errstate(all="ignore"):
-        value, delta, density, d1, s = _terms(f, k, t, v, d, call=call)
+        value, delta, v, density, d1, s = _terms(f, k, t, v, d, call=call)
         discounted = d * density
         d2 = d1 - s
         gamma = discounted / (f * s)
@@ -164,9 +165,10 @@ def _terms(f: Floats, k: Floats, t: Floats, v: Floats, d: Floats, *, call: Any) 
     near = scale * erfcx(-ROOT_HALF * outside * d1)
     far = scale * erfcx(-ROOT_HALF * outside * (d1 - s))
     if still.any():
+        v = np.where(still, 0.0, v)
         density = np.where(still, density * 0.0, density)
         near = np.where(still, np.where(f == k, 0.5, near * 0.0), near)
         far = np.where(still, near, far)
     value = d * (f * outside * (near - far) + np.maximum(sign * (f - k), 0.0))
     delta = d * (outside * near + np.where(sign == outside, 0.0, sign))
-    return _Terms(value, delta, density, d1, s)
+    return _Terms(value, delta, v, density, d1, s)

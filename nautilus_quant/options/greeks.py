@@ -1,4 +1,10 @@
-"""What one contract or a position moves, in coins or in the reporting currency."""
+"""
+What one contract or a position moves, in coins; `in_reporting` turns that into money.
+
+A premium in the currency of the forward is divided by the forward to count it in coins, as Deribit and OKX
+quote it. With coin-settled options, wealth in coins is hedged by the premium-adjusted delta: with c = P/F
+coins, F·dc/dF = delta − c (Deribit's "net transaction delta").
+"""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import numpy as np
 
@@ -74,6 +74,27 @@ class Sensitivities:
     volga: Number
     rho: Number
 
+    def in_reporting(self, coin_price: Number, currency: str) -> Self:
+        """
+        Return the same in the reporting currency.
+
+        Parameters
+        ----------
+        coin_price
+            What one coin is worth [`currency`]: the forward of its expiry, where nothing better is known.
+        currency
+            The reporting currency.
+
+        Raises
+        ------
+        UnitError
+            If it is in a reporting currency already.
+
+        """
+        if self.unit is not Unit.COIN:
+            raise UnitError(f"cannot value {_said(self)} by the price of a coin; it is no longer in coins")
+        return replace(self, unit=Unit.REPORTING, currency=currency, **self._scaled(coin_price))
+
     def _scaled(self, factor: Number) -> dict[str, Any]:
         return {name: getattr(self, name) * factor for name in NUMBERS}
 
@@ -89,7 +110,7 @@ class PerContract(Sensitivities):
         """Return the greeks of `quantity` contracts; negative is short."""
         return PerPosition(unit=self.unit, currency=self.currency, **self._scaled(quantity))
 
-    def __add__(self, other: object) -> Self:
+    def __add__(self, other: object) -> NoReturn:
         raise UnitError(
             "greeks per contract do not add up, contracts differ in size; add times(quantity) of each"
         )
@@ -115,28 +136,11 @@ class PerPosition(Sensitivities):
             raise UnitError(f"cannot add {_said(other)} to {_said(self)}; only positions add up")
         if (self.unit, self.currency) != (other.unit, other.currency):
             raise UnitError(f"cannot add {_said(other)} to {_said(self)}; convert one, see in_reporting")
-        return replace(self, **{name: getattr(self, name) + getattr(other, name) for name in NUMBERS})
+        added: dict[str, Any] = {name: getattr(self, name) + getattr(other, name) for name in NUMBERS}
+        return replace(self, **added)
 
-    def in_reporting(self, coin_price: Number, currency: str) -> PerPosition:
-        """
-        Return the same in the reporting currency.
-
-        Parameters
-        ----------
-        coin_price
-            What one coin is worth [`currency`].
-        currency
-            The reporting currency.
-
-        Raises
-        ------
-        UnitError
-            If it is in a reporting currency already.
-
-        """
-        if self.unit is not Unit.COIN:
-            raise UnitError(f"cannot value {_said(self)} by the price of a coin; it is no longer in coins")
-        return PerPosition(unit=Unit.REPORTING, currency=currency, **self._scaled(coin_price))
+    def __radd__(self, other: object) -> NoReturn:
+        raise UnitError(f"cannot add {_said(self)} to {_said(other)}; total() adds positions up from nothing")
 
     def net(self) -> PerPosition:
         """Return the sum over positions when the fields are arrays; NaN where one is unknown."""
@@ -169,4 +173,7 @@ def _said(what: object) -> str:
     if not isinstance(what, Sensitivities):
         return f"a {type(what).__name__}"
     scope = "per contract" if isinstance(what, PerContract) else "per position"
-    return f"greeks {scope} in {what.currency} ({what.unit})"
+    return f"greeks {scope} in {what.currency} ({_NAMES[what.unit]})"
+
+
+_NAMES = {Unit.COIN: "the coin", Unit.REPORTING: "reporting currency"}
