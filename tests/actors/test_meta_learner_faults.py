@@ -42,9 +42,9 @@ class Explosive(MetaLearner):
         self.fails, self.count = fails, 0
         self.errors: list[str] = []
 
-    def _gather(self) -> None:
-        super()._gather()
-        (contest,) = self.contests.values()
+    def _gather(self, gateway: Any, store: Any) -> Any:
+        desk = super()._gather(gateway, store)
+        (contest,) = desk.contests.values()
         inner = getattr(contest, self.where)
 
         def outer(*args: Any) -> Any:
@@ -54,9 +54,10 @@ class Explosive(MetaLearner):
             return inner(*args)
 
         setattr(contest, self.where, outer)
+        return desk
 
     def _fail(self, error: Exception, *markets: str) -> None:
-        if not self._faulty.issuperset(markets):
+        if not self._agenda.faulty.issuperset(markets):
             self.errors.append(repr(error))
         super()._fail(error, *markets)
 
