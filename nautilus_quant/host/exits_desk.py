@@ -229,6 +229,14 @@ class ExitDesk:
         if held:
             self._settle_due(plan, held, now)
 
+    def rest(self, plan: Plan) -> None:
+        """Send nothing more, and cancel only stops which others have taken the place of."""
+        self.forget_closed()
+        if self.held:
+            self._drop_spare_stops(self._match(Kind.STOP, plan.of(Kind.STOP))[1], self.held)
+        else:
+            self.was_flat = bool(self.position.is_closed)
+
     def renew(self, position: Position, ladder: ExitLadder) -> None:
         """Begin with another position of the same id, e.g. after it has changed sides."""
         for order, rung in list(self._sent.values()):
@@ -255,7 +263,7 @@ class ExitDesk:
         spare = [sent for sent in self._of(kind) if sent.order.client_order_id not in self._leaving]
         missing = []
         for exit_ in wanted:
-            terms = (exit_.price, exit_.quantity)
+            terms = self._orders.terms(self.position, exit_.price, exit_.quantity)
             found = next((sent for sent in spare if self._terms(sent.order) == terms), None)
             if found is None:
                 missing.append(exit_)

@@ -10,6 +10,7 @@ from nautilus_trader.core.uuid import UUID4
 from nautilus_trader.execution.messages import ModifyOrder, SubmitOrder
 from nautilus_trader.model.enums import OmsType, OrderSide, TriggerType
 from nautilus_trader.model.identifiers import ClientOrderId
+from nautilus_trader.model.objects import Quantity
 from nautilus_trader.model.orders import LimitOrder, MarketOrder, StopMarketOrder
 
 from nautilus_quant.host.liquidator import send_cancel
@@ -86,6 +87,11 @@ class ExitOrders:
         kind, market = _KINDS[match[2]]
         return Rung(kind, int(match[3]), int(match[4]), market)
 
+    def terms(self, position: Position, price: Decimal, quantity: Decimal) -> tuple[Decimal, Decimal]:
+        """Return price and quantity as an order for them would have, which is how it is known again."""
+        instrument = self._instrument(position)
+        return instrument.make_price(price).as_decimal(), _quantity(instrument, quantity).as_decimal()
+
     def stop(self, position: Position, rung: Rung, quantity: Decimal, price: Decimal) -> Order:
         """Return a reduce-only stop that goes to market."""
         instrument = self._instrument(position)
@@ -122,7 +128,7 @@ class ExitOrders:
             instrument_id=order.instrument_id,
             client_order_id=order.client_order_id,
             venue_order_id=order.venue_order_id,
-            quantity=instrument.make_qty(quantity + order.filled_qty.as_decimal()),
+            quantity=_quantity(instrument, quantity + order.filled_qty.as_decimal()),
             price=None,
             trigger_price=instrument.make_price(price),
             command_id=UUID4(),
@@ -156,7 +162,7 @@ class ExitOrders:
             # Letters and digits only, and at most 32: every venue takes that.
             "client_order_id": ClientOrderId(f"{name}N{_short(self._count)}"),
             "order_side": OrderSide.SELL if position.is_long else OrderSide.BUY,
-            "quantity": instrument.make_qty(quantity, round_down=True),
+            "quantity": _quantity(instrument, quantity),
             "init_id": UUID4(),
             "ts_init": now,
             "tags": [TAG, f"{TAG}:{self._owner}", f"{rung.kind}:{rung.level}"],
@@ -180,6 +186,17 @@ class ExitOrders:
             position_id=position_id,
         )
         msgbus.send(_ENDPOINT, command)
+
+
+def _quantity(instrument: Instrument, quantity: Decimal) -> Quantity:
+    """Round down to what can be traded; NautilusTrader's `make_qty` makes 7.26 of 7.27 on its way down."""
+    step = instrument.size_increment.as_decimal()
+    return Quantity(quantity // step * step, instrument.size_precision)
+
+
+def is_exit(order: Order) -> bool:
+    """Tell whether an order is an exit of some book, also one of an earlier run."""
+    return _NAME.fullmatch(order.client_order_id.value) is not None
 
 
 def _short(number: int) -> str:

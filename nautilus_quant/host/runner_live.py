@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from nautilus_trader.common.component import flush_logger
 from nautilus_trader.live.node import TradingNode
 
 from nautilus_quant.host.runner_monitor import Monitor
@@ -14,7 +15,7 @@ from nautilus_quant.host.runner_start import watch_start, why_not_started
 from nautilus_quant.host.runner_stop import Shutdown, take_over_shutdown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from nautilus_trader.common.messages import ShutdownSystem
     from nautilus_trader.config import TradingNodeConfig
@@ -39,11 +40,25 @@ class Observer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a run ended."""
+    """
+    How a run ended.
+
+    Parameters
+    ----------
+    ok, reason
+        Whether it stopped as asked, and why it stopped.
+    duration_s
+        How long it traded [s].
+    resting, bare
+        In words: exits that stay at their venues, and positions that stay without exits.
+
+    """
 
     ok: bool
     reason: str
     duration_s: float
+    resting: tuple[str, ...] = ()
+    bare: tuple[str, ...] = ()
 
 
 def make_loop() -> asyncio.AbstractEventLoop:
@@ -81,6 +96,8 @@ class LiveRun:
         Stop after trading so long [s]; ``None`` runs until told to stop.
     flatten
         Whether open positions are closed at the end.
+    lasting
+        Venues that live on without the node: exits stay there when positions do.
 
     """
 
@@ -92,6 +109,7 @@ class LiveRun:
         *,
         duration: float | None,
         flatten: bool,
+        lasting: Collection[str] = (),
     ) -> None:
         self._node = node
         self._kernel = node.kernel
@@ -100,12 +118,14 @@ class LiveRun:
         self._monitor = monitor
         self._observer = observer
         self._duration = duration
-        self._shutdown = Shutdown(node.kernel, flatten=flatten)
+        self._shutdown = Shutdown(node.kernel, flatten=flatten, lasting=lasting)
         self._stop = asyncio.Event()
         self._reason = ""
         self._failed = False
         self._began = self._ended = 0.0
         self._announced = False
+        self._resting: tuple[str, ...] = ()
+        self._bare: tuple[str, ...] = ()
 
     def request_stop(self, reason: str) -> None:
         """Begin to stop; the first reason given is the one reported."""
@@ -142,7 +162,7 @@ class LiveRun:
             stopping.cancel()
             await asyncio.gather(looking, stopping, return_exceptions=True)
         lasted = self._ended - self._began if self._began else 0.0
-        return Outcome(not self._failed, self._reason, lasted)
+        return Outcome(not self._failed, self._reason, lasted, self._resting, self._bare)
 
     # -- beginning ---------------------------------------------------------------------------------
 
@@ -204,6 +224,7 @@ class LiveRun:
     async def _look(self) -> None:
         lag = float("nan")
         while True:
+            flush_logger()  # its last lines are what one wants to read of a node that died
             self._observer.look(self._monitor.snapshot(loop_lag=lag))
             due = self._loop.time() + _LOOK_EVERY
             await asyncio.sleep(_LOOK_EVERY)
@@ -222,10 +243,20 @@ class LiveRun:
                 await self._node.stop_async()
         except TimeoutError:
             self.fail(f"the node did not stop within {self._stop_timeout():g} s")
+        self._tell_what_stays()
         self._shutdown.end()
         self._monitor.phase = "failed" if self._failed else "stopped"
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+
+    def _tell_what_stays(self) -> None:
+        """Say which exits stay and which positions are bare, once no strategy can change it any more."""
+        self._resting, self._bare = tuple(self._shutdown.resting()), tuple(self._shutdown.bare())
+        for text in self._resting:
+            self._log.info(f"stays at its venue: {text}")
+        for text in self._bare:
+            self._log.warning(text)
+            self._monitor.alert(text)
 
     def _stop_timeout(self) -> float:
         config = self._node._config  # noqa: SLF001 (NautilusTrader keeps it nowhere else)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from nautilus_trader.common.component import sync_logger_to_disk
 from nautilus_trader.common.config import resolve_config_path
 from nautilus_trader.config import LoggingConfig
 
@@ -95,7 +96,14 @@ def run_live(
             mode=str(deployment.mode),
             currency=deployment.reporting_currency,
         )
-        run = LiveRun(node, monitor, observer, duration=duration, flatten=deployment.on_stop == "flatten")
+        run = LiveRun(
+            node,
+            monitor,
+            observer,
+            duration=duration,
+            flatten=deployment.on_stop == "flatten",
+            lasting=[venue.name for venue in deployment.venues.values() if not venue.paper],
+        )
         _note(store, node, "start", config=deployment.path, version=__version__, pid=os.getpid())
         guarded = safety_fields(deployment) is not None
         signals.listen_kill(
@@ -107,12 +115,14 @@ def run_live(
         signals.listen(run.request_stop)
         outcome = loop.run_until_complete(run.run())
         signals.leave_loop(loop)
-        _note(store, node, "stop", ok=outcome.ok, reason=outcome.reason)
+        stays = {"resting": list(outcome.resting), "bare": list(outcome.bare)}
+        _note(store, node, "stop", ok=outcome.ok, reason=outcome.reason, **stays)
         if not store.flush(_FLUSH):
-            outcome = Outcome(False, f"state not written within {_FLUSH:g} s", outcome.duration_s)
+            outcome = replace(outcome, ok=False, reason=f"state not written within {_FLUSH:g} s")
         finished = Finished(outcome, monitor.snapshot())
     finally:
         node.dispose()
+        sync_logger_to_disk()  # NautilusTrader buffers its log and does not write the rest of it at the end
     observer.look(finished.snapshot)
     return finished
 
@@ -135,7 +145,9 @@ def quiet(config: TradingNodeConfig) -> TradingNodeConfig:
         folder = Path(logging.log_directory)
         folder.mkdir(parents=True, exist_ok=True)
         _prune(folder, logging.log_file_name, keep=logging.log_file_max_backup_count)
-    return msgspec.structs.replace(config, logging=msgspec.structs.replace(logging, log_level="OFF"))
+    # Flushed every second, which need not wait for the disk.
+    logging = msgspec.structs.replace(logging, log_level="OFF", fileout_sync_on_flush=False)
+    return msgspec.structs.replace(config, logging=logging)
 
 
 def _prune(folder: Path, name: str, *, keep: int) -> None:

@@ -7,20 +7,21 @@ from types import MethodType
 from typing import TYPE_CHECKING
 
 from nautilus_quant.gating.intent import Verdict
+from nautilus_quant.host.exits_rest import NodeStopping, closes_everything
 from nautilus_quant.host.gateway import OrderGateway
-from nautilus_quant.host.liquidator import Liquidator
-from nautilus_quant.host.messages import SafetyStatus, latest
-from nautilus_quant.safety.kill_state import KillState
+from nautilus_quant.host.liquidator import TAG, Liquidator, send_cancel
+from nautilus_quant.host.messages import SafetyStatus, latest, publish
+from nautilus_quant.host.runner_keep import KeptExits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from nautilus_trader.common.messages import ShutdownSystem
+    from nautilus_trader.model.orders import Order
     from nautilus_trader.system.kernel import NautilusKernel
 
     from nautilus_quant.gating.intent import Intent
 
-_BUSY = frozenset({KillState.TRIPPED, KillState.CANCELLING, KillState.FLATTENING})
 _SHUTDOWN_TOPIC = "commands.system.shutdown"
 _STEP = 0.2
 _RETRY = 2.0
@@ -46,21 +47,34 @@ class Shutdown:
     """
     What a node does between the wish to stop and the stop itself.
 
+    Positions that stay keep their exits where a venue lives on without the node. Everything else that works
+    is cancelled, and nothing is sent in its place.
+
     Parameters
     ----------
     kernel
         The node.
     flatten
-        Close open positions, by reduce-only orders at market.
+        Close open positions, by reduce-only orders at market; their exits go with them.
+    lasting
+        Venues that live on without the node.
     patience
         How long the venue gets to confirm [s]; typically 10 to 60. More delays the stop when a
         venue does not answer.
 
     """
 
-    def __init__(self, kernel: NautilusKernel, *, flatten: bool, patience: float = 30.0) -> None:
+    def __init__(
+        self,
+        kernel: NautilusKernel,
+        *,
+        flatten: bool,
+        lasting: Collection[str] = (),
+        patience: float = 30.0,
+    ) -> None:
         self._kernel = kernel
         self._flatten = flatten
+        self._kept = KeptExits(kernel, () if flatten else lasting)
         self._patience = patience
         self._liquidator = Liquidator(kernel)
         self._gate = ShutdownGate()
@@ -70,17 +84,20 @@ class Shutdown:
         """Close the gateway for new risk and cancel what works, at once."""
         if self._gateway is None:
             self._gateway = OrderGateway.join(self._kernel.msgbus, self._gate)
-            self._liquidator.cancel_all()
+            self._kept.begin(self._gateway)
+            publish(self._kernel.msgbus, NodeStopping(ts=self._kernel.clock.timestamp_ns()))
+            self._cancel()
 
     async def run(self) -> str:
         """Begin, then wait until the venue has confirmed; return what is left, or an empty text."""
         self.begin()
+        self._close()
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._patience
-        again = loop.time()
+        deadline, again = loop.time() + self._patience, loop.time() + _RETRY
         while (left := self._left()) and loop.time() < deadline:
             if loop.time() >= again and not self._kill_switch_works():
-                self._push()
+                self._cancel()
+                self._close()
                 again = loop.time() + _RETRY
             await asyncio.sleep(_STEP)
         return f"stopped with {left}, not confirmed within {self._patience:g} s" if left else ""
@@ -88,16 +105,32 @@ class Shutdown:
     def end(self) -> None:
         """Leave the gateway; when no strategy runs any more it goes as well."""
         if self._gateway is not None:
+            self._kept.end()
             self._gateway.leave(self._gate)
+
+    def bare(self) -> list[str]:
+        """Return in words the positions that stay without the exits they should have, or had."""
+        return self._kept.bare()
+
+    def resting(self) -> list[str]:
+        """Return in words the exits that stay at their venues."""
+        return self._kept.resting()
 
     def _kill_switch_works(self) -> bool:
         """Tell whether the safety engine is closing everything already: it must not be done twice."""
-        status = latest(self._kernel.msgbus, SafetyStatus, "safety")
-        return status is not None and status.state in _BUSY
+        return closes_everything(latest(self._kernel.msgbus, SafetyStatus, "safety"))
 
-    def _push(self) -> None:
-        self._liquidator.cancel_all()
-        if not self._flatten:
+    def _working(self) -> list[Order]:
+        """Return every order which could still trade, but for the exits that stay."""
+        return [order for order in self._liquidator.working() if not self._kept.keeps(order)]
+
+    def _cancel(self) -> None:
+        for order in self._working():
+            if TAG not in (order.tags or ()) and not self._kept.spares(order):
+                send_cancel(self._kernel, order)
+
+    def _close(self) -> None:
+        if not self._flatten or self._kill_switch_works():
             return
         under_way = self._liquidator.working_closes()
         for name, size in self._liquidator.exposed().items():
@@ -107,7 +140,7 @@ class Shutdown:
 
     def _left(self) -> str:
         """Say what still has to go, in words; empty when nothing has."""
-        orders = len(self._liquidator.working())
+        orders = len(self._working())
         closing = self._flatten or self._kill_switch_works()
         exposed = self._liquidator.exposed() if closing else {}
         positions = [p for p in self._liquidator.positions() if p.id.value in exposed]

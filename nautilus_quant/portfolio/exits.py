@@ -178,6 +178,10 @@ class ExitParams:
         """Whether there is, or may come to be, a stop."""
         return bool(self.stop_losses) or self.trailing > 0.0 or self.break_even > 0.0
 
+    def wants(self, kind: Kind) -> bool:
+        """Tell whether there are, or may come to be, exits of a kind."""
+        return self.has_stop if kind is Kind.STOP else bool(self.take_profits)
+
     @property
     def needs_range(self) -> bool:
         """Whether a distance is counted in average true ranges."""
