@@ -25,8 +25,7 @@ from nautilus_quant.host.messages import (
     topic_of,
 )
 from nautilus_quant.host.valuation import Valuer
-from nautilus_quant.learning.agenda import ARMS, REGIME, Agenda
-from nautilus_quant.learning.agenda import GATE as WOKEN
+from nautilus_quant.learning.agenda import ARMS, REGIME, WOKEN, Agenda
 from nautilus_quant.learning.contest import Arm, Contest
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-START, INTERVAL, REGIME, ARMS, GATE = "start", "interval", "regime", "arms", "gate"
+START, INTERVAL, REGIME, ARMS, WOKEN = "start", "interval", "regime", "arms", "gate"
 """Why an evaluation is due."""
 
 _PATIENCE = 5_000_000_000  # [ns]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nautilus_quant.learning.agenda import ARMS, GATE, INTERVAL, REGIME, START, Agenda
+from nautilus_quant.learning.agenda import ARMS, INTERVAL, REGIME, START, WOKEN, Agenda
 
 SECOND = 1_000_000_000
 HOUR = 3_600 * SECOND
@@ -63,7 +63,7 @@ def test_a_change_of_regime_comes_before_other_reasons_and_those_before_none(age
     agenda.want(REGIME)
     agenda.want(ARMS, ETH)
     assert agenda.due == {BTC: REGIME, ETH: REGIME}
-    agenda.want(GATE, "nobody's")
+    agenda.want(WOKEN, "nobody's")
     assert set(agenda.due) == {BTC, ETH}
 
 
@@ -76,7 +76,7 @@ def test_only_a_market_whose_arms_all_sleep_may_wake(agenda):
     agenda.take(BTC)
     agenda.done(BTC, asleep=True)
     assert (agenda.may_wake(BTC), agenda.may_wake(ETH)) == (True, False)
-    agenda.want(GATE, BTC)
+    agenda.want(WOKEN, BTC)
     assert not agenda.may_wake(BTC)
     finish(agenda, BTC)
     assert not agenda.may_wake(BTC)
