@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
-from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -13,9 +9,12 @@ import numpy as np
 from nautilus_quant.account.curve import indexed
 from nautilus_quant.account.statement import PARTS, value_of
 from nautilus_quant.learning.report_series import extremes
+from nautilus_quant.monitoring import chart_page
+from nautilus_quant.monitoring.chart_page import Page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from nautilus_quant.account.history import History
 
@@ -24,49 +23,18 @@ POINTS: Final = 1_600
 # Okabe, Ito, "Color universal design" (2008): told apart with every common colour blindness.
 _EQUITY, _NET, _DRAWDOWN = "#0072B2", "#009E73", "#D55E00"
 _PARTS: Final = ("#009E73", "#D55E00", "#CC79A7", "#8C8C8C", "#F0E442", "#56B4E9")
-_PLACE = re.compile("@(TITLE|DATA|PLOTLY)@")
 
-_PAGE: Final = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>@TITLE@</title>
-<link rel="icon" href="data:,">
-<style>
-:root { color-scheme: light dark; --text: #1f2430; --line: #d9dde3; --page: #f6f7f9; }
-@media (prefers-color-scheme: dark) { :root { --text: #e6e8ec; --line: #363c47; --page: #14171c; } }
-body { margin: 0 auto; padding: 1.5rem; max-width: 1240px; background: var(--page); color: var(--text);
-  font: 15px/1.5 system-ui, sans-serif; }
-</style>
-</head>
-<body>
-<h1>@TITLE@</h1>
+PAGE: Final = Page(
+    body="""<h1>@TITLE@</h1>
 <noscript>The charts need JavaScript, which comes with this file.</noscript>
 <div id="equity"></div>
 <div id="days"></div>
-<script>@PLOTLY@</script>
-<script type="application/json" id="data">@DATA@</script>
-<script>
-"use strict";
-const figures = JSON.parse(document.getElementById("data").textContent);
-function draw() {
-  const style = getComputedStyle(document.documentElement);
-  for (const [name, figure] of Object.entries(figures)) {
-    const layout = structuredClone(figure.layout);
-    layout.font = {color: style.getPropertyValue("--text").trim()};
-    for (const key of Object.keys(layout).filter(key => /^[xy]axis/.test(key))) {
-      Object.assign(layout[key], {gridcolor: style.getPropertyValue("--line").trim(), automargin: true});
-    }
-    Plotly.react(name, structuredClone(figure.data), layout, {responsive: true, displaylogo: false});
-  }
+""",
+    script="""function draw() {
+  for (const [name, figure] of Object.entries(shown)) plot(document.getElementById(name), figure);
 }
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
-draw();
-</script>
-</body>
-</html>
-"""
+""",
+)
 
 
 def write(history: History, path: str | Path, *, title: str) -> Path:
@@ -88,13 +56,7 @@ def write(history: History, path: str | Path, *, title: str) -> Path:
         When plotly is not installed.
 
     """
-    script = _plotly()
-    data = json.dumps(figures(history), separators=(",", ":"), allow_nan=False)
-    filled = {"TITLE": escape(title), "DATA": data.replace("<", "\\u003c"), "PLOTLY": script}
-    file = Path(path)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(_PLACE.sub(lambda match: filled[match[1]], _PAGE), encoding="utf-8")
-    return file
+    return chart_page.write(PAGE, figures(history), path, title=title)
 
 
 def figures(history: History) -> dict[str, Any]:
@@ -164,11 +126,3 @@ def _layout(title: str, height: int = 380) -> dict[str, Any]:
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
     }
-
-
-def _plotly() -> str:
-    try:
-        from plotly.offline import get_plotlyjs
-    except ImportError as error:
-        raise ImportError("an HTML report needs plotly: pip install 'nt-quant[report]'") from error
-    return str(get_plotlyjs())

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
-from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,16 +17,16 @@ from nautilus_quant.learning.report_figures import (
 from nautilus_quant.learning.report_page import PAGE
 from nautilus_quant.learning.report_series import Weights, weights_of
 from nautilus_quant.learning.report_tables import market_tables, total_tables
+from nautilus_quant.monitoring import chart_page
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from nautilus_quant.learning.record import Evaluation
     from nautilus_quant.learning.report import ArmsReport, MarketReport
 
 TOTAL = "all markets"
-
-_PLACE = re.compile("@(TITLE|DATA|PLOTLY)@")
 
 
 def write(
@@ -60,31 +56,7 @@ def write(
     """
     if not markets:
         raise ValueError("need evaluations to report on, there were none; a meta_learner makes them")
-    script = _plotly()
-    text = page(views(markets, report or report_of(markets)), script, title=title)
-    file = Path(path)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text, encoding="utf-8")
-    return file
-
-
-def page(shown: dict[str, Any], script: str, *, title: str) -> str:
-    """
-    Return the page.
-
-    Parameters
-    ----------
-    shown
-        What `views` gives.
-    script
-        The source of plotly.js.
-    title
-        At its top.
-
-    """
-    data = json.dumps(shown, separators=(",", ":"), allow_nan=False)
-    filled = {"TITLE": escape(title), "DATA": data.replace("<", "\\u003c"), "PLOTLY": script}
-    return _PLACE.sub(lambda match: filled[match[1]], PAGE)
+    return chart_page.write(PAGE, views(markets, report or report_of(markets)), path, title=title)
 
 
 def views(markets: dict[str, list[Evaluation]], report: ArmsReport) -> dict[str, Any]:
@@ -139,11 +111,3 @@ def _all_switches(choices: Iterable[Weights]) -> tuple[Any, Any]:
     ts, changes = (np.concatenate(column) for column in zip(*kept, strict=True))
     order = np.argsort(ts, kind="stable")
     return ts[order], np.cumsum(changes[order])
-
-
-def _plotly() -> str:
-    try:
-        from plotly.offline import get_plotlyjs
-    except ImportError as error:
-        raise ImportError("an HTML report needs plotly: pip install 'nt-quant[report]'") from error
-    return str(get_plotlyjs())

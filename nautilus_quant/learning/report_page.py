@@ -1,32 +1,12 @@
-"""The page around the charts: one file, no network, light or dark as the reader's system is."""
+"""What the page on the arms shows around its charts, and how a market is chosen."""
 
 from __future__ import annotations
 
 from typing import Final
 
-PAGE: Final = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>@TITLE@</title>
-<link rel="icon" href="data:,">
-<style>
-:root {
-  color-scheme: light dark;
-  --text: #1f2430; --soft: #5b6472; --line: #d9dde3; --page: #f6f7f9; --card: #ffffff; --mark: #0072b2;
-}
-@media (prefers-color-scheme: dark) {
-  :root {
-    --text: #e6e8ec; --soft: #a0a8b4; --line: #363c47; --page: #14171c; --card: #1c2027; --mark: #56b4e9;
-  }
-}
-* { box-sizing: border-box; }
-body {
-  margin: 0 auto; padding: 1.5rem; max-width: 1240px; background: var(--page); color: var(--text);
-  font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif;
-}
-header { display: flex; flex-wrap: wrap; gap: .5rem 1.5rem; align-items: baseline; }
+from nautilus_quant.monitoring.chart_page import Page
+
+_STYLE: Final = """header { display: flex; flex-wrap: wrap; gap: .5rem 1.5rem; align-items: baseline; }
 h1 { font-size: 1.5rem; margin: 0; flex: 1 1 auto; }
 h2 { font-size: 1.05rem; margin: 0; }
 p { margin: .3rem 0 0; }
@@ -44,10 +24,9 @@ th, td { padding: .3rem .7rem; border-bottom: 1px solid var(--line); text-align:
 th:first-child { text-align: left; }
 thead th { color: var(--soft); font-weight: 500; white-space: normal; vertical-align: bottom; }
 tbody th { font-weight: 500; }
-</style>
-</head>
-<body>
-<header>
+"""
+
+_BODY: Final = """<header>
 <h1>@TITLE@</h1>
 <label for="view">market <select id="view"></select></label>
 </header>
@@ -62,51 +41,26 @@ tbody th { font-weight: 500; }
 <section data-figure="regret"><h2>Regret and switches</h2>
 <p class="soft">Above zero the selector is behind.</p><div></div></section>
 <section><div id="tables"></div></section>
-<script>@PLOTLY@</script>
-<script type="application/json" id="data">@DATA@</script>
-<script>
-"use strict";
-const views = JSON.parse(document.getElementById("data").textContent);
-const chosen = document.getElementById("view");
-for (const name of Object.keys(views)) chosen.add(new Option(name, name));
+"""
 
-function coloured(layout) {
-  const style = getComputedStyle(document.documentElement);
-  const colour = name => style.getPropertyValue(name).trim();
-  const copy = structuredClone(layout);
-  copy.font = {color: colour("--text"), family: getComputedStyle(document.body).fontFamily, size: 13};
-  copy.modebar = {bgcolor: "rgba(0,0,0,0)", color: colour("--line"), activecolor: colour("--soft")};
-  copy.hoverlabel = {bgcolor: colour("--card"), bordercolor: colour("--line"),
-    font: {color: colour("--text")}};
-  for (const key of Object.keys(copy).filter(key => /^[xy]axis/.test(key))) {
-    Object.assign(copy[key], {gridcolor: colour("--line"), linecolor: colour("--line"),
-      zerolinecolor: colour("--soft"), automargin: true});
-  }
-  return copy;
-}
+_SCRIPT: Final = """const chosen = document.getElementById("view");
+for (const name of Object.keys(shown)) chosen.add(new Option(name, name));
 
 function draw() {
-  const view = views[chosen.value];
+  const view = shown[chosen.value];
   document.getElementById("words").textContent = view.words;
   document.getElementById("facts").textContent = view.facts;
   document.getElementById("tables").innerHTML = view.tables;
   for (const section of document.querySelectorAll("[data-figure]")) {
     const figure = view.figures[section.dataset.figure];
     section.hidden = !figure;
-    if (figure) {
-      Plotly.react(section.querySelector("div"), structuredClone(figure.data), coloured(figure.layout),
-        {responsive: true, displaylogo: false});
-    }
+    if (figure) plot(section.querySelector("div"), figure);
   }
 }
 
 const wanted = decodeURIComponent(location.hash.slice(1));
-if (wanted in views) chosen.value = wanted;
+if (wanted in shown) chosen.value = wanted;
 chosen.addEventListener("change", () => { history.replaceState(null, "", "#" + chosen.value); draw(); });
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
-draw();
-document.body.dataset.drawn = "yes";
-</script>
-</body>
-</html>
 """
+
+PAGE: Final = Page(_BODY, _SCRIPT, _STYLE)

@@ -10,36 +10,7 @@ import numpy as np
 from nautilus_quant.signals.sequence import require
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from nautilus_quant.learning.policy import Floats
-
-
-def turning_costs(exposures: Sequence[Sequence[float]], rates: Sequence[Sequence[float]]) -> Floats:
-    """
-    Return what opening, or closing, each arm as a whole costs [fraction of the market's capital].
-
-    Parameters
-    ----------
-    exposures
-        For each arm, of each of its legs: value that would be held, of either sign [multiples of capital].
-    rates
-        Cost of trading them [fraction of value], see `nautilus_quant.account.costs.CostModel.rate`.
-
-    Raises
-    ------
-    ValueError
-        If legs are missing, or a number is not finite.
-
-    """
-    costs = np.array(
-        [
-            sum(abs(value) * rate for value, rate in zip(*arm, strict=True))
-            for arm in zip(exposures, rates, strict=True)
-        ]
-    )
-    require(bool(np.isfinite(costs).all()), "finite exposures and rates", costs)
-    return costs
 
 
 def switching_cost(turning: Floats, current: Floats, proposed: Floats) -> float:
@@ -51,7 +22,7 @@ def switching_cost(turning: Floats, current: Floats, proposed: Floats) -> float:
     Parameters
     ----------
     turning
-        As `turning_costs` gives it; shape (arms,) [fraction of capital].
+        Cost of opening, or closing, each arm as a whole; shape (arms,) [fraction of capital].
     current, proposed
         Weights; shape (arms,) [-].
 
@@ -68,7 +39,7 @@ def handicaps(turning: Floats, current: Floats, unit: float, horizon: float) -> 
     Parameters
     ----------
     turning
-        As `turning_costs` gives it; shape (arms,) [fraction of capital].
+        Cost of opening, or closing, each arm as a whole; shape (arms,) [fraction of capital].
     current
         Weights now; shape (arms,) [-].
     unit

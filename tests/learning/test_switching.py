@@ -5,18 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nautilus_quant.learning.switching import handicaps, switching_cost, turning_costs
+from nautilus_quant.learning.switching import handicaps, switching_cost
 
 TURNING = np.array([0.001, 0.004, 0.02])
 
 weights = st.lists(st.floats(0.0, 1.0), min_size=3, max_size=3).map(
     lambda drawn: np.array(drawn) / max(1.0, sum(drawn))
 )
-
-
-def test_turning_an_arm_trades_each_of_its_legs():
-    costs = turning_costs([[2.0], [1.0, -0.5], []], [[0.0005], [0.001, 0.002], []])
-    assert costs == pytest.approx([0.001, 0.002, 0.0])
 
 
 def test_going_from_one_arm_to_another_pays_twice():
@@ -51,7 +46,3 @@ def test_without_a_measure_of_reward_there_is_no_handicap(unit: float):
 def test_what_makes_no_sense_is_refused():
     with pytest.raises(ValueError, match="horizon > 0"):
         handicaps(TURNING, np.zeros(3), 0.01, 0.0)
-    with pytest.raises(ValueError, match="finite exposures"):
-        turning_costs([[math.nan]], [[0.1]])
-    with pytest.raises(ValueError, match="zip"):
-        turning_costs([[1.0, 2.0]], [[0.1]])
