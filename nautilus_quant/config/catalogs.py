@@ -104,7 +104,7 @@ def catalog_path(deployment: Deployment, venue: Venue) -> str:
 def market_fields(deployment: Deployment, venue: Venue) -> dict[str, Any]:
     """Return the fields of the venue's data client config, without what only matters to a live node."""
     fields = {key: value for key, value in data_fields(deployment, venue).items() if key != "state"}
-    symbols = [item.rpartition(".")[0].removesuffix("-PERP") for item in instruments_of(deployment, venue)]
+    symbols = [item.partition("-")[0].partition(".")[0] for item in instruments_of(deployment, venue)]
     if venue.adapter == "simulated" and symbols:
         # All coins move whether they are written down or not; only the traded ones are worth the disk.
         fields.setdefault("symbols", list(dict.fromkeys(symbols)))
@@ -154,6 +154,8 @@ def _simulated(deployment: Deployment, venue: Venue) -> list[dict[str, Any]]:
         catalog_path(deployment, venue),
         kinds=native_kinds(deployment, venue),
     )
+    # Which options will be traded is known only as they are listed: all are played.
+    instruments |= set(catalog.option_names(catalog_path(deployment, venue)))
     return [item for item in listed if item["instrument_id"] in instruments and _is_played(item, bars)]
 
 

@@ -72,7 +72,20 @@ def _venue(venue: Venue) -> dict[str, Any]:
         **{key: venue.options[key] for key in _SHARED_WITH_PAPER if key in venue.options},
         **_fill_model(venue),
         **({"fee_model": venue.options["fee_model"]} if venue.options.get("fee_model") else {}),
+        **(
+            {"modules": [_SETTLEMENT]}
+            if venue.adapter == "simulated" and venue.options.get("options")
+            else {}
+        ),
     }
+
+
+# NautilusTrader does not settle options rightly by itself: see `nautilus_quant.venues.settlement`.
+_SETTLEMENT: Final = {
+    "actor_path": "nautilus_quant.venues.settlement:OptionSettlement",
+    "config_path": "nautilus_quant.venues.settlement:OptionSettlementConfig",
+    "config": {},
+}
 
 
 _SHARED_WITH_PAPER: Final = (

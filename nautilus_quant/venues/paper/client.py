@@ -19,6 +19,7 @@ from nautilus_trader.execution.messages import (
 )
 from nautilus_trader.execution.reports import ExecutionMassStatus, OrderStatusReport, PositionStatusReport
 from nautilus_trader.live.execution_client import LiveExecutionClient
+from nautilus_trader.model.data import QuoteTick
 from nautilus_trader.model.enums import (
     OmsType,
     account_type_from_str,
@@ -26,6 +27,7 @@ from nautilus_trader.model.enums import (
 )
 from nautilus_trader.model.events import OrderEvent, OrderFilled
 from nautilus_trader.model.identifiers import ClientId, InstrumentId, Venue
+from nautilus_trader.model.instruments import Instrument
 from nautilus_trader.model.objects import AccountBalance, Currency, Money
 from nautilus_trader.model.orders import Order
 from nautilus_trader.portfolio.base import PortfolioFacade
@@ -35,11 +37,13 @@ from nautilus_quant.host.state import StateStore, shared_store
 from nautilus_quant.venues.paper.account import PaperAccount, account_id_of
 from nautilus_quant.venues.paper.config import PaperExecClientConfig
 from nautilus_quant.venues.paper.exchange import build_exchange, build_fees
+from nautilus_quant.venues.paper.expiry import Expiry
 from nautilus_quant.venues.paper.faults import FaultPlan
 from nautilus_quant.venues.paper.remainder import Remainders
 from nautilus_quant.venues.paper.reports import flat_report, hedge_report, net_report, order_report
 from nautilus_quant.venues.paper.restore import Restoration
 from nautilus_quant.venues.paper.wire import VenueWire
+from nautilus_quant.venues.settlement import is_option, is_settlement, outliving
 
 UNREACHABLE = "venue unreachable"
 FEES = "paper_fees"
@@ -58,6 +62,7 @@ class PaperExecutionClient(SandboxExecutionClient):
     - Orders that were working when the process ended are gone, as at a venue that cancels on disconnect.
     - Events carry the node's time rather than the time of the last tick; ``batch_cancel_orders`` works.
     - A market order larger than the best quote is filled to the end, one tick further, as in a backtest.
+    - Options are settled in cash at the price their venue publishes when they expire.
     - Faults for drills: rejections and outages.
 
     Parameters
@@ -102,6 +107,8 @@ class PaperExecutionClient(SandboxExecutionClient):
             config=None,
         )
         self._set_account_id(account_id_of(config.venue))
+        # NautilusTrader's topic of settlements does not match the pattern of the rest of a venue's data
+        self._closes = f"data.venue.close_price.*.{config.venue}"
         self._faults = FaultPlan(config.reject_probability, config.outages, config.seed)
         self._store = StateStore.open(None) if config.state is None else shared_store(config.state)
         self._account = PaperAccount(
@@ -137,6 +144,9 @@ class PaperExecutionClient(SandboxExecutionClient):
         self.exchange.initialize_account()
         self._account.save(clock.timestamp_ns())
         self._remainders = Remainders(self.exchange, cache, self._account.still_held)
+        self._expiry = Expiry(
+            self.exchange, self._account, self._wire, trader_id=msgbus.trader_id, cache=cache
+        )
 
     @property
     def account(self) -> PaperAccount:
@@ -148,10 +158,12 @@ class PaperExecutionClient(SandboxExecutionClient):
     def connect(self) -> None:
         """Listen to the market, load instruments and give the positions back."""
         self._msgbus.subscribe(f"data.*.{self.venue}.*", handler=self.on_data)
+        self._msgbus.subscribe(self._closes, handler=self.on_data)
         self._msgbus.subscribe("events.fills.*", handler=self._on_processed)
         self._msgbus.subscribe(f"events.account.{self.account_id}", handler=self._on_account)
         for instrument in self._cache.instruments(venue=self.venue):
-            self.exchange.update_instrument(instrument)
+            if not is_option(instrument):  # of options only those that are traded get a market of their own
+                self.exchange.update_instrument(instrument)
         self._client._set_connected(True)  # noqa: SLF001 the sandbox connects its inner client this way
         if self._account.resumed:
             self._log.info(f"Resumed account {self._account.ledger.to_dict()}", LogColor.BLUE)
@@ -164,6 +176,7 @@ class PaperExecutionClient(SandboxExecutionClient):
         self._set_connected(False)
         for topic, handler in (
             (f"data.*.{self.venue}.*", self.on_data),
+            (self._closes, self.on_data),
             ("events.fills.*", self._on_processed),
             (f"events.account.{self.account_id}", self._on_account),
         ):
@@ -194,7 +207,13 @@ class PaperExecutionClient(SandboxExecutionClient):
 
     def on_data(self, data: Data) -> None:
         """Let the venue's market move."""
-        super().on_data(data)
+        if is_settlement(data) and is_option(self._cache.instrument(data.instrument_id)):
+            self._restore()
+            self._expiry.settle(data)
+        elif not (isinstance(data, Instrument) and is_option(data)):
+            if isinstance(data, QuoteTick):
+                self._listed(data.instrument_id)
+            super().on_data(data)
         self._remainders.complete()
 
     def _book(self, event: OrderEvent) -> None:
@@ -328,6 +347,8 @@ class PaperExecutionClient(SandboxExecutionClient):
             return UNREACHABLE
         if not self._listed(instrument_id):
             return f"{instrument_id} is not listed at {self.venue}"
+        if self._expiry.is_over(instrument_id, self._clock.timestamp_ns()):
+            return f"{instrument_id} has expired"
         return "drill" if self._faults.rejects() else ""
 
     def _refuse(self, order: Order, reason: str) -> None:
@@ -360,7 +381,7 @@ class PaperExecutionClient(SandboxExecutionClient):
             return True
         instrument = self._cache.instrument(instrument_id)
         if instrument is not None:
-            self.exchange.add_instrument(instrument)
+            self.exchange.add_instrument(outliving(instrument) if is_option(instrument) else instrument)
         return instrument is not None
 
     # -- reports -----------------------------------------------------------------------------------

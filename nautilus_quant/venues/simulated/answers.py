@@ -11,6 +11,7 @@ from nautilus_trader.model.identifiers import InstrumentId
 
 from nautilus_quant.venues.simulated.config import SimulatedDataClientConfig
 from nautilus_quant.venues.simulated.feed import Feed, Kind, Wanted, bar_length, bars_of
+from nautilus_quant.venues.simulated.option_feed import GREEKS, QUOTES
 from nautilus_quant.venues.simulated.player import Player
 
 if TYPE_CHECKING:
@@ -37,13 +38,41 @@ class Answers(_Base):
     # -- subscriptions --
 
     def _want(self, kind: Kind, instrument_id: InstrumentId) -> None:
-        if self._knows(instrument_id):
+        options = self._feed.options
+        if options is not None and instrument_id in options.speakers:
+            self._want_option(kind.value, instrument_id)
+        elif self._knows(instrument_id):
             self._wanted.ids[kind].add(instrument_id)
             self._wanted.ids[Kind.QUOTE].add(instrument_id)
 
+    def _want_option(self, kind: str, instrument_id: InstrumentId) -> None:
+        options = self._feed.options
+        if options is None or instrument_id not in options.speakers:
+            self._log.error(f"No option {instrument_id} in the simulated market, or it has expired")
+        elif kind not in options.wanted:
+            self._log.error(
+                f"The simulated market has no {kind} of {instrument_id}; "
+                f"options have {', '.join(options.wanted)}"
+            )
+        else:
+            options.wanted[kind].add(instrument_id)
+            options.wanted[QUOTES].add(instrument_id)  # simulated fills need them
+
     def _drop(self, kind: Kind, instrument_id: InstrumentId) -> None:
+        if self._feed.options is not None and instrument_id not in self._feed.translators:
+            self._drop_option(kind.value, instrument_id)
+            return
         self._wanted.ids[kind].discard(instrument_id)
         self._settle_quotes(instrument_id)
+
+    def _drop_option(self, kind: str, instrument_id: InstrumentId) -> None:
+        if self._feed.options is None:
+            return
+        wanted = self._feed.options.wanted
+        wanted.get(kind, set()).discard(instrument_id)
+        others = any(instrument_id in ids for name, ids in wanted.items() if name != QUOTES)
+        if not others and instrument_id not in self.subscribed_quote_ticks():
+            wanted[QUOTES].discard(instrument_id)
 
     def _settle_quotes(self, instrument_id: InstrumentId) -> None:
         """Quotes end with the last subscription of any kind."""
@@ -52,7 +81,8 @@ class Answers(_Base):
             self._wanted.ids[Kind.QUOTE].add(instrument_id)
 
     def _knows(self, instrument_id: InstrumentId) -> bool:
-        if instrument_id in self._feed.translators:
+        options = self._feed.options
+        if instrument_id in self._feed.translators or (options and instrument_id in options.speakers):
             return True
         offered = ", ".join(str(key) for key in self._feed.translators)
         self._log.error(f"No {instrument_id} in the simulated market, which offers {offered}")
@@ -76,6 +106,9 @@ class Answers(_Base):
     async def _subscribe_funding_rates(self, command: Any) -> None:
         self._want(Kind.FUNDING, command.instrument_id)
 
+    async def _subscribe_option_greeks(self, command: Any) -> None:
+        self._want_option(GREEKS, command.instrument_id)
+
     async def _subscribe_bars(self, command: Any) -> None:
         length = self._length(command.bar_type)
         if length is not None:
@@ -92,13 +125,13 @@ class Answers(_Base):
         self._knows(command.instrument_id)
 
     async def _subscribe_instruments(self, command: Any) -> None:
-        """Instruments never change: all were published on connecting."""
+        """All were published on connecting, and options are as they are listed."""
 
     async def _subscribe_instrument_status(self, command: Any) -> None:
         """Trading never halts, so there is no status to tell."""
 
     async def _subscribe_instrument_close(self, command: Any) -> None:
-        """Perpetuals and spot have no close."""
+        """Settlements of options are published anyway; perpetuals and spot have no close."""
 
     async def _unsubscribe_quote_ticks(self, command: Any) -> None:
         self._drop(Kind.QUOTE, command.instrument_id)
@@ -117,6 +150,9 @@ class Answers(_Base):
 
     async def _unsubscribe_funding_rates(self, command: Any) -> None:
         self._drop(Kind.FUNDING, command.instrument_id)
+
+    async def _unsubscribe_option_greeks(self, command: Any) -> None:
+        self._drop_option(GREEKS, command.instrument_id)
 
     async def _unsubscribe_bars(self, command: Any) -> None:
         self._wanted.drop_bar(command.bar_type)
@@ -198,7 +234,11 @@ class Answers(_Base):
         longest = max(self._market.history, self._market.longest_bar)
         if length > longest:
             self._log.warning(f"{bar_type} needs history of {length} s to be complete, was {longest:.0f} s")
-        return length if self._knows(bar_type.instrument_id) else None
+        if bar_type.instrument_id in self._feed.translators:
+            return length
+        if self._knows(bar_type.instrument_id):
+            self._log.error(f"The simulated market has no bars of options, was {bar_type}")
+        return None
 
 
 def _about(request: Any) -> tuple[Any, ...]:

@@ -10,18 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nautilus_quant.venues.simulated import book, premium, process, tape
+from nautilus_quant.venues.simulated.board import Board, play
 from nautilus_quant.venues.simulated.book import Books, Tide, scale_of
 from nautilus_quant.venues.simulated.listing import Listing, listings
 from nautilus_quant.venues.simulated.market import SECOND, MarketConfig, Timeline
 from nautilus_quant.venues.simulated.params import COINS
 from nautilus_quant.venues.simulated.premium import Basis
 from nautilus_quant.venues.simulated.process import Path
+from nautilus_quant.venues.simulated.series import OptionState
 from nautilus_quant.venues.simulated.state import MarketState
 from nautilus_quant.venues.simulated.stress import NAN_TICKS, Overlay, overlay
 from nautilus_quant.venues.simulated.tape import Seconds, Tape
 
-_PATH, _PREMIUM, _PERP, _SPOT = range(4)
-"""Streams of chance: spot draws from its own, so that perpetuals do not change when it is added."""
+_PATH, _PREMIUM, _PERP, _SPOT, _OPTIONS = range(5)
+"""Streams of chance: spot and options have their own, so that perpetuals are the same with and without."""
 
 _N: Final = len(COINS)
 
@@ -61,6 +63,8 @@ class Block:
         Premia and funding.
     silent
         Steps at which a coin's feed says nothing, or ``None``. Shape: (coins, steps).
+    board
+        The option market, if there is one.
 
     """
 
@@ -70,6 +74,7 @@ class Block:
     groups: tuple[Group, ...]
     basis: Basis
     silent: NDArray[np.bool_] | None
+    board: Board | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +118,20 @@ def generate(timeline: Timeline, index: int, state: MarketState) -> tuple[Block,
     )
     last = np.concatenate([group.seconds.close[:, -1] for group in groups])
     silent = stress.silent if stress is not None and stress.silent.any() else None
-    block = Block(index, ts, index * config.steps + 1, groups, basis, silent)
-    return block, MarketState(chains=chains, premia=premia, last=last)
+    board, options = None, None
+    if config.options is not None:
+        board, options = _board(scene, state, ts, _rng(config, index, _OPTIONS))
+    block = Block(index, ts, index * config.steps + 1, groups, basis, silent, board)
+    return block, MarketState(chains=chains, premia=premia, last=last, options=options)
+
+
+def _board(
+    scene: _Scene, state: MarketState, ts: Ints, rng: np.random.Generator
+) -> tuple[Board, OptionState]:
+    stress = scene.stress
+    index = np.exp(scene.path.log_price if stress is None else scene.path.log_price + stress.shift)
+    widen = np.ones_like(index) if stress is None else stress.spread
+    return play(scene.config, state.options, scene.path, ts, index=index, widen=widen, rng=rng)
 
 
 def blocks(timeline: Timeline, first: int, state: MarketState) -> Iterator[tuple[Block, MarketState]]:

@@ -5,6 +5,9 @@ data configs stand. `data_configs` lists them so that this is the order of a liv
 kind and instrument, kinds in the order of `feed.Kind`, bars from short to long. A run must load them in one
 go (no ``chunk_size``).
 
+What options there were is in ``options.json``, in the order of their events. Their greeks go with their
+quotes, and what they are settled at is always there.
+
 Reading bars of several lengths with one query mixes up those that end at the same time, so each length also
 has a catalog of its own, in ``bars/<spec>`` below the main one, and that is what `data_configs` points to.
 """
@@ -28,9 +31,11 @@ from nautilus_quant.venues.simulated.config import SimulatedDataClientConfig
 from nautilus_quant.venues.simulated.feed import PERP_ONLY, Feed, Kind, Wanted
 from nautilus_quant.venues.simulated.history import bar_seconds
 from nautilus_quant.venues.simulated.instruments import instrument, instrument_id
+from nautilus_quant.venues.simulated.option_feed import GREEKS, MARKS, OPTION_KINDS, QUOTES, OptionFeed
 from nautilus_quant.venues.simulated.player import Player, Start
 
 HASH_FILE: Final = "content.sha256"
+OPTIONS_FILE: Final = "options.json"
 EVERYTHING: Final = frozenset(Kind)
 
 _BATCH: Final = 30
@@ -45,6 +50,13 @@ _TYPES: Final = {
     Kind.FUNDING: f"{arrow.__name__}:FundingRateUpdate",
     Kind.BAR: "nautilus_trader.model.data:Bar",
 }
+
+_OPTION_TYPES: Final = {
+    QUOTES: _TYPES[Kind.QUOTE],
+    MARKS: _TYPES[Kind.MARK],
+    GREEKS: "nautilus_trader.model.data:OptionGreeks",
+}
+_CLOSE_TYPE: Final = "nautilus_trader.model.data:InstrumentClose"
 
 Progress = Callable[[float], None]
 
@@ -108,8 +120,11 @@ def data_configs(
 ) -> list[dict[str, Any]]:
     """List the fields of the ``BacktestDataConfig`` objects which play a catalog in a live node's order."""
     root = Path(path).absolute()
-    found = []
+    options = option_names(root)
+    found = _about_options(root, options, [_CLOSE_TYPE])
     for kind in (kind for kind in Kind if kind in set(kinds)):
+        if kind is Kind.BAR:
+            found += _about_options(root, options, [_OPTION_TYPES[item] for item in _option_kinds(kinds)])
         for place in _bar_homes(config, root) if kind is Kind.BAR else [root]:
             found += [
                 {
@@ -120,7 +135,27 @@ def data_configs(
                 for listing in config.listings
                 if listing.kind == "perp" or kind not in PERP_ONLY
             ]
+    if Kind.BAR not in kinds:
+        found += _about_options(root, options, [_OPTION_TYPES[item] for item in _option_kinds(kinds)])
     return found
+
+
+def option_names(path: str | Path) -> list[str]:
+    """Name the options of a catalog (instrument ids), in the order of their events."""
+    listed = Path(path) / OPTIONS_FILE
+    return list(msgspec.json.decode(listed.read_bytes(), type=list[str])) if listed.is_file() else []
+
+
+def _about_options(root: Path, options: list[str], types: list[str]) -> list[dict[str, Any]]:
+    return [
+        {"catalog_path": str(root), "data_cls": data_cls, "instrument_id": name}
+        for data_cls in types
+        for name in options
+    ]
+
+
+def _option_kinds(kinds: Collection[str]) -> list[str]:
+    return [kind for kind in OPTION_KINDS if (Kind.QUOTE if kind == GREEKS else kind) in kinds]
 
 
 def content_hash(
@@ -129,7 +164,7 @@ def content_hash(
     """Digest of everything a catalog's content depends on."""
     offer = [config.venue, [item.symbol for item in config.listings], _specs(config)]
     span = [config.timeline(start_ns).origin, start_ns, end_ns, sorted(kinds)]
-    about = msgspec.json.encode([__version__, config.market, offer, span])
+    about = msgspec.json.encode([__version__, msgspec.Raw(config.market.encoded()), offer, span])
     return hashlib.sha256(about).hexdigest()
 
 
@@ -176,14 +211,30 @@ def _fill(
     feed, wanted = Feed(market, config.listings, config.venue), everything(config, kinds)
     first, last = timeline.block_of(span[0]), timeline.block_of(span[1])
     batch: list[Data] = []
+    listed: dict[str, tuple[Any, ...]] = {}
     for index in range(player.block.index, last + 1):
         if index >= first:
+            feed.turn_to(player.block)
+            if feed.options is not None:
+                feed.options.want_all(_option_kinds(kinds))
+                _describe(root, feed.options, listed)
             batch += _events(player, feed, wanted, span)
         if index == last or (index - first) % _BATCH == _BATCH - 1:
             _flush(root, homes, batch)
             batch = []
         progress((index + 1) / (last + 1))
         player.next_block()
+    if feed.options is not None:
+        (root / OPTIONS_FILE).write_bytes(msgspec.json.encode(sorted(listed, key=lambda name: listed[name])))
+
+
+def _describe(root: Path, options: OptionFeed, listed: dict[str, tuple[Any, ...]]) -> None:
+    """Write down the options not `listed` yet, and where each one stands in the order of events."""
+    new = {name: speaker.option for name, speaker in options.speakers.items() if str(name) not in listed}
+    if new:
+        ParquetDataCatalog(root).write_data([options.instrument(name) for name in new])
+    for name, option in new.items():
+        listed[str(name)] = (*option.series, option.coin, option.strike, not option.call)
 
 
 def everything(config: SimulatedDataClientConfig, kinds: Collection[str] = EVERYTHING) -> Wanted:
@@ -199,7 +250,6 @@ def everything(config: SimulatedDataClientConfig, kinds: Collection[str] = EVERY
 
 
 def _events(player: Player, feed: Feed, wanted: Wanted, span: tuple[int, int]) -> list[Data]:
-    feed.turn_to(player.block)
     steps = [step for step, ts in enumerate(player.block.ts.tolist()) if span[0] <= ts <= span[1]]
     return [event for step in steps for event in feed.events(step, wanted, player.history)]
 

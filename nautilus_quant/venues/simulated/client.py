@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from typing import Final
 
+import numpy as np
 from nautilus_trader.cache.cache import Cache
 from nautilus_trader.common.component import LiveClock, MessageBus
 from nautilus_trader.common.enums import LogColor
@@ -13,6 +15,8 @@ from nautilus_trader.common.providers import InstrumentProvider
 from nautilus_trader.core.data import Data
 from nautilus_trader.live.data_client import LiveMarketDataClient
 from nautilus_trader.model.identifiers import ClientId, Venue
+from nautilus_trader.model.instruments import Instrument
+from numpy.typing import NDArray
 
 from nautilus_quant.venues.simulated.answers import Answers
 from nautilus_quant.venues.simulated.config import SimulatedDataClientConfig
@@ -69,6 +73,8 @@ class SimulatedDataClient(Answers, LiveMarketDataClient):
         self._place = Place(config)
         self._player: Player | None = None
         self._pace: asyncio.Task[None] | None = None
+        self._missed: list[Data] = []
+        """Options that expired while nothing was published, and what they are settled at."""
 
     def connect(self) -> None:
         """
@@ -85,10 +91,13 @@ class SimulatedDataClient(Answers, LiveMarketDataClient):
         if self._player is None:
             self._player, how = self._place.find(self._clock.timestamp_ns())
             self._log.info(how, LogColor.BLUE)
-        await self._play_up_to_now(self._player)
+        await self._play_up_to_now(self._player, self._place.seen)
         self._place.keep(self._player, self._clock.timestamp_ns(), at_once=True)
+        if self._feed.options is not None:
+            self._list([self._feed.options.instrument(name) for name in self._feed.options.speakers])
         for item in self._cache.instruments(venue=self.venue):
             self._handle_data(item)
+        self._tell_missed()
         self._publish(list(self._feed.snapshot(self._player.step)))
         self._pace = self.create_task(self._run(self._player))
 
@@ -100,16 +109,46 @@ class SimulatedDataClient(Answers, LiveMarketDataClient):
             self._place.keep(self._player, self._clock.timestamp_ns(), at_once=True)
         self._place.close()
 
-    async def _play_up_to_now(self, player: Player) -> None:
-        """Go to the last step there is by now, publishing nothing, a few blocks at a time."""
+    async def _play_up_to_now(self, player: Player, since: int) -> None:
+        """
+        Go to the last step there is by now, publishing nothing, a few blocks at a time.
+
+        What options that expired after `since` [ns] are settled at is noted in `_missed`.
+        """
         while True:
-            if not player.skip_block(self._clock.timestamp_ns()):
+            listed = self._feed.turn_to(player.block)
+            before, going_on = player.block, player.skip_block(self._clock.timestamp_ns())
+            self._list(listed if not going_on else [])
+            self._note_missed(before.ts if going_on else before.ts[: player.step + 1], since)
+            if not going_on:
                 break
             await asyncio.sleep(0)
         if player.step < 0:  # between the beginning of a block and its first step
             await asyncio.sleep(max(player.next_ts - self._clock.timestamp_ns(), 0) / SECOND)
             player.advance()
-        self._feed.turn_to(player.block)
+
+    def _note_missed(self, times: NDArray[np.int64], since: int) -> None:
+        options = self._feed.options
+        if options is None:
+            return
+        for step in range(int(np.searchsorted(times, since, side="right")), len(times)):
+            for close in options.closes(step):
+                self._missed += [options.instrument(close.instrument_id), close]
+
+    def _tell_missed(self) -> None:
+        """Publish what was missed, as of now; positions held over the time find their settlement here."""
+        missed, self._missed = self._missed, []
+        for event in missed:
+            if isinstance(event, Instrument):
+                self._cache.add_instrument(event)
+        self._publish(missed)
+
+    def _list(self, options: Sequence[Instrument]) -> None:
+        """Tell of new options; they are in the cache before anything else is heard of them."""
+        for item in options:
+            self._cache.add_instrument(item)
+        if self.is_connected:
+            self._publish(options)
 
     async def _run(self, player: Player) -> None:
         with contextlib.suppress(asyncio.CancelledError):  # disconnecting is no incident
@@ -122,17 +161,18 @@ class SimulatedDataClient(Answers, LiveMarketDataClient):
         late = self._clock.timestamp_ns() - player.next_ts
         if late > _LATE:
             self._log.warning(f"The loop was away for {late / SECOND:.1f} s; its market data is lost")
-            await self._play_up_to_now(player)
+            await self._play_up_to_now(player, player.now)
+            self._tell_missed()
             self._publish(list(self._feed.snapshot(player.step)))
         for _ in range(_BURST):
             if player.next_ts > self._clock.timestamp_ns():
                 return
             if player.advance():
-                self._feed.turn_to(player.block)
+                self._list(self._feed.turn_to(player.block))
                 self._place.keep(player, player.now)
             self._publish(list(self._feed.events(player.step, self._wanted, player.history)))
         await asyncio.sleep(0)
 
-    def _publish(self, events: list[Data]) -> None:
+    def _publish(self, events: Sequence[Data]) -> None:
         for event in events:
             self._handle_data(event)

@@ -10,6 +10,7 @@ from nautilus_quant.config.units import Seconds
 from nautilus_quant.venues.simulated.history import bar_seconds
 from nautilus_quant.venues.simulated.listing import Listing, offered
 from nautilus_quant.venues.simulated.market import SECOND, MarketConfig, Timeline
+from nautilus_quant.venues.simulated.options import Options
 from nautilus_quant.venues.simulated.params import NAMES
 from nautilus_quant.venues.simulated.stress import Stress
 
@@ -35,7 +36,7 @@ class SimulatedDataClientConfig(LiveDataClientConfig, frozen=True, kw_only=True)
     max_catch_up
         The longest absence that is played through [s]. After a longer one the market goes on from its last
         prices.
-    seed, step, depth_interval, spot, history, volatility, pace, funding_interval, stress
+    seed, step, depth_interval, spot, history, volatility, pace, funding_interval, stress, options
         The market itself: see `MarketConfig`.
 
     """
@@ -55,6 +56,7 @@ class SimulatedDataClientConfig(LiveDataClientConfig, frozen=True, kw_only=True)
     pace: Seconds = 90.0
     funding_interval: Seconds = 28_800.0
     stress: tuple[Stress, ...] = ()
+    options: Options | None = None
 
     def __post_init__(self) -> None:
         offered(self.market, self.symbols)

@@ -11,12 +11,14 @@ from nautilus_trader.core.data import Data
 from nautilus_trader.model.data import Bar, BarType
 from nautilus_trader.model.enums import BarAggregation, PriceType
 from nautilus_trader.model.identifiers import InstrumentId
+from nautilus_trader.model.instruments import CryptoOption
 
 from nautilus_quant.venues.simulated.blocks import Block
 from nautilus_quant.venues.simulated.convert import Translator
 from nautilus_quant.venues.simulated.history import History
 from nautilus_quant.venues.simulated.listing import Listing
 from nautilus_quant.venues.simulated.market import SECOND, MarketConfig
+from nautilus_quant.venues.simulated.option_feed import OptionFeed
 
 
 class Kind(StrEnum):
@@ -79,7 +81,8 @@ class Feed:
 
     The order within one time is: quotes of all instruments, then their books, trades, marks, indices and
     funding rates, then bars from short to long. Instruments follow the market's own order throughout. So
-    when a bar arrives, every quote of its moment has.
+    when a bar arrives, every quote of its moment has. What options are settled at comes before everything
+    else, and their quotes, marks and greeks come before the bars.
 
     Parameters
     ----------
@@ -94,19 +97,26 @@ class Feed:
 
     def __init__(self, config: MarketConfig, listings: tuple[Listing, ...], venue: str) -> None:
         self.translators = {t.id: t for t in (Translator(config, item, venue) for item in listings)}
+        self.options = OptionFeed(config, venue) if config.options is not None else None
         self._block: Block | None = None
 
-    def turn_to(self, block: Block) -> None:
-        """Make a block the current one; does nothing when it is already."""
-        if block is not self._block:
-            self._block = block
-            for translator in self.translators.values():
-                translator.begin(block)
+    def turn_to(self, block: Block) -> list[CryptoOption]:
+        """Make a block the current one and return the options listed with it; nothing when it is already."""
+        if block is self._block:
+            return []
+        self._block = block
+        for translator in self.translators.values():
+            translator.begin(block)
+        return [] if self.options is None else self.options.begin(block)
 
     def events(self, step: int, wanted: Wanted, history: History) -> Iterator[Data]:
         """Everything wanted of a step of the current block, in order."""
+        if self.options is not None:
+            yield from self.options.closes(step)
         for kind in Kind:
             if kind is Kind.BAR:
+                if self.options is not None:
+                    yield from self.options.events(step)
                 yield from self._bars(step, wanted, history)
                 continue
             ids = wanted.ids[kind]

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from nautilus_quant.config.units import Seconds
+from nautilus_quant.venues.simulated.options import Options
 from nautilus_quant.venues.simulated.stress import Stress
 
 SECOND: Final = 1_000_000_000
@@ -53,6 +54,9 @@ class MarketConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         Time between funding payments [s], in whole minutes; they fall on its multiples in UTC.
     stress
         Accidents to happen.
+    options
+        The options on BTC and ETH that trade beside the perpetuals; none unless given. The perpetuals are the
+        same either way.
 
     """
 
@@ -65,6 +69,7 @@ class MarketConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     pace: Seconds = 90.0
     funding_interval: Seconds = 28_800.0
     stress: tuple[Stress, ...] = ()
+    options: Options | None = None
 
     def __post_init__(self) -> None:
         _check(self)
@@ -95,10 +100,22 @@ class MarketConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         return math.ceil(self.history / BLOCK_SECONDS)
 
     @property
+    def option_steps(self) -> int:
+        """Steps from one quote of an option to the next; 0 without options."""
+        return round(self.options.interval / self.step) if self.options is not None else 0
+
+    @property
     def identity(self) -> str:
-        """Changes with anything that would make the carried state wrong; stress does not."""
-        calm = msgspec.structs.replace(self, stress=())
-        return hashlib.sha256(msgspec.json.encode(calm)).hexdigest()[:16]
+        """Changes with anything that would make the carried state wrong; stress and options do not."""
+        calm = msgspec.structs.replace(self, stress=(), options=None)
+        return hashlib.sha256(calm.encoded()).hexdigest()[:16]
+
+    def encoded(self) -> bytes:
+        """Write the market down; one without options as if there never were any."""
+        fields = msgspec.to_builtins(self)
+        if self.options is None:
+            del fields["options"]
+        return msgspec.json.encode(fields)
 
 
 def _check(config: MarketConfig) -> None:
@@ -128,6 +145,17 @@ def _check_steps(config: MarketConfig) -> None:
     ):
         raise ValueError(
             f"depth_interval must be a multiple of step={config.step} that divides a minute [s], was {every}"
+        )
+    if config.options is not None:
+        _check_interval(config, config.options.interval)
+
+
+def _check_interval(config: MarketConfig, every: float) -> None:
+    whole = config.step <= every <= BLOCK_SECONDS and _divides(config.step, every) and _divides(every, 60.0)
+    if not whole:
+        raise ValueError(
+            f"options.interval must be a multiple of step={config.step} that divides a minute [s], "
+            f"was {every}"
         )
 
 

@@ -27,6 +27,8 @@ class Place:
     def __init__(self, config: SimulatedDataClientConfig) -> None:
         self._config = config
         self._open: StateStore | None = None
+        self.seen = 0
+        """When the market was last seen before it was found, UNIX time [ns]."""
 
     def find(self, now: int) -> tuple[Player, str]:
         """
@@ -46,6 +48,7 @@ class Place:
         config, store = self._config, self._store()
         kept = store.get(NAMESPACE, config.venue) if store is not None else None
         start = self._kept(kept, now) if kept is not None else None
+        self.seen = now if kept is None or start is None else int(kept.get("seen", now))
         how = "A market opens" if kept is None else "Another market than the one kept opens"
         if start is not None:
             how = "The market goes on that opened"
@@ -67,7 +70,7 @@ class Place:
         if store is None:
             return
         put = store.put_now if at_once else store.put
-        put(NAMESPACE, self._config.venue, player.checkpoint(), ts=ts)
+        put(NAMESPACE, self._config.venue, player.checkpoint() | {"seen": player.now}, ts=ts)
 
     def close(self) -> None:
         """Let go of the store."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nautilus_quant.venues.simulated.params import COINS
+from nautilus_quant.venues.simulated.series import OptionState
 
 CHAINS: Final = 1 + len(COINS)
 """The common factor, then each coin's own part."""
@@ -77,6 +78,8 @@ class MarketState:
     premia: Premia
     last: Ints
     """Last trade of each instrument [ticks]; 0 before the first."""
+    options: OptionState | None = None
+    """Of the option market, if there is one."""
 
     @classmethod
     def initial(cls, instruments: int) -> Self:
@@ -96,11 +99,12 @@ class MarketState:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists; floats survive JSON exactly."""
-        return {
+        document = {
             "chains": {name: getattr(self.chains, name).tolist() for name in Chains.__slots__},
             "premia": {name: getattr(self.premia, name).tolist() for name in Premia.__slots__},
             "last": self.last.tolist(),
         }
+        return document if self.options is None else document | {"options": self.options.to_dict()}
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Self:
@@ -113,4 +117,5 @@ class MarketState:
             ),
             premia=Premia(**{n: np.array(premia[n], dtype=float) for n in Premia.__slots__}),
             last=np.array(document["last"], dtype=np.int64),
+            options=OptionState.from_dict(document["options"]) if "options" in document else None,
         )
