@@ -23,7 +23,6 @@ DAYS = 365.0
 POINT = 0.01
 ROOT_HALF = 0.7071067811865476
 ROOT_TWO_PI = 2.5066282746310002
-CERTAIN = 60.0  # total volatility at which every normal tail of the formula is 0 or 1 in a double
 
 
 class Greeks(NamedTuple):
@@ -151,19 +150,19 @@ def _terms(f: Floats, k: Floats, t: Floats, v: Floats, d: Floats, *, call: Any) 
     """
     Price the side that is out of the money, and get the other by put-call parity.
 
-    With x = ln(f/k) ≤ 0, N(d1) = φ(d1)·M(d1) and k·φ(d2) = f·φ(d1), a call is f·φ(d1)·(M(d1) − M(d2)), where
-    M(z) = √(π/2)·erfcx(−z/√2) neither underflows nor cancels far out.
+    For a call with f ≤ k, N(−z) = φ(z)·M(z) and k·φ(d2) = f·φ(d1) make it f·(N(d1) − φ(d1)·M(−d2)), where
+    Mills' ratio M(z) = √(π/2)·erfcx(z/√2) of z ≥ 0 neither overflows nor loses digits.
     """
     still = (v == 0.0) | (t == 0.0)
     s = np.where(still, 1.0, np.where((v >= 0.0) & (t >= 0.0), v, np.nan) * np.sqrt(t))
-    s = np.minimum(s, CERTAIN)
-    d1 = np.log(f / k) / s + 0.5 * s
+    d1 = np.log(np.where((f > 0.0) & (k > 0.0), f / k, np.nan)) / s + 0.5 * s
     sign = np.where(call, 1.0, -1.0)
     outside = np.where(f <= k, 1.0, -1.0)
     density = np.exp(-0.5 * d1 * d1) / ROOT_TWO_PI
     scale = density * (0.5 * ROOT_TWO_PI)
-    near = scale * erfcx(-ROOT_HALF * outside * d1)
-    far = scale * erfcx(-ROOT_HALF * outside * (d1 - s))
+    near = scale * erfcx(ROOT_HALF * np.abs(d1))
+    near = np.where(outside * d1 > 0.0, 1.0 - near, near)
+    far = scale * erfcx(ROOT_HALF * outside * (s - d1))
     if still.any():
         v = np.where(still, 0.0, v)
         density = np.where(still, density * 0.0, density)

@@ -113,7 +113,7 @@ def _solve(
         room = np.minimum(f, k) - premium
         scale = np.sqrt(f * k)
         x = -np.abs(np.log(f / k)) + 0.0 * premium
-        s, slope = total_volatility(x, premium / scale)
+        s, slope = total_volatility(x, premium / scale, room / scale)
         root = np.sqrt(t)
         blurred = ROUNDING * undiscounted > PRECISION * scale * slope * root
         coarse = np.minimum(premium, room) <= np.asarray(resolution, np.float64) / d

@@ -20,13 +20,13 @@ type Floats = NDArray[np.float64]
 
 
 class _Sought(NamedTuple):
-    """Premiums whose total volatility is sought; `low` where they lie under the inflection point of b."""
+    """Premiums whose total volatility is sought, counted from 0 where they are `low`, else from the top."""
 
     x: Floats
-    premium: Floats
+    target: Floats
     log_premium: Floats
     low: NDArray[np.bool_]
-    top: Floats
+    side: Floats
 
 
 ROOT_HALF = math.sqrt(0.5)
@@ -40,28 +40,44 @@ def normalised_black(x: Floats, s: Floats) -> tuple[Floats, Floats]:
 
     Jäckel (2015): b = ½·exp(−½(h² + t²))·[erfcx(−(h + t)/√2) − erfcx(−(h − t)/√2)] with h = x/s, t = s/2.
     """
-    h = x / s
-    t = 0.5 * s
-    scale = np.exp(-0.5 * (h * h + t * t))
-    value = 0.5 * scale * (erfcx(-ROOT_HALF * (h + t)) - erfcx(ROOT_HALF * (t - h)))
-    return value, scale / ROOT_TWO_PI
+    low = s * s < -2.0 * x
+    below, slope = _from_nearest_end(x, s, np.where(low, 1.0, -1.0))
+    return below + np.where(low, 0.0, np.exp(0.5 * x)), slope
 
 
-def total_volatility(x: Floats, premium: Floats) -> tuple[Floats, Floats]:
+def total_volatility(x: Floats, premium: Floats, rest: Floats) -> tuple[Floats, Floats]:
     """
     Return s with b(x, s) = `premium`, and db/ds there, for x ≤ 0 and 0 < `premium` < exp(x/2).
 
-    The guess is within 13 % for all x and s, one step takes that under 3e-5 and the next under what a double
-    can hold (orders are checked by a test over the whole plane), so nothing is iterated.
+    The guess is within 13 % for all x and s, one step takes that under 4e-5 and the next under what a double
+    can hold (a test goes over the whole plane), so nothing is iterated.
+
+    Parameters
+    ----------
+    x
+        ln(forward/strike), of the side that is out of the money.
+    premium
+        Normalised premium b.
+    rest
+        exp(x/2) − `premium`; asked for because who knows the price knows it without rounding twice.
+
     """
-    s, low = _guess(x, premium)
-    top = np.where(low, 0.0, np.exp(0.5 * x))
-    sought = _Sought(x, premium, np.log(premium), low, top)
+    s, low = _guess(x, premium, rest)
+    sought = _Sought(x, np.where(low, premium, -rest), np.log(premium), low, np.where(low, 1.0, -1.0))
     s, _ = _step(s, sought)
     return _step(s, sought)
 
 
-def _guess(x: Floats, premium: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+def _from_nearest_end(x: Floats, s: Floats, side: Floats) -> tuple[Floats, Floats]:
+    """Return b where `side` is 1 and b − exp(x/2) where it is −1, each without cancelling, and db/ds."""
+    h = x / s
+    t = 0.5 * s
+    scale = np.exp(-0.5 * (h * h + t * t))
+    value = 0.5 * scale * (side * erfcx(-ROOT_HALF * side * (h + t)) - erfcx(ROOT_HALF * (t - h)))
+    return value, scale / ROOT_TWO_PI
+
+
+def _guess(x: Floats, premium: Floats, rest: Floats) -> tuple[Floats, NDArray[np.bool_]]:
     """
     Invert Black's formula in closed form, with Pólya's N(z) ≈ ½ ± ½√(1 − exp(−2z²/π)) in the place of N.
 
@@ -78,7 +94,7 @@ def _guess(x: Floats, premium: Floats) -> tuple[Floats, NDArray[np.bool_]]:
     r = 2.0 * (premium + half)
     a = 4.0 * sinh * sinh
     b = 4.0 * (r * r * cosh - 2.0 * half * (root + inverse) * sinh)
-    c = 16.0 * premium * (premium + 2.0 * half) * (root - premium) * (inverse + premium)
+    c = 16.0 * premium * (premium + 2.0 * half) * rest * (inverse + premium)
     gamma = -0.5 * math.pi * np.log(2.0 * c / (b + np.sqrt(b * b + 4.0 * a * c)))
     inflection = 0.5 * inverse * np.sqrt(1.0 - np.minimum(root * root / power, 1.0) ** 2) - half
     low = premium < inflection
@@ -90,13 +106,12 @@ def _step(s: Floats, sought: _Sought) -> tuple[Floats, Floats]:
     """
     Take one step of Householder's method of order four, as Jäckel (2015) does.
 
-    The objective is 1/ln b under the inflection point and ln(top − b) above, each almost a straight line
+    The objective is 1/ln b under the inflection point and ln(exp(x/2) − b) above, each almost a straight line
     there. `share` is what the first adds to the derivatives of a plain logarithm; it is 0 for the second.
     """
-    x, premium, log_premium, low, top = sought
-    value, slope = normalised_black(x, s)
-    base = value - top
-    gap = np.log((premium - top) / base)
+    x, target, log_premium, low, side = sought
+    base, slope = _from_nearest_end(x, s, side)
+    gap = np.log(target / base)
     share = low / (log_premium - gap)
     rate = slope / base
     newton = gap / rate * np.where(low, 1.0 - gap / log_premium, 1.0)
