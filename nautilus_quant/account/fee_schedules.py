@@ -1,9 +1,10 @@
 """
 What venues publish about their fees, as data.
 
-Every schedule names its page and the day up to which it is known to have held. Levels are taken by 30-day
-volume alone; conditions on balances (BNB, OKB, assets) are named and not looked at. Where two descriptions
-disagree the dearer figure is taken. A venue knows best: an adapter which reads the fees of the account from
+Every schedule names its page, the day up to which it is known to have held, and in its note what could be
+compared with which description of it, and what could not. Levels are taken by 30-day volume alone; conditions
+on balances (BNB, OKB, assets) are named and not looked at. Where two descriptions disagree the dearer figure
+is taken. A venue knows best: an adapter which reads the fees of the account from
 it is right when it differs, and `FeeReconciler` says so after a few fills.
 """
 
@@ -30,7 +31,10 @@ _BINANCE_FUTURES: Final = FeeSchedule.of(
     source="https://www.binance.com/en/fee/futureFee",
     as_of="2026-02-04",
     note="USDT pairs; 25 to 5 500 BNB must be held as well; 10 % off when fees are paid in BNB; USDC pairs "
-    "are cheaper in promotions. Volumes of VIP 2 and above are those of the programme of 2021-12-21.",
+    "are cheaper in promotions. Fees of all levels agree with a second table and with NautilusTrader's; "
+    "the first level with the page on 2026-10-12. Volumes: the announcement of 2021-12-15 for VIP 1; "
+    "those above could not be compared since. Coin-margined contracts have other fees and no table "
+    "here.",
 )
 
 _BINANCE_SPOT: Final = FeeSchedule.of(
@@ -50,7 +54,8 @@ _BINANCE_SPOT: Final = FeeSchedule.of(
     source="https://www.binance.com/en/fee/schedule",
     as_of="2024-07-17",
     note="Standard rates; promotions since 2024-07-18 are below them from VIP 4 on. BNB must be held as "
-    "well; 25 % off when fees are paid in BNB.",
+    "well; 25 % off when fees are paid in BNB. Fees agree with two other tables, the volume of VIP 4 "
+    "with the announcement of that promotion; volumes from VIP 5 on could not be compared since.",
 )
 
 _OKX_SPOT: Final = FeeSchedule.of(
@@ -68,7 +73,8 @@ _OKX_SPOT: Final = FeeSchedule.of(
     ),
     source="https://www.okx.com/fees",
     as_of="2025-06-01",
-    note="USDT pairs. Assets or the volume of another market may give a higher level; Lv 2 to Lv 5 need OKB.",
+    note="USDT pairs. Assets or the volume of another market may give a higher level; Lv 2 to Lv 5 need OKB. "
+    "Every level agrees with a copy of the page; older copies show dearer ones.",
 )
 
 _OKX_DERIVATIVES: Final = FeeSchedule.of(
@@ -79,18 +85,25 @@ _OKX_DERIVATIVES: Final = FeeSchedule.of(
     ),
     source="https://www.okx.com/fees",
     as_of="2026-10-16",
-    note="Futures and perpetuals, group 1. Only what could be compared with the page: VIP 3 begins at 200 "
-    "million, from where the fees of VIP 1 are taken; higher levels are cheaper, and can be given as own "
-    "tiers.",
+    note="Futures and perpetuals, group 1. Only what could be compared with the page: fees of Lv 1 and VIP "
+    "1, and that 200 million are VIP 3, from where the fees of VIP 1 are taken. Volumes of VIP 1 and 2 "
+    "and fees above VIP 1 could not be checked; they are lower, and can be given as own tiers.",
 )
 
 _OKX_OPTIONS: Final = FeeSchedule.of(
     "okx_options",
-    (("Lv 1", 0, "0.020", "0.030"),),
-    cap="12.5",
+    (
+        ("Lv 1", 0, "0.030", "0.030"),
+        ("VIP 1", 5e6, "0.025", "0.030"),
+        ("VIP 2", 10e6, "0.020", "0.030"),
+        ("VIP 3", 25e6, "0.020", "0.025"),
+    ),
+    cap="7",
     source="https://www.okx.com/help/trading-fee-rules-faq",
-    as_of="2025-06-01",
-    note="Of the underlying, at most 12.5 % of the premium. VIP levels are cheaper. No fee of exercise here.",
+    as_of="2026-06-24",
+    note="Of the underlying, at most 7 % of the premium (12.5 % until 2025-05-15). Levels since 2025-02-10, "
+    "by a copy of the announcement; the page's example and the volume of VIP 1 agree with it. Those "
+    "above VIP 3 are cheaper and could not be checked. No fee of exercise here.",
 )
 
 _BYBIT_DERIVATIVES: Final = FeeSchedule.of(
@@ -106,7 +119,8 @@ _BYBIT_DERIVATIVES: Final = FeeSchedule.of(
     ),
     source="https://www.bybit.com/en/help-center/article/Trading-Fee-Structure",
     as_of="2026-10-16",
-    note="Perpetuals and futures; assets may give a higher level; fees differ by region.",
+    note="Perpetuals and futures; assets may give a higher level; fees differ by region. Fees agree with a "
+    "copy of the page, volumes with one other description.",
 )
 
 _BYBIT_SPOT: Final = FeeSchedule.of(
@@ -122,7 +136,9 @@ _BYBIT_SPOT: Final = FeeSchedule.of(
     ),
     source="https://www.bybit.com/en/help-center/article/Trading-Fee-Structure",
     as_of="2026-10-16",
-    note="Crypto pairs; volumes of the dearer of two versions of the programme.",
+    note="Crypto pairs; volumes of the dearer of two versions of the programme, of which the page's example "
+    "(10 million are VIP 3) confirms this one. Fees agree with a copy of the page; they differ by "
+    "region.",
 )
 
 _COINBASE: Final = FeeSchedule.of(
@@ -142,7 +158,9 @@ _COINBASE: Final = FeeSchedule.of(
     source="https://help.coinbase.com/en/coinbase/trading-and-funding/advanced-trade/advanced-trade-fees",
     as_of="2026-05-05",
     note="The eight levels of Coinbase Advanced, and the two below 10 000 USD. Stable pairs are free for "
-    "makers.",
+    "makers. The page shows its table to customers only: first and last level agree with a description "
+    "of it, which lets Advanced 8 begin at 250 million; those between could not be checked. It is "
+    "recalculated every hour there.",
 )
 
 _DERIBIT_FUTURES: Final = FeeSchedule.of(
@@ -150,8 +168,10 @@ _DERIBIT_FUTURES: Final = FeeSchedule.of(
     (("Standard", 0, "0.00", "0.05"),),
     source="https://support.deribit.com/hc/en-us/articles/25944746248989-Fees",
     as_of="2025-11-01",
-    note="Futures and perpetuals on BTC, ETH and USDC; weekly futures pay makers 0.01 %; VIP levels since "
-    "2025-11-01 are cheaper and need equity.",
+    note="Futures and perpetuals on BTC, ETH and USDC, as on the page; in weekly futures makers are paid "
+    "0.01 %, which is left out. VIP levels since 2025-11-01 are cheaper: the first needs equity, the "
+    "others 200 and 750 million, 1.5, 2.5 and 5 billion, of which the page confirms 750; their fees "
+    "could not be checked.",
 )
 
 _DERIBIT_OPTIONS: Final = FeeSchedule.of(
@@ -160,8 +180,9 @@ _DERIBIT_OPTIONS: Final = FeeSchedule.of(
     cap="12.5",
     source="https://support.deribit.com/hc/en-us/articles/25944746248989-Fees",
     as_of="2025-11-01",
-    note="BTC and ETH options: of the underlying, that is 0.0003 coins a contract, at most 12.5 % of the "
-    "premium. No fee of delivery here.",
+    note="BTC and ETH options, as on the page: of the underlying, that is 0.0003 coins a contract, at most "
+    "12.5 % of the premium. Linear ones differ; VIP levels are cheaper, see futures. No fee of delivery "
+    "here.",
 )
 
 SCHEDULES: Final[dict[str, FeeSchedule]] = {

@@ -54,7 +54,7 @@ PAGES = {
         (5_000 * M, -50, 150),
     ],
     "okx_derivatives": [(0, 200, 500), (200 * M, 160, 450)],
-    "okx_options": [(0, 200, 300)],
+    "okx_options": [(0, 300, 300), (5 * M, 250, 300), (10 * M, 200, 300), (25 * M, 200, 250)],
     "bybit_derivatives": [
         (0, 200, 550),
         (10 * M, 180, 400),
@@ -155,24 +155,50 @@ def test_the_examples_of_okx_for_spot_and_contracts():
 
 
 def test_the_example_of_okx_for_options():
-    # 100 BTCUSD options (multiplier 0.01, contract 1 BTC) at 0.05 BTC: taker min(0.03 % * 0.01 * 100,
-    # 12.5 % * 0.05 * 0.01 * 100) = min(0.0003, 0.00625) = 0.0003 BTC, maker 0.0002 BTC.
-    tier = SCHEDULES["okx_options"].tier(0.0)
+    # 100 BTCUSD options (multiplier 0.01, contract 1 BTC) at 0.05 BTC by one with 0.02 % and 0.03 %: taker
+    # min(0.03 % * 0.01 * 100, 7 % * 0.05 * 0.01 * 100) = min(0.0003, 0.0035) = 0.0003 BTC, maker 0.0002 BTC.
+    tier = SCHEDULES["okx_options"].tier(10.0 * M)
     coins, premium = Decimal("0.01") * 1 * 100, Decimal("0.05") * Decimal("0.01") * 100
     assert tier.fee(coins, TAKER, premium=premium) == Decimal("0.0003")
     assert tier.fee(coins, MAKER, premium=premium) == Decimal("0.0002")
+    # At 0.001 BTC the other side of it binds: 7 % * 0.001 * 0.01 * 100 = 0.00007 BTC.
+    assert tier.fee(coins, TAKER, premium=premium / 50) == Decimal("0.00007")
+
+
+def test_the_spot_example_of_binance():
+    # FAQ e85d6e70…: 10 ETH bought at 3 452.55 cost 10 * 0.1 % = 0.01 ETH; sold, 34 525.5 * 0.1 % = 34.5255
+    # USDT. Paid in BNB, 25 % off: 0.0075 ETH.
+    tier = SCHEDULES["binance_spot"].tier(0.0)
+    assert tier.fee(Decimal(10), TAKER) == Decimal("0.01")
+    assert tier.fee(10 * Decimal("3452.55"), MAKER) == Decimal("34.5255")
+    in_bnb = SCHEDULES["binance_spot"].discounted(Decimal("0.25")).tier(0.0)
+    assert in_bnb.fee(Decimal(10), TAKER) == Decimal("0.0075")
 
 
 def test_the_examples_of_deribit():
     # Fees page: 50 000 USD of BTC perpetual at 100 000 is 0.5 BTC, a taker pays 0.05 % = 0.00025 BTC, a maker
-    # nothing. One option at 0.0001 BTC: 12.5 % of that, 0.0000125 BTC, instead of 0.0003 BTC.
+    # nothing; 20 000 USD of ETH at 4 000 is 5 ETH, 0.0025 ETH.
     futures = SCHEDULES["deribit_futures"].tier(0.0)
     assert futures.fee(Decimal(50_000) / 100_000, TAKER) == Decimal("0.00025")
     assert futures.fee(Decimal(50_000) / 100_000, MAKER) == 0
+    assert futures.fee(Decimal(20_000) / 4_000, TAKER) == Decimal("0.0025")
+
+
+@pytest.mark.parametrize(
+    ("premium", "fee"),
+    [
+        ("0.0001", "0.0000125"),  # the page's example: 12.5 % of 0.0001 instead of 0.0003 BTC
+        ("0.0024", "0.0003"),  # 12.5 % of it is 0.0003: both bounds meet
+        ("0.00239", "0.00029875"),
+        ("0.01", "0.0003"),
+        ("0", "0"),
+    ],
+)
+def test_an_option_of_deribit_costs_at_most_an_eighth_of_its_premium(premium, fee):
     options = SCHEDULES["deribit_options"].tier(0.0)
-    assert options.fee(Decimal(1), TAKER, premium=Decimal("0.0001")) == Decimal("0.0000125")
-    assert options.fee(Decimal(1), TAKER, premium=Decimal("0.01")) == Decimal("0.0003")
-    assert options.fee(Decimal(1), TAKER) == Decimal("0.0003")
+    for liquidity in Liquidity:
+        assert options.fee(Decimal(1), liquidity, premium=Decimal(premium)) == Decimal(fee)
+        assert options.fee(Decimal(1), liquidity) == Decimal("0.0003")
 
 
 def test_coinbase_takes_by_the_tier_before_the_order():
@@ -183,10 +209,33 @@ def test_coinbase_takes_by_the_tier_before_the_order():
     assert tier.fee(Decimal(42_500) * Decimal("0.01"), MAKER) == Decimal("0.6375")
 
 
-def test_the_rates_of_bybit_on_a_trade():
-    # 0.055 % of 10 BTC * 50 000 = 275 USDT taken; Supreme VIP rests for nothing.
-    assert SCHEDULES["bybit_derivatives"].tier(0.0).fee(Decimal(500_000), TAKER) == 275
-    assert SCHEDULES["bybit_derivatives"].tier(5e8).fee(Decimal(500_000), MAKER) == 0
+def test_coinbase_takes_for_what_fills_at_once_and_rests_the_remainder():
+    # Help page: the part matched immediately pays the taker fee, the rest the maker fee. Of 1 BTC at 42 500,
+    # 0.4 at once: 17 000 * 0.25 % + 25 500 * 0.15 % = 42.5 + 38.25 = 80.75 USD in Advanced 2.
+    tier = SCHEDULES["coinbase_advanced"].tier(60_000.0)
+    taken, rested = Decimal("0.4") * 42_500, Decimal("0.6") * 42_500
+    assert tier.fee(taken, TAKER) + tier.fee(rested, MAKER) == Decimal("80.75")
+
+
+def test_the_examples_of_bybit():
+    # Help centre, "Perpetual & Futures Contract: Fees Explained": 10 000 BTCUSD contracts at 8 000 are 1.25
+    # BTC: taker 1.25 * 0.055 % = 0.0006875 BTC, maker 1.25 * 0.02 % = 0.00025 BTC. 10 BTC at 8 000 USDT:
+    # 80 000 * 0.055 % = 44 USDT, 80 000 * 0.02 % = 16 USDT. Spot, 0.5 BTC at 40 000: 0.0005 BTC and 20 USDT.
+    contracts, spot = SCHEDULES["bybit_derivatives"].tier(0.0), SCHEDULES["bybit_spot"].tier(0.0)
+    assert contracts.fee(Decimal(10_000) / 8_000, TAKER) == Decimal("0.0006875")
+    assert contracts.fee(Decimal(10_000) / 8_000, MAKER) == Decimal("0.00025")
+    assert contracts.fee(Decimal(10 * 8_000), TAKER) == 44
+    assert contracts.fee(Decimal(10 * 8_000), MAKER) == 16
+    assert spot.fee(Decimal("0.5"), TAKER) == Decimal("0.0005")
+    assert spot.fee(Decimal(20_000), MAKER) == 20
+    # The page's example of levels: 10 million of spot in 30 days are VIP 3.
+    assert SCHEDULES["bybit_spot"].tier(10.0 * M).name == "VIP 3"
+
+
+def test_the_examples_of_okx_for_levels():
+    # Fees page: 10 million of spot are VIP 2, and 5 million of options VIP 1.
+    assert SCHEDULES["okx_spot"].tier(10.0 * M).name == "VIP 2"
+    assert SCHEDULES["okx_options"].tier(5.0 * M).name == "VIP 1"
 
 
 # -- discounts -----------------------------------------------------------------------------------------

@@ -176,7 +176,7 @@ def test_options_paid_in_dollars_pay_the_cap():
     instrument = TestInstrumentProvider.aapl_option()
     tier = SCHEDULES["okx_options"].tier(0.0)
     fee = commission(instrument, Quantity(3, 0), Price.from_str("4.00"), tier, TAKER)
-    assert fee.as_decimal() == 3 * instrument.multiplier.as_decimal() * 4 * Decimal("0.125")
+    assert fee.as_decimal() == 3 * instrument.multiplier.as_decimal() * 4 * Decimal("0.07")
 
 
 def test_what_is_not_quoted_in_dollars_earns_no_tier():
