@@ -17,11 +17,18 @@ from nautilus_trader.core.uuid import UUID4
 from nautilus_trader.examples.strategies.ema_cross import EMACross, EMACrossConfig
 from nautilus_trader.execution.messages import ModifyOrder, SubmitOrder, SubmitOrderList
 from nautilus_trader.model.data import BarType
-from nautilus_trader.model.enums import OmsType, OrderSide, OrderType, TrailingOffsetType, TriggerType
+from nautilus_trader.model.enums import (
+    ContingencyType,
+    OmsType,
+    OrderSide,
+    OrderType,
+    TrailingOffsetType,
+    TriggerType,
+)
 from nautilus_trader.model.events import OrderDenied, OrderFilled
 from nautilus_trader.model.identifiers import ExecAlgorithmId
 from nautilus_trader.model.objects import Price, Quantity
-from nautilus_trader.model.orders import OrderList
+from nautilus_trader.model.orders import LimitOrder, OrderList, StopMarketOrder
 
 from tests.host.engine import BTC, SECOND, START, Script, Step
 from tests.integration.closed_gates import (
@@ -292,6 +299,22 @@ def exits(s: Script) -> OrderList:
     return OrderList(s.order_factory.generate_order_list_id(), orders)
 
 
+def either(s: Script) -> None:
+    """A stop and a target without reduce-only, of which one cancels the other."""
+    names = [s.order_factory.generate_client_order_id() for _ in range(2)]
+    made = (UUID4(), s.clock.timestamp_ns())
+    stop = StopMarketOrder(
+        s.trader_id, s.id, BTC.id, names[0], SELL, ONE, price(25_000), TriggerType.DEFAULT, *made,
+        contingency_type=ContingencyType.OCO, linked_order_ids=[names[1]],
+    )  # fmt: skip
+    target = LimitOrder(
+        s.trader_id, s.id, BTC.id, names[1], SELL, ONE, price(30_200), *made,
+        contingency_type=ContingencyType.OCO, linked_order_ids=[names[0]],
+    )  # fmt: skip
+    s.submit_order(stop)
+    s.submit_order(target)
+
+
 STOP = send("stop_market", SELL, 25_000, reduce_only=True)
 REDUCING = {
     "market": Exit(at_market(SELL)),
@@ -304,6 +327,7 @@ REDUCING = {
     "stop limit": Exit(send("stop_limit", SELL, 24_900, 25_000), left="1"),
     "trailing stop": Exit(send("trailing_stop_market", SELL, **OFFSETS), left=None),
     "stop and target": Exit(send_list(exits), waits=True),
+    "stop or target": Exit(either, waits=True),
     "quote quantity": Exit(
         send("market", SELL, size=Quantity.from_str("29000.000"), quote_quantity=True), left=None
     ),
