@@ -11,17 +11,19 @@ Transitions" (1996), chapter 2.
 from __future__ import annotations
 
 import math
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nautilus_quant.signals.ewma import EwmaVolatility
 from nautilus_quant.signals.ladder import Ladder, Quote
-from nautilus_quant.signals.sequence import BarSequence, require
+from nautilus_quant.signals.sequence import BarRule, require
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from nautilus_quant.signals.sequence import Learns
 
 _MEMORY = 100
 """Missing bars after which a grid with a fixed spacing starts over [bars]."""
@@ -128,7 +130,7 @@ class GridTarget(NamedTuple):
     before: tuple[GridTarget, ...] = ()
 
 
-class GridRule:
+class GridRule(BarRule):
     """
     Follow the price from level to level, one bar at a time; O(levels).
 
@@ -148,13 +150,11 @@ class GridRule:
     def __init__(self, params: GridParams | None = None, *, interval: int) -> None:
         require(interval > 0, "interval > 0 [ns], bars that come by the clock", interval)
         self._params = params or GridParams()
-        self._interval = interval
-        self._sequence = BarSequence(interval, max(_MEMORY, self._params.warm_up))
-        self._start_over()
+        warm_up = self._params.warm_up
+        super().__init__(self._params, interval, warm_up, max(_MEMORY, warm_up))
 
     def _start_over(self) -> None:
         self._volatility = EwmaVolatility(self._params.vol_half_life)
-        self._seen = 0
         self._forget_grid()
 
     def _forget_grid(self) -> None:
@@ -193,23 +193,16 @@ class GridRule:
             ``None`` while it warms up, and for a bar to ignore: then nothing should change.
 
         """
-        before = self._sequence.close
-        bars = self._sequence.advance(ts, close)
+        before, held = self._sequence.close, self._held
+        bars, log_return = self._advance(ts, close)
         if not bars:
             return None
-        if bars < 0 and self._begin_again():
+        self._seen = min(self._seen + 1, self._warm_up)
+        if bars < 0 and held:
             return GridTarget(0.0, "too long without bars, closed", passive=False)
         if bars > 0:
-            self._volatility.update(math.log(close / before), bars)
-            self._seen = min(self._seen + 1, self._params.warm_up)
+            self._volatility.update(log_return, bars)
         return self._decide(_way(before, close, high, low), bars, opens) if self.ready else None
-
-    def _begin_again(self) -> bool:
-        """Forget everything with the first bar of a new sequence; tell whether anything was held."""
-        held = bool(self._held)
-        self._start_over()
-        self._seen = 1
-        return held
 
     def _decide(self, way: list[float], bars: int, opens: bool) -> GridTarget:
         close = way[-1]
@@ -337,42 +330,20 @@ class GridRule:
         """End of the last good bar, UNIX time [ns]; 0 before the first."""
         return int(self._sequence.to_dict()["ts"])
 
-    @property
-    def ready(self) -> bool:
-        """Whether enough closes have been seen."""
-        return self._seen >= self._params.warm_up
+    def _parts(self) -> dict[str, Learns]:
+        return {"volatility": self._volatility}
 
-    @property
-    def warm_up(self) -> int:
-        """Closes needed before there is a grid [bars]."""
-        return self._params.warm_up
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give all that `restore` needs to go on exactly here."""
+    def _rest(self) -> dict[str, Any]:
         ladder = self.ladder
         return {
-            "fit": self._fit(),
-            "sequence": self._sequence.to_dict(),
-            "volatility": self._volatility.to_dict(),
-            "seen": self._seen,
             "ladder": None if ladder is None else [ladder.centre, ladder.spacing],
             "grid": [self._held, self._age, self._outside, self.gave_up],
         }
 
-    def restore(self, state: Mapping[str, Any]) -> Self:
-        """Go on from what `to_dict` gave; a grid of other parameters or bars is left alone."""
-        if state.get("fit") != self._fit():
-            return self
-        self._sequence.restore(state["sequence"])
-        self._volatility.restore(state["volatility"])
-        self._seen = int(state["seen"])
+    def _restore_rest(self, state: Mapping[str, Any]) -> None:
         saved = state["ladder"]
         self.ladder = saved and Ladder(saved[0], saved[1], self._params.levels, self._params.long_only)
         self._held, self._age, self._outside, self.gave_up = state["grid"]
-        return self
-
-    def _fit(self) -> list[float]:
-        return [self._interval, *astuple(self._params)]
 
 
 def _way(start: float, close: float, high: float | None, low: float | None) -> list[float]:

@@ -9,15 +9,17 @@ transaction costs and stop-loss exit", IJTAF 18 (2015).
 from __future__ import annotations
 
 import math
-from dataclasses import astuple, dataclass
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from nautilus_quant.signals.ewma import Ewma, EwmaVolatility, decay_of_span
 from nautilus_quant.signals.momentum import volatility_scale
-from nautilus_quant.signals.sequence import STANDSTILL, BarSequence, Target, periods_per_year, require
+from nautilus_quant.signals.sequence import STANDSTILL, BarRule, Target, periods_per_year, require
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from nautilus_quant.signals.sequence import Learns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +86,7 @@ class MeanReversionParams:
         return math.ceil(max(self.lookback, 2.0 * self.vol_half_life)) + 1
 
 
-class MeanReversionRule:
+class MeanReversionRule(BarRule):
     """
     From closes to an exposure, one bar at a time; O(1).
 
@@ -103,10 +105,8 @@ class MeanReversionRule:
 
     def __init__(self, params: MeanReversionParams | None = None, *, interval: int) -> None:
         self._params = params or MeanReversionParams()
-        self._interval = interval
         self._per_year = math.sqrt(periods_per_year(interval))
-        self._sequence = BarSequence(interval, self._params.warm_up)
-        self._start_over()
+        super().__init__(self._params, interval, self._params.warm_up)
 
     def _start_over(self) -> None:
         p = self._params
@@ -114,7 +114,6 @@ class MeanReversionRule:
         self._spread = Ewma(decay_of_span(p.lookback))
         self._fast = EwmaVolatility(p.vol_half_life)
         self._slow = EwmaVolatility(10.0 * p.vol_half_life)
-        self._seen = 0
         self._held = 0.0
         self._entered = 0.0  # log price
         self._sigma = 0.0  # of the deviation at the entry
@@ -133,14 +132,10 @@ class MeanReversionRule:
             ``None`` while it warms up, and for a bar to ignore: then nothing should change.
 
         """
-        before = self._sequence.close
-        bars = self._sequence.advance(ts, close)
+        bars, log_return = self._advance(ts, close)
         if not bars:
             return None
-        if bars < 0:
-            self._start_over()
-        else:
-            log_return = math.log(close / before)
+        if bars > 0:
             self._fast.update(log_return, bars)
             self._slow.update(log_return, bars)
         price = math.log(close)
@@ -191,43 +186,12 @@ class MeanReversionRule:
         self._locked = locked
         return Target(0.0, reason)
 
-    @property
-    def ready(self) -> bool:
-        """Whether enough closes have been seen."""
-        return self._seen >= self._params.warm_up
+    def _parts(self) -> dict[str, Learns]:
+        return {"mean": self._mean, "spread": self._spread, "fast": self._fast, "slow": self._slow}
 
-    @property
-    def warm_up(self) -> int:
-        """Closes needed before there is a signal [bars]."""
-        return self._params.warm_up
+    def _rest(self) -> dict[str, Any]:
+        return {"trade": [self._held, self._entered, self._sigma, self._age, self._locked], "z": self.z}
 
-    def to_dict(self) -> dict[str, Any]:
-        """Give all that `restore` needs to go on exactly here."""
-        return {
-            "fit": self._fit(),
-            "sequence": self._sequence.to_dict(),
-            "mean": self._mean.to_dict(),
-            "spread": self._spread.to_dict(),
-            "fast": self._fast.to_dict(),
-            "slow": self._slow.to_dict(),
-            "seen": min(self._seen, self._params.warm_up),
-            "trade": [self._held, self._entered, self._sigma, self._age, self._locked],
-            "z": self.z,
-        }
-
-    def restore(self, state: Mapping[str, Any]) -> Self:
-        """Go on from what `to_dict` gave; what was learnt with other parameters or bars is left alone."""
-        if state.get("fit") != self._fit():
-            return self
-        self._sequence.restore(state["sequence"])
-        self._mean.restore(state["mean"])
-        self._spread.restore(state["spread"])
-        self._fast.restore(state["fast"])
-        self._slow.restore(state["slow"])
-        self._seen = int(state["seen"])
+    def _restore_rest(self, state: Mapping[str, Any]) -> None:
         self._held, self._entered, self._sigma, self._age, self._locked = state["trade"]
         self.z = float(state["z"])
-        return self
-
-    def _fit(self) -> list[float]:
-        return [self._interval, *astuple(self._params)]

@@ -9,14 +9,16 @@ of Financial Economics 104 (2012), equation 5.
 from __future__ import annotations
 
 import math
-from dataclasses import astuple, dataclass
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from nautilus_quant.signals.ewma import Ewma, EwmaVolatility
-from nautilus_quant.signals.sequence import STANDSTILL, BarSequence, Target, periods_per_year, require
+from nautilus_quant.signals.sequence import STANDSTILL, BarRule, Target, periods_per_year, require
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from nautilus_quant.signals.sequence import Learns
 
 _PEAK = math.sqrt(2.0) * math.exp(-0.5)
 
@@ -100,7 +102,7 @@ def volatility_scale(volatility: float, target: float, cap: float) -> float:
     return cap if volatility * cap <= target else target / volatility
 
 
-class MomentumRule:
+class MomentumRule(BarRule):
     """
     From closes to an exposure, one bar at a time; O(1).
 
@@ -115,18 +117,15 @@ class MomentumRule:
 
     def __init__(self, params: MomentumParams | None = None, *, interval: int) -> None:
         self._params = params or MomentumParams()
-        self._interval = interval
         self._per_year = math.sqrt(periods_per_year(interval))
         self._scale = crossover_scale(self._params.fast, self._params.slow)
-        self._sequence = BarSequence(interval, self._params.warm_up)
-        self._start_over()
+        super().__init__(self._params, interval, self._params.warm_up)
 
     def _start_over(self) -> None:
         p = self._params
         self._fast = Ewma(1.0 - 1.0 / p.fast)
         self._slow = Ewma(1.0 - 1.0 / p.slow)
         self._volatility = EwmaVolatility(p.vol_half_life)
-        self._seen = 0
         self._held = 0.0
         self.z = 0.0
         """The trend in standard deviations of a random walk's [-]."""
@@ -141,14 +140,11 @@ class MomentumRule:
             ``None`` while it warms up, and for a bar to ignore: then nothing should change.
 
         """
-        before = self._sequence.close
-        bars = self._sequence.advance(ts, close)
+        bars, log_return = self._advance(ts, close)
         if not bars:
             return None
-        if bars < 0:
-            self._start_over()
-        else:
-            self._volatility.update(math.log(close / before), bars)
+        if bars > 0:
+            self._volatility.update(log_return, bars)
         price = math.log(close)
         spread = self._fast.update(price) - self._slow.update(price)
         self._seen += 1
@@ -166,44 +162,14 @@ class MomentumRule:
             self._held = wanted
         return Target(self._held, f"trend {self.z:+.2f} sigma, volatility {volatility * self._per_year:.0%}")
 
-    @property
-    def ready(self) -> bool:
-        """Whether enough closes have been seen."""
-        return self._seen >= self._params.warm_up
+    def _parts(self) -> dict[str, Learns]:
+        return {"fast": self._fast, "slow": self._slow, "volatility": self._volatility}
 
-    @property
-    def warm_up(self) -> int:
-        """Closes needed before there is a signal [bars]."""
-        return self._params.warm_up
+    def _rest(self) -> dict[str, Any]:
+        return {"held": self._held, "z": self.z}
 
-    def to_dict(self) -> dict[str, Any]:
-        """Give all that `restore` needs to go on exactly here."""
-        return {
-            "fit": self._fit(),
-            "sequence": self._sequence.to_dict(),
-            "fast": self._fast.to_dict(),
-            "slow": self._slow.to_dict(),
-            "volatility": self._volatility.to_dict(),
-            "seen": min(self._seen, self._params.warm_up),
-            "held": self._held,
-            "z": self.z,
-        }
-
-    def restore(self, state: Mapping[str, Any]) -> Self:
-        """Go on from what `to_dict` gave; what was learnt with other parameters or bars is left alone."""
-        if state.get("fit") != self._fit():
-            return self
-        self._sequence.restore(state["sequence"])
-        self._fast.restore(state["fast"])
-        self._slow.restore(state["slow"])
-        self._volatility.restore(state["volatility"])
-        self._seen = int(state["seen"])
-        self._held = float(state["held"])
-        self.z = float(state["z"])
-        return self
-
-    def _fit(self) -> list[float]:
-        return [self._interval, *astuple(self._params)]
+    def _restore_rest(self, state: Mapping[str, Any]) -> None:
+        self._held, self.z = float(state["held"]), float(state["z"])
 
 
 def _geometric(ratio: float) -> float:

@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import astuple, dataclass
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from nautilus_quant.signals.cointegration import RollingCointegration
 from nautilus_quant.signals.hedge_ratio import HedgeRatio, KalmanHedge, RollingOls
-from nautilus_quant.signals.sequence import STANDSTILL, BarSequence, require
+from nautilus_quant.signals.sequence import STANDSTILL, BarRule, require
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from nautilus_quant.signals.sequence import Learns
 
 _ESTIMATORS: Final[dict[str, type[KalmanHedge | RollingOls]]] = {
     "kalman": KalmanHedge,
@@ -145,7 +147,7 @@ class _Trade:
     age: int = 0  # bars
 
 
-class PairRule:
+class PairRule(BarRule):
     """
     From the closes of two instruments to the exposures in both, one pair at a time.
 
@@ -168,8 +170,7 @@ class PairRule:
         require(interval > 0, "interval > 0 [ns]", interval)
         self._params = params or PairParams()
         self._interval = interval
-        self._sequence = BarSequence(interval, self._params.window)
-        self._start_over()
+        super().__init__(self._params, interval, self._params.warm_up, self._params.window)
 
     def _start_over(self) -> None:
         p = self._params
@@ -177,7 +178,6 @@ class PairRule:
         self._test = RollingCointegration(
             p.window, retest=p.retest, enter=p.enter_p, leave=p.leave_p, lags=p.lags
         )
-        self._seen = 0
         self._last = 0  # time of the last pair
         self._trade = _Trade()
         self._locked = False
@@ -196,12 +196,10 @@ class PairRule:
         """
         if not 0.0 < close_b < math.inf:
             return self.missed(ts)
-        bars = self._sequence.advance(ts, close_a)
+        held = self._trade.side != 0.0
+        bars, _ = self._advance(ts, close_a)
         if not bars:
             return self.missed(ts)
-        held = self._trade.side != 0.0
-        if bars < 0:
-            self._start_over()
         self._learn(ts, math.log(close_a), math.log(close_b))
         if bars < 0 and held:
             return PairTarget(0.0, 0.0, "too many bars are missing, starting over")
@@ -287,50 +285,21 @@ class PairRule:
         return _flat(reason)
 
     @property
-    def ready(self) -> bool:
-        """Whether enough pairs have been seen."""
-        return self._seen >= self._params.warm_up
-
-    @property
-    def warm_up(self) -> int:
-        """Pairs of closes needed before there is a signal [bars]."""
-        return self._params.warm_up
-
-    @property
     def beta(self) -> float:
         """The hedge ratio now [-]; NaN before it is known."""
         return self._hedge.beta
 
-    def to_dict(self) -> dict[str, Any]:
-        """Give all that `restore` needs to go on exactly here."""
-        return {
-            "fit": self._fit(),
-            "sequence": self._sequence.to_dict(),
-            "hedge": self._hedge.to_dict(),
-            "test": self._test.to_dict(),
-            "seen": min(self._seen, self._params.warm_up),
-            "last": self._last,
-            "trade": list(astuple(self._trade)),
-            "locked": self._locked,
-            "z": self.z,
-        }
+    def _parts(self) -> dict[str, Learns]:
+        return {"hedge": self._hedge, "test": self._test}
 
-    def restore(self, state: Mapping[str, Any]) -> Self:
-        """Go on from what `to_dict` gave; what was learnt with other parameters or bars is left alone."""
-        if list(state.get("fit", ())) != self._fit():
-            return self
-        self._sequence.restore(state["sequence"])
-        self._hedge.restore(state["hedge"])
-        self._test.restore(state["test"])
-        self._seen = int(state["seen"])
+    def _rest(self) -> dict[str, Any]:
+        return {"last": self._last, "trade": list(astuple(self._trade)), "locked": self._locked, "z": self.z}
+
+    def _restore_rest(self, state: Mapping[str, Any]) -> None:
         self._last = int(state["last"])
         self._trade = _Trade(*state["trade"])
         self._locked = bool(state["locked"])
         self.z = float(state["z"])
-        return self
-
-    def _fit(self) -> list[float | str]:
-        return [self._interval, *astuple(self._params)]
 
 
 def _flat(reason: str) -> PairTarget:
