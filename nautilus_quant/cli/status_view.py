@@ -16,6 +16,7 @@ from nautilus_quant.cli.latch import latch_data, pending_rearm, read_latch
 from nautilus_quant.cli.places import Place, find_place
 from nautilus_quant.host.runner_lock import is_held
 from nautilus_quant.host.statejson import NoStateError, StateError
+from nautilus_quant.monitoring.gates import GateLine
 from nautilus_quant.monitoring.status import read_status
 from nautilus_quant.monitoring.words import lasted, money, signed
 
@@ -149,6 +150,8 @@ def _view(life: Life, data: dict[str, Any]) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
+    from nautilus_quant.monitoring.table import gates_table
+
     grid = Table.grid(padding=(0, 2))
     grid.add_row("node", Text(life.words))
     latch = data["latch"]
@@ -161,6 +164,8 @@ def _view(life: Life, data: dict[str, Any]) -> RenderableType:
         grid.add_row("state", Text(data["state"], style="red"))
     for label, text in _lines(data["status"] or {}):
         grid.add_row(label, Text(text))
+    if gates := _gates(data["status"] or {}):
+        grid.add_row("gates", gates_table(gates))
     calm = life.state == "running" and not data["kill_switch"]
     return Panel(grid, title=data["name"], title_align="left", border_style="cyan" if calm else "red")
 
@@ -173,11 +178,22 @@ def _lines(status: dict[str, Any]) -> list[tuple[str, str]]:
     if status.get("orders") is not None:
         orders = f"{status['orders']} made, {status.get('fills')} fills, {status.get('denied')} denied"
         lines.append(("orders", orders))
-    held = [f"{line['quantity']:g} {line['instrument']}" for line in status.get("positions") or ()]
+    held = [_held(line) for line in status.get("positions") or ()]
     if status:
         lines.append(("positions", ", ".join(held) or "flat"))
     lines += [("no new risk", reason) for reason in status.get("reasons") or ()]
     return lines
+
+
+def _gates(status: dict[str, Any]) -> dict[str, GateLine]:
+    said = status.get("gates") or {}
+    return {gate: GateLine.from_dict(line) for gate, line in said.items() if isinstance(line, dict)}
+
+
+def _held(line: dict[str, Any]) -> str:
+    behind = line.get("protected")
+    stops = f" ({behind:g} behind stops)" if behind else ""
+    return f"{line['quantity']:g} {line['instrument']}{stops}"
 
 
 def _number(value: object) -> float:

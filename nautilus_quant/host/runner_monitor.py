@@ -11,24 +11,21 @@ from nautilus_trader.model.enums import PriceType
 from nautilus_trader.model.events import OrderDenied, OrderFilled, OrderInitialized
 
 from nautilus_quant.account.equity import OpenPosition, unrealised
-from nautilus_quant.gating.intent import ALLOW, DENY, SIZED_DOWN
-from nautilus_quant.host.gateway import find_gateway
+from nautilus_quant.host.exits_rest import protected
 from nautilus_quant.host.messages import Alert, RegimeUpdate, SafetyStatus, everything, latest
+from nautilus_quant.host.runner_gates import GateWatch
 from nautilus_quant.host.valuation import Valuer
 from nautilus_quant.monitoring.snapshot import PositionLine, Snapshot
 from nautilus_quant.monitoring.words import amount
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from nautilus_trader.model.events import OrderEvent
     from nautilus_trader.model.instruments import Instrument
     from nautilus_trader.model.position import Position
     from nautilus_trader.system.kernel import NautilusKernel
 
-    from nautilus_quant.host.gateway import OrderGateway
-
-_VERDICTS = (ALLOW, SIZED_DOWN, DENY)
 _MAX_ALERTS = 50
 
 
@@ -55,7 +52,7 @@ class Monitor:
         self._name, self._mode, self._currency = name, mode, currency
         self._valuer = Valuer.on(kernel.msgbus, currency)
         self._events: Counter[type] = Counter()
-        self._gateway: OrderGateway | None = None
+        self._gates = GateWatch(kernel.msgbus)
         self._alerts: list[str] = []
         self._equity_start = math.nan
         self.phase = "starting"
@@ -107,7 +104,7 @@ class Monitor:
             positions=tuple(self._position(p) for p in self._kernel.cache.positions_open()),
             prices=self._prices(),
             regimes={key: update.regime for key, update in sorted(everything(msgbus, RegimeUpdate).items())},
-            gates=self._gates(),
+            gates=self._gates.lines(),
             data_age=self._data_age(),
             loop_lag=loop_lag,
             alerts=(*self._alerts, *(() if safety is None else safety.reasons), *self._told()),
@@ -124,17 +121,6 @@ class Monitor:
         if self.phase == "starting" and event.reconciliation:
             return  # what an earlier run has done
         self._events[type(event)] += 1
-        # The gateway goes when its last gate leaves; its counts are still wanted in the summary.
-        self._gateway = self._gateway or find_gateway(self._kernel.msgbus)
-
-    def _gates(self) -> Mapping[str, Mapping[str, int]]:
-        gateway = self._gateway = find_gateway(self._kernel.msgbus) or self._gateway
-        if gateway is None:
-            return {}
-        return {
-            gate: {verdict.lower(): counts[verdict] for verdict in _VERDICTS}
-            for gate, counts in gateway.counts.items()
-        }
 
     def _position(self, position: Position) -> PositionLine:
         instrument = position.instrument_id.value
@@ -153,6 +139,7 @@ class Monitor:
             quantity=held.quantity,
             entry=held.entry,
             unrealised=unrealised(held, price.value),
+            protected=float(protected(self._kernel.cache, position)),
         )
 
     def _prices(self) -> dict[str, float]:

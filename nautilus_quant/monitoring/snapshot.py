@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from nautilus_quant.monitoring.gates import GateLine
 from nautilus_quant.safety.kill_state import KillState
 
 NO_ENGINE = "none"
@@ -29,6 +30,8 @@ class PositionLine:
         Average entry price [quote currency].
     unrealised
         Unrealised profit at the current mark [settlement currency]; NaN when there is no mark.
+    protected
+        How much of it is behind stops that rest at its venue, unsigned [base coin, or contracts].
 
     """
 
@@ -37,6 +40,7 @@ class PositionLine:
     quantity: float
     entry: float
     unrealised: float
+    protected: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +69,7 @@ class Snapshot:
     regimes
         Regime by instrument, and ``"MARKET"``.
     gates
-        For each gate, how often it gave each verdict.
+        For each gate, how often it was asked and what it said, previews that were cut included.
     latch
         State of the kill switch.
     entries
@@ -99,7 +103,7 @@ class Snapshot:
     positions: tuple[PositionLine, ...] = ()
     prices: Mapping[str, float] = field(default_factory=dict)
     regimes: Mapping[str, str] = field(default_factory=dict)
-    gates: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    gates: Mapping[str, GateLine] = field(default_factory=dict)
     latch: str = NO_ENGINE
     entries: bool = True
     hourly_loss: float = math.nan
@@ -146,7 +150,7 @@ def to_document(snapshot: Snapshot) -> dict[str, Any]:
         "positions": [_position(line) for line in snapshot.positions],
         "prices": {instrument: known(price) for instrument, price in snapshot.prices.items()},
         "regimes": dict(snapshot.regimes),
-        "gates": {gate: dict(counts) for gate, counts in snapshot.gates.items()},
+        "gates": {gate: line.to_dict() for gate, line in snapshot.gates.items()},
         "latch": snapshot.latch,
         "kill_switch": snapshot.kill_switch,
         "entries": snapshot.entries,
@@ -180,4 +184,5 @@ def _position(line: PositionLine) -> dict[str, Any]:
         "quantity": known(line.quantity),
         "entry": known(line.entry),
         "unrealised": known(line.unrealised),
+        "protected": known(line.protected),
     }

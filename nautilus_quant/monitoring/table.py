@@ -30,11 +30,13 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
+    from nautilus_quant.monitoring.gates import GateLine
     from nautilus_quant.monitoring.snapshot import PositionLine, Snapshot
 
 _MARKET = "MARKET"
 _MARKET_COLUMNS = ("instrument", "price", "regime", "strategy", "quantity", "entry", "P&L")
-_WORDS = frozenset({"instrument", "regime", "strategy", "gate"})
+_GATE_COLUMNS = ("gate", "asked", "passed", "sized down", "denied", "why")
+_WORDS = frozenset({"instrument", "regime", "strategy", "gate", "why"})
 _SHOWN_ALERTS = 5
 _LOSSES = (
     ("hour", "hourly_loss", "max_hourly_loss"),
@@ -72,11 +74,20 @@ def live_table(
     if snapshot.regimes or snapshot.positions:
         parts.append(_market(snapshot))
     if snapshot.gates:
-        parts.append(_gates(snapshot))
+        parts.append(gates_table(snapshot.gates))
     parts += [Text(f"! {alert}", style="yellow") for alert in snapshot.alerts[-_SHOWN_ALERTS:]]
     return Panel(
         Group(*parts), title=_title(snapshot, ended=bool(ended)), title_align="left", border_style=style
     )
+
+
+def gates_table(gates: Mapping[str, GateLine]) -> Table:
+    """Draw what each gate saw and said, and the rules by which it cut most often."""
+    rows = [
+        (gate, str(line.asked), str(line.allow), str(line.sized_down), str(line.deny), line.why())
+        for gate, line in gates.items()
+    ]
+    return _table(_GATE_COLUMNS, rows)
 
 
 def plain_line(snapshot: Snapshot) -> str:
@@ -174,12 +185,6 @@ def _rows(
     for at, line in enumerate(lines):
         numbers = (f"{line.quantity:g}", price(line.entry), _profit(line.unrealised))
         yield (*(first if at == 0 else ("", "", "")), line.strategy, *numbers)
-
-
-def _gates(snapshot: Snapshot) -> Table:
-    verdicts = next(iter(snapshot.gates.values()), {})
-    rows = [(gate, *(str(count) for count in counts.values())) for gate, counts in snapshot.gates.items()]
-    return _table(("gate", *(verdict.replace("_", " ") for verdict in verdicts)), rows)
 
 
 def _profit(value: float) -> Text:

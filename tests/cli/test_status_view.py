@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ import pytest
 from nautilus_quant.cli import status_view
 from nautilus_quant.cli.codes import FAILED, NOT_RUNNING, OK, TRIPPED
 from nautilus_quant.host.runner_lock import state_lock
+from nautilus_quant.monitoring.gates import GateLine
 from nautilus_quant.monitoring.snapshot import PositionLine, Snapshot, iso_time, to_document
 from nautilus_quant.monitoring.words import lasted
 from nautilus_quant.safety.kill_switch import KillState
@@ -65,11 +67,33 @@ def test_a_running_node(tmp_path: Path) -> None:
     assert (answer.code, answer.data["node"], answer.data["kill_switch"]) == (OK, "running", False)
     assert answer.data["status"]["orders"] == 7
     text = shown(answer)
-    assert f"running for {lasted((time.time_ns() - NOON) / 1e9)}, process {os.getpid()}, seen 0 s ago" in text
+    since = lasted((time.time_ns() - NOON) / 1e9)
+    assert re.search(rf"running for {since}, process {os.getpid()}, seen \d+ s ago", text)
     assert "100,123.46 USDT, +123.46 since the start" in text
     assert "7 made, 5 fills, 2 denied" in text
     assert "-0.5 BTC.SIM" in text
     assert "DAILY_LOSS: lost 2.1%" in text
+
+
+def test_what_each_gate_saw_and_how_positions_are_protected(tmp_path: Path) -> None:
+    line = GateLine(allow=5, sized_down=1, deny=6, codes={"VAR": 3, "GROSS": 2, "NET": 1, "LEVERAGE": 1})
+    held = PositionLine(
+        instrument="BTC.SIM", strategy="S-1", quantity=2.0, entry=1.0, unrealised=2.0, protected=1.5
+    )
+    status = document(gates={"budget": line, "regime": GateLine()}, positions=(held,))
+    answer = at(tmp_path, status)
+    assert answer.data["status"]["gates"]["budget"]["asked"] == 12
+    text = shown(answer)
+    rows = [part.strip("│ ").split() for part in text.splitlines()]
+    assert ["budget", "12", "5", "1", "6", "VAR", "3,", "GROSS", "2,", "NET", "1,", "others", "1"] in rows
+    assert ["regime", "0", "0", "0", "0"] in rows
+    assert "2 BTC.SIM (1.5 behind stops)" in text
+
+
+def test_a_status_file_of_an_older_node_has_no_codes(tmp_path: Path) -> None:
+    status = {**document(), "gates": {"safety": {"allow": 3, "deny": 2}}}
+    rows = [part.strip("│ ").split() for part in shown(at(tmp_path, status)).splitlines()]
+    assert ["safety", "5", "3", "0", "2"] in rows
 
 
 @pytest.mark.parametrize("state", [state for state in KillState if state is not KillState.ARMED])

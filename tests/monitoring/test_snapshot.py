@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from nautilus_quant.monitoring.gates import GateLine
 from nautilus_quant.monitoring.snapshot import PositionLine, Snapshot, to_document
 from nautilus_quant.monitoring.status import read_status, write_status
 from nautilus_quant.monitoring.summary import summary
@@ -38,7 +39,7 @@ def snapshot():
         ),
         prices={"BTCUSDT-PERP.SIM": 61_000.5},
         regimes={"MARKET": "CRISIS"},
-        gates={"safety": {"allow": 3, "sized_down": 1, "deny": 2}},
+        gates={"safety": GateLine(allow=3, sized_down=1, deny=2, codes={"DAILY_LOSS": 2, "VAR": 1})},
         latch="halted",
         entries=False,
         hourly_loss=0.001,
@@ -58,6 +59,15 @@ def test_document(snapshot):
     assert (document["pnl"], document["kill_switch"], document["last_data_age_s"]) == (50.0, True, 0.5)
     assert document["losses"] == {"hourly": 0.001, "daily": 0.002, "drawdown": 0.003}
     assert document["positions"][0]["unrealised"] is None
+    assert document["gates"] == {
+        "safety": {
+            "asked": 6,
+            "allow": 3,
+            "sized_down": 1,
+            "deny": 2,
+            "codes": {"DAILY_LOSS": 2, "VAR": 1},
+        }
+    }
     json.dumps(document, allow_nan=False)
 
 

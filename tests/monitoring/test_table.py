@@ -7,6 +7,7 @@ import math
 import pytest
 from rich.console import Console
 
+from nautilus_quant.monitoring.gates import GateLine
 from nautilus_quant.monitoring.snapshot import PositionLine, Snapshot
 from nautilus_quant.monitoring.table import live_table, result_table
 
@@ -32,7 +33,7 @@ def snapshot():
         positions=(PositionLine(instrument="BTCUSDT-PERP.SIM", strategy="Momentum-btc", **held),),
         prices={"BTCUSDT-PERP.SIM": 61_000.5, "ETHUSDT-PERP.SIM": 3_001.25},
         regimes={"BTCUSDT-PERP.SIM": "STRONG_TREND_DOWN", "ETHUSDT-PERP.SIM": "RANGING", "MARKET": "CRISIS"},
-        gates={"safety": {"allow": 3, "sized_down": 1, "deny": 2}},
+        gates={"safety": GateLine(allow=3, sized_down=1, deny=2, codes={"DAILY_LOSS": 2, "VAR": 1})},
         latch="halted",
         entries=False,
         hourly_loss=0.001,
@@ -67,7 +68,7 @@ def test_shows_equity_losses_beside_their_limits_market_gates_and_alerts(snapsho
     assert ["BTCUSDT-PERP.SIM", "61,000.5", "STRONG_TREND_DOWN", *held] in rows
     assert ["ETHUSDT-PERP.SIM", "3,001.25", "RANGING"] in rows
     assert ["market", "CRISIS"] in rows
-    assert ["safety", "3", "1", "2"] in rows
+    assert ["safety", "6", "3", "1", "2", "DAILY_LOSS", "2,", "VAR", "1"] in rows
 
 
 @pytest.mark.parametrize("width", [66, 80])

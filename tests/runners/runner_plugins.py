@@ -29,7 +29,9 @@ class Holder(Strategy):
             self.bid(float(tick.bid_price) * 0.8)
 
     def on_order_canceled(self, event):
-        self.bid(float(self.cache.order(event.client_order_id).price))
+        order = self.cache.order(event.client_order_id)
+        if not order.is_reduce_only:  # exits are sent in its name
+            self.bid(float(order.price))
 
     def bid(self, price):
         instrument = self.cache.instrument(self.config.instrument)

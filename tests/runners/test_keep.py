@@ -1,4 +1,4 @@
-"""Exits of positions that stay when a node stops: at venues that live on, and where orders end with the node."""
+"""Exits of positions that stay when a node stops: at venues that live on, and where orders end with it."""
 
 from __future__ import annotations
 

@@ -42,8 +42,9 @@ def test_duration_ends_with_one_json_object_and_everything_else_elsewhere(deploy
     assert result["equity_start"] == 100_000.0
     assert result["fills"] == 1
     # A market order, a bid, and the bid put back after the shutdown cancelled it.
-    assert result["gates"]["safety"] == {"allow": 3, "sized_down": 0, "deny": 0}
-    assert result["gates"]["shutdown"] == {"allow": 0, "sized_down": 0, "deny": 1}
+    assert result["gates"]["safety"] == {"asked": 3, "allow": 3, "sized_down": 0, "deny": 0, "codes": {}}
+    shutdown = {"asked": 1, "allow": 0, "sized_down": 0, "deny": 1, "codes": {"SHUTDOWN": 1}}
+    assert result["gates"]["shutdown"] == shutdown
     assert "SIM-001" in ended.err  # the banner, with the account
     assert deployed.status()["phase"] == "stopped"
     assert list(deployed.folder.glob("var/test/node_*.log"))
