@@ -108,6 +108,10 @@ class OptionDesk:
         self._parity.clear()
         self._surfaces.clear()
 
+    def now(self) -> int:
+        """Return the time, UNIX [ns]."""
+        return int(self._clock.timestamp_ns())
+
     # -- what comes in -------------------------------------------------------------------------------
 
     def _on_greeks(self, greeks: OptionGreeks) -> None:

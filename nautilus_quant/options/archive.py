@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 DAY = 86_400_000_000_000
-ROWS = 4_096
+ROWS = 512
 """Rows that are written at once at the latest [slices]."""
 
 
