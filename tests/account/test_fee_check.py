@@ -40,6 +40,13 @@ def test_a_fee_where_a_rebate_was_due_differs():
     assert made.update(*KEY, Decimal(-1), Decimal(1)).off
 
 
+@pytest.mark.parametrize(("expected", "paid"), [(10, 8), (-10, -12), (-10, -8), (0, -1)])
+def test_too_little_differs_as_much_as_too_much(expected, paid):
+    made = FeeReconciler(tolerance=0.1, fills=1)
+    told = made.update(*KEY, Decimal(expected), Decimal(paid))
+    assert told == Deviation("OKX", "USDT", True, 1, Decimal(expected), Decimal(paid))
+
+
 def test_venues_and_currencies_do_not_mix():
     made = FeeReconciler(fills=2)
     assert made.update("OKX", "USDT", Decimal(1), Decimal(2)) is None

@@ -34,6 +34,15 @@ def test_a_rise_holds_from_the_next_refresh_on():
     assert made.tier.name == "middle"
 
 
+@pytest.mark.parametrize(("begun", "first"), [(0, 6), (1, 6), (5, 6), (7, 12), (17, 18), (23, 24)])
+def test_refreshes_are_at_0_6_12_and_18_whenever_a_node_starts(begun, first):
+    made = TierTracker(SCHEDULE)
+    made.update(START + begun * HOUR)
+    made.add(START + begun * HOUR, 1_200.0)
+    assert made.update(START + first * HOUR - 1) is None
+    assert made.update(START + first * HOUR).name == "middle"
+
+
 def test_two_tiers_are_climbed_at_once():
     made = tracker()
     made.add(START, 9_000.0)
