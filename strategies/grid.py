@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from nautilus_trader.model.instruments import Instrument
     from nautilus_trader.model.orders import Order
 
-    from nautilus_quant.host.state import StateStore
+    from nautilus_quant.host.rule_memory import RuleMemory
     from nautilus_quant.signals.ladder import Quote
 
 _ZERO = Decimal(0)
@@ -146,13 +146,13 @@ class Grid(SignalStrategy):
                 self._withdraw(order)
         messages.subscribe(self.msgbus, RegimeUpdate, self._on_regime)
 
-    def restore_rule(self, store: StateStore) -> None:
+    def restore_rule(self, memory: RuleMemory) -> None:
         """Go on with the saved grid, and the sizes of its levels."""
-        saved = store.get(_NAMESPACE, self._key)
+        saved = memory.get(_NAMESPACE)
         sizes = None
         if saved is not None and saved["full"] is not None:
             sizes = Decimal(saved["full"]), float(saved["allocation"])
-        super().restore_rule(store)
+        super().restore_rule(memory)
         if sizes is not None:
             self._full, self._sized_for = sizes
 
@@ -161,12 +161,9 @@ class Grid(SignalStrategy):
         super().on_reset()
         self._forget()
 
-    def _save(self, ts: int) -> None:
-        super()._save(ts)
-        if self._store is not None and self.config.state is not None:
-            full = None if self._full is None else str(self._full)
-            document = {"full": full, "allocation": self._sized_for}
-            self._store.put(_NAMESPACE, self._key, document, ts=ts)
+    def _documents(self) -> dict[str, dict[str, Any]]:
+        full = None if self._full is None else str(self._full)
+        return {**super()._documents(), _NAMESPACE: {"full": full, "allocation": self._sized_for}}
 
     # -- what it wants -----------------------------------------------------------------------------
 

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 from nautilus_trader.model.data import Bar
 
 from nautilus_quant.host.bars import seconds_of
-from nautilus_quant.host.cadence import SaveCadence
-from nautilus_quant.host.state import StateStore, shared_store
+from nautilus_quant.host.rule_memory import RuleMemory, history_length
 from nautilus_quant.host.target import TargetStrategy, TargetStrategyConfig
 
 if TYPE_CHECKING:
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from nautilus_quant.signals.sequence import Target
 
 _NAMESPACE = "signal"
-_SPARE = 2  # a history of twice the warm-up survives the odd missing bar
-_LEAST_HISTORY = 400  # [bars]; the regime gate reads the same answer, and this is as much as it keeps
 
 
 class SignalRule(Protocol):
@@ -67,8 +64,7 @@ class SignalStrategy(TargetStrategy):
     def __init__(self, config: SignalStrategyConfig) -> None:
         super().__init__(config)
         self._rule = self._new_rule(int(self.bar_type.spec.get_interval_ns()))
-        self._store: StateStore | None = None
-        self._cadence: SaveCadence | None = None
+        self._memory: RuleMemory | None = None
 
     def _new_rule(self, interval: int) -> SignalRule:
         """Return a fresh rule for bars of `interval` [ns]. Override me."""
@@ -76,31 +72,28 @@ class SignalStrategy(TargetStrategy):
 
     def on_target_start(self) -> None:
         """Go on from the saved state, and ask for the bars since."""
-        self._store = shared_store(self.config.state)
-        self._cadence = SaveCadence(self.msgbus, self.config.state)
+        self._memory = RuleMemory(self.msgbus, self.config.state, self._key, self._documents)
         try:
-            self.restore_rule(self._store)
+            self.restore_rule(self._memory)
         except Exception as error:  # noqa: BLE001 (whatever is wrong with it, it must not stop the node)
             self.log.error(f"the saved state of {self._key} cannot be read, begins anew: {error!r}")
             self._rule = self._new_rule(int(self.bar_type.spec.get_interval_ns()))
         if self.config.history:
-            count = max(_SPARE * self._rule.warm_up, _LEAST_HISTORY)
-            span = timedelta(seconds=count * seconds_of(self.bar_type))
+            span = timedelta(seconds=history_length(self._rule.warm_up) * seconds_of(self.bar_type))
             self.request_bars(self.bar_type, start=self.clock.utc_now() - span)
 
-    def restore_rule(self, store: StateStore) -> None:
+    def restore_rule(self, memory: RuleMemory) -> None:
         """Go on from the saved state; what raises here is told, and the rule begins anew."""
-        saved = store.get(_NAMESPACE, self._key)
+        saved = memory.get(_NAMESPACE)
         if saved is not None:
             self._rule.restore(saved)
 
     def on_stop(self) -> None:
         """Save the rule after what the base does."""
         super().on_stop()
-        if self._store is not None:
-            self._save(self.clock.timestamp_ns())
-            self._store.close()
-            self._store = None
+        if self._memory is not None:
+            self._memory.close(self.clock.timestamp_ns())
+            self._memory = None
 
     def on_reset(self) -> None:
         """Forget all bars, too."""
@@ -128,9 +121,9 @@ class SignalStrategy(TargetStrategy):
         return f"{self.id.value}|{self.bar_type}"
 
     def _save_now_and_then(self, ts: int) -> None:
-        if self._cadence is not None and self._cadence.is_due(ts):
-            self._save(ts)
+        if self._memory is not None:
+            self._memory.save_sometimes(ts)
 
-    def _save(self, ts: int) -> None:
-        if self._store is not None and self.config.state is not None:
-            self._store.put(_NAMESPACE, self._key, self._rule.to_dict(), ts=ts)
+    def _documents(self) -> dict[str, dict[str, Any]]:
+        """Return what is saved, by namespace. Extend me."""
+        return {_NAMESPACE: self._rule.to_dict()}

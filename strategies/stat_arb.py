@@ -12,9 +12,8 @@ from nautilus_trader.model.identifiers import InstrumentId
 
 from nautilus_quant.config.units import Fraction
 from nautilus_quant.host.bars import bar_type_of, seconds_of
-from nautilus_quant.host.cadence import SaveCadence
 from nautilus_quant.host.legged import LeggedStrategy, LeggedStrategyConfig
-from nautilus_quant.host.state import StateStore, shared_store
+from nautilus_quant.host.rule_memory import RuleMemory, history_length
 from nautilus_quant.signals.pair import PairParams, PairRule
 from nautilus_quant.signals.pairing import ClosePair, Pairing
 
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from nautilus_quant.signals.pair import PairTarget
 
 _NAMESPACE = "pair"
-_SPARE = 2  # a history of twice the warm-up survives the odd missing bar
-_LEAST_HISTORY = 400  # [bars]; the regime gate reads the same answer, and this is as much as it keeps
 
 
 class StatArbConfig(LeggedStrategyConfig, kw_only=True, frozen=True):
@@ -119,7 +116,7 @@ class StatArb(LeggedStrategy):
             raise ValueError(
                 f"need bars of one length [s], was {self.bar_type.spec} and {self.partner_bar_type.spec}"
             )
-        self._store: StateStore | None = None
+        self._memory: RuleMemory | None = None
         self._forget()
 
     def _forget(self) -> None:
@@ -129,7 +126,6 @@ class StatArb(LeggedStrategy):
         self._found: list[ClosePair] = []
         self._heard: deque[ClosePair] = deque(maxlen=self._history)
         self._asked: set[UUID4] = set()
-        self._cadence: SaveCadence | None = None
 
     def _new_rule(self) -> PairRule:
         config = self.config
@@ -143,14 +139,13 @@ class StatArb(LeggedStrategy):
 
     @property
     def _history(self) -> int:
-        return max(_SPARE * self._rule.warm_up, _LEAST_HISTORY)
+        return history_length(self._rule.warm_up)
 
     def on_target_start(self) -> None:
         """Go on from the saved state, and ask for the bars since."""
-        self._store = shared_store(self.config.state)
-        self._cadence = SaveCadence(self.msgbus, self.config.state)
+        self._memory = RuleMemory(self.msgbus, self.config.state, self._key, self._documents)
         try:
-            saved = self._store.get(_NAMESPACE, self._key)
+            saved = self._memory.get(_NAMESPACE)
             if saved is not None:
                 self.restore_plan(saved)
                 self._rule.restore(saved["rule"])
@@ -166,10 +161,9 @@ class StatArb(LeggedStrategy):
     def on_stop(self) -> None:
         """Save the rule after what the base does."""
         super().on_stop()
-        if self._store is not None:
-            self._save(self.clock.timestamp_ns())
-            self._store.close()
-            self._store = None
+        if self._memory is not None:
+            self._memory.close(self.clock.timestamp_ns())
+            self._memory = None
 
     def on_reset(self) -> None:
         """Forget all bars, too."""
@@ -209,8 +203,8 @@ class StatArb(LeggedStrategy):
             if self._asked:
                 self._heard.append(pair)
             target = self._rule.update(*pair)
-        if self._cadence is not None and self._cadence.is_due(bar.ts_init):
-            self._save(bar.ts_init)
+        if self._memory is not None:
+            self._memory.save_sometimes(bar.ts_init)
         if target is not None:
             self._aim(target, bar.ts_event)
 
@@ -220,7 +214,8 @@ class StatArb(LeggedStrategy):
 
     def on_plan(self) -> None:
         """Save at once: a restart needs to know which positions belong together."""
-        self._save(self.clock.timestamp_ns())
+        if self._memory is not None:
+            self._memory.save(self.clock.timestamp_ns())
 
     def _leg_of(self, bar: Bar) -> int | None:
         if bar.bar_type == self.bar_type:
@@ -231,7 +226,5 @@ class StatArb(LeggedStrategy):
     def _key(self) -> str:
         return f"{self.id.value}|{self.bar_type}|{self.partner_bar_type}"
 
-    def _save(self, ts: int) -> None:
-        if self._store is not None and self.config.state is not None:
-            document = {"rule": self._rule.to_dict(), **self.plan_to_dict()}
-            self._store.put(_NAMESPACE, self._key, document, ts=ts)
+    def _documents(self) -> dict[str, dict[str, Any]]:
+        return {_NAMESPACE: {"rule": self._rule.to_dict(), **self.plan_to_dict()}}

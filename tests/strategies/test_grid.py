@@ -271,12 +271,11 @@ def test_a_part_filled_is_offered_back_and_the_rest_stays() -> None:
 
 def restart(strategy: Probe) -> None:
     """As a killed process comes back: orders and position are there, nothing else."""
-    strategy._save(strategy.clock.timestamp_ns())
-    store, strategy._store = strategy._store, None
+    assert strategy._memory is not None
+    strategy._memory.close(strategy.clock.timestamp_ns())
     strategy._forget()
     strategy._rule = strategy._new_rule(1_000_000_000)
     strategy.on_target_start()
-    store.close()
 
 
 def test_a_restart_adopts_the_orders_it_finds() -> None:
