@@ -31,6 +31,7 @@ FAMILIES = (
     "selector",
     "services",
     "live_quotes",
+    "options",
 )
 
 

@@ -89,9 +89,7 @@ def book_greeks(
     """
     coins = sorted({contract.underlying for contract in contracts})
     if len(coins) != 1:
-        raise UnitError(
-            f"one book in coins holds options on one coin, these are on {', '.join(coins) or 'none'}"
-        )
+        raise UnitError(f"a book in coins needs options on one coin, was {', '.join(coins) or 'none'}")
     held = np.asarray(quantities, np.float64)
     numbers = _numbers(contracts, forwards, vols, now, discount)
     return PerPosition(unit=Unit.COIN, currency=coins[0], **{name: v * held for name, v in numbers.items()})

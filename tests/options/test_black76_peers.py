@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from nautilus_quant.options.black76 import greeks, price, price_and_greeks
 from nautilus_quant.options.implied_vol import implied_vol
 
-# Examples of Hull, "Options, Futures, and Other Derivatives". Those on a share are put as options on its forward
-# S exp(rT), discounted by exp(-rT).
+# Examples of Hull, "Options, Futures, and Other Derivatives". Those on a share are put as options on its
+# forward S exp(rT), discounted by exp(-rT).
 
 
 def test_hull_put_on_a_futures_contract() -> None:
@@ -84,7 +84,7 @@ def test_quantlib_has_the_same_price_and_greeks(ql, *, f, x, t, v, call, d) -> N
     assert ours.vega * 100 == pytest.approx(theirs.vega(t), rel=1e-9, abs=scale)
     # Theirs come with the spot: with spot = forward it is theirs without a carry.
     assert ours.vanna * 100 == pytest.approx(theirs.vanna(f, t), rel=1e-7, abs=1e-10)
-    # QuantLib 1.44 divides by the total volatility where the second derivative divides by the annual one; ours
+    # QuantLib 1.44 divides by the total volatility where the derivative divides by the annual one; ours
     # is checked by finite differences.
     assert ours.volga * 1e4 == pytest.approx(theirs.volga(t) * math.sqrt(t), rel=1e-7, abs=1e2 * scale)
 
