@@ -9,6 +9,7 @@ from nautilus_trader.model.enums import OrderSide
 from nautilus_trader.model.events import PositionClosed, PositionOpened
 
 from nautilus_quant.account.flows import FlowDetector, spot_effects
+from nautilus_quant.account.funding_untimed import UntimedFunding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,11 +19,13 @@ if TYPE_CHECKING:
     from nautilus_trader.model.events import AccountState, OrderFilled, PositionEvent
     from nautilus_trader.model.identifiers import AccountId, InstrumentId, PositionId
     from nautilus_trader.model.objects import Currency
+    from nautilus_trader.model.position import Position
     from nautilus_trader.system.kernel import NautilusKernel
 
     from nautilus_quant.host.valuation import Valuer
 
 _SECOND = 1_000_000_000
+_MINUTE = 60 * _SECOND
 FUNDING_WINDOW = 120 * _SECOND
 """How long after its time a funding payment may reach the balance."""
 
@@ -52,8 +55,10 @@ class CashWatch:
         self._realized: dict[PositionId, float] = {}
         self._on_margin: dict[AccountId, bool] = {}
         self._settled_in: dict[InstrumentId, Currency] = {}
-        self._funding: dict[str, FundingRateUpdate] = {}
+        self._funding: dict[str, tuple[FundingRateUpdate, int | None]] = {}
         self._due: dict[str, tuple[int, float]] = {}
+        self._pays_at: dict[str, int] = {}
+        self._untimed = UntimedFunding()
 
     def start(self, now: int, held_before: Mapping[str, Any] | None) -> None:
         """
@@ -200,23 +205,43 @@ class CashWatch:
     # -- funding: paid by the venue without an event of its own ------------------------------------
 
     def _on_funding(self, update: FundingRateUpdate) -> None:
-        self._note_due(update.instrument_id.value, update.ts_init)
-        self._funding[update.instrument_id.value] = update
+        instrument, now = update.instrument_id.value, update.ts_init
+        self._note_due(instrument, now)
+        at = self._next_payment(update, now)
+        self._funding[instrument] = (update, at)
+        if at is not None:
+            self._pays_at[instrument] = at
+            self._untimed.forget(instrument)
+        else:
+            interval = int(update.interval) * _MINUTE if update.interval else None
+            self._untimed.update(instrument, float(update.rate), now, interval)
+
+    def _next_payment(self, update: FundingRateUpdate, now: int) -> int | None:
+        """Return when a rate is paid: as its venue says, or has said before, or an interval after that."""
+        if update.next_funding_ns is not None:
+            return int(update.next_funding_ns)
+        known = self._pays_at.get(update.instrument_id.value)
+        if known is None or known > now:
+            return known
+        interval = int(update.interval or 0) * _MINUTE
+        return known + ((now - known) // interval + 1) * interval if interval else None
 
     def _note_due(self, instrument: str, now: int) -> None:
         """Add what an instrument pays once its time has come: the rate known last before that counts."""
-        update = self._funding.get(instrument)
-        if update is None or update.next_funding_ns is None or update.next_funding_ns > now:
+        update, at = self._funding.get(instrument, (None, None))
+        if update is None or at is None or at > now:
             return
         del self._funding[instrument]
         for position in self._cache.positions_open(instrument_id=update.instrument_id):
-            price = self._valuer.price(instrument, now).value
-            size = float(position.signed_qty) * float(position.multiplier)
-            worth = size / price if position.is_inverse else size * price
+            worth = self._worth(position, now)
             if math.isfinite(worth):
-                self._add_due(
-                    position.settlement_currency.code, update.next_funding_ns, -worth * float(update.rate)
-                )
+                self._add_due(position.settlement_currency.code, at, -worth * float(update.rate))
+
+    def _worth(self, position: Position, now: int) -> float:
+        """Return the signed value of a position [settlement currency]; NaN without a price."""
+        price = self._valuer.price(position.instrument_id.value, now).value
+        size = float(position.signed_qty) * float(position.multiplier)
+        return size / price if position.is_inverse else size * price
 
     def _add_due(self, code: str, at: int, amount: float) -> None:
         before, due = self._due.get(code, (at, 0.0))
@@ -231,6 +256,9 @@ class CashWatch:
         """
         for instrument in list(self._funding):
             self._note_due(instrument, now)
+        return self._is_due(code, amount, now) or self._is_untimed(code, amount, now)
+
+    def _is_due(self, code: str, amount: float, now: int) -> bool:
         at, due = self._due.get(code, (0, 0.0))
         if not due or now - at > FUNDING_WINDOW:
             self._due.pop(code, None)
@@ -240,6 +268,15 @@ class CashWatch:
         left = due - amount
         self._due[code] = (at, left if left * due > 0.0 else 0.0)
         return True
+
+    def _is_untimed(self, code: str, amount: float, now: int) -> bool:
+        """Tell payments of venues that do not say when, by what all positions of an instrument are worth."""
+        worths: dict[str, float] = {}
+        for position in self._cache.positions_open():
+            if position.settlement_currency.code == code:
+                name = position.instrument_id.value
+                worths[name] = worths.get(name, 0.0) + self._worth(position, now)
+        return self._untimed.is_payment(code, amount, worths, now)
 
 
 def _amount(money: Any) -> float:

@@ -261,12 +261,78 @@ def test_what_was_not_paid_is_not_owed_twice(live, margin):
     assert settled(live, watch) == {"USDT": -25.0}
 
 
-def test_a_rate_without_a_time_or_with_one_to_come_is_not_due(live, margin):
+def test_a_rate_whose_time_is_to_come_is_not_due(live, margin):
     watch = watching(live)
     live.trade(margin, BTC, BUY, "1", 30_000)
     funding(live, BTC, 0.0001, 3_600 * SECOND)
     live.balance(margin, USDT=9_997)
     assert settled(live, watch) == {"USDT": -3.0}
+
+
+def untimed(live: LiveSystem, instrument, rate: float, minutes: int | None = None) -> None:
+    """What a venue says that does not say when."""
+    update = FundingRateUpdate(instrument.id, Decimal(str(rate)), live.now, live.now, interval=minutes)
+    topic = f"data.funding_rates.{instrument.id.venue}.{instrument.id.symbol}"
+    live.kernel.msgbus.publish(topic, update)
+
+
+@pytest.mark.parametrize("minutes", [None, 60])
+def test_a_payment_at_a_time_nobody_told_is_a_cost_when_it_is_what_is_owed(live, margin, minutes):
+    watch = watching(live)
+    live.trade(margin, BTC, BUY, "1", 30_000)
+    untimed(live, BTC, 0.0001, minutes)
+    live.balance(margin, USDT=9_997)
+    assert settled(live, watch) == {}
+    live.balance(margin, USDT=9_697)
+    assert settled(live, watch) == {"USDT": -300.0}  # far more than that is a withdrawal
+
+
+def test_what_comes_in_unannounced_in_the_middle_of_an_hour_is_a_deposit(live, margin):
+    watch = watching(live)
+    live.trade(margin, BTC, SELL, "1", 30_000)
+    untimed(live, BTC, 0.0001, 60)
+    live.balance(margin, USDT=10_003)
+    hour = 3_600 * SECOND
+    watch.poll(live.now)
+    half_past = live.now // hour * hour + hour + hour // 2
+    assert watch.poll(half_past)[2] == {"USDT": 3.0}
+    live.balance(margin, USDT=10_006)
+    watch.poll(half_past)
+    assert watch.poll(half_past + hour // 2 + 5 * SECOND)[2] == {}
+
+
+def test_a_time_said_once_holds_for_updates_without_one(live, margin):
+    watch = watching(live)
+    live.trade(margin, BTC, BUY, "1", 30_000)
+    funding(live, BTC, 0.0005, 100 * SECOND)
+    untimed(live, BTC, 0.0001)  # 3 then, and nothing before
+    live.balance(margin, USDT=9_997)
+    assert settled(live, watch) == {"USDT": -3.0}
+    live.balance(margin, USDT=9_994)
+    assert settled(live, watch, 110 * SECOND) == {}
+
+
+def test_after_a_time_that_is_past_the_interval_says_when(live, margin):
+    watch = watching(live)
+    live.trade(margin, BTC, BUY, "1", 30_000)
+    funding(live, BTC, 0.0001, -59 * 60 * SECOND)
+    untimed(live, BTC, 0.0001, 60)  # in a minute
+    live.balance(margin, USDT=9_997)
+    assert settled(live, watch) == {"USDT": -3.0}
+    live.balance(margin, USDT=9_994)
+    assert settled(live, watch, 70 * SECOND) == {}
+
+
+def test_untimed_funding_of_an_inverse_contract_is_owed_in_its_coin(live):
+    client = live.venue("BITMEX", INVERSE, BTC)
+    live.balance(client, BTC=1)
+    live.quote(BTC, 20_000)
+    live.quote(INVERSE, 20_000)
+    watch = watching(live)
+    live.trade(client, INVERSE, BUY, "20000", 20_000)
+    untimed(live, INVERSE, 0.0005, 480)
+    live.balance(client, BTC=0.9995)
+    assert settled(live, watch) == {}
 
 
 def test_funding_of_an_inverse_contract_is_paid_in_its_coin(live):
