@@ -111,8 +111,8 @@ class SurfaceWatch:
         value = book.statistics[crossing.name]
         text = (
             f"{_WORDS[kind]} of {bucket} days is {100.0 * value:.2f} vol points, "
-            f"{abs(crossing.value):.1f} standard deviations {_side(crossing)} its last {depth[crossing.name]} values; "
-            f"{_bound(crossing)}"
+            f"{abs(crossing.value):.1f} standard deviations {_side(crossing)} its last "
+            f"{depth[crossing.name]} values; {_bound(crossing)}"
         )
         numbers = {"value": value, "score": crossing.value, "bound": crossing.bound}
         return self._note(crossing.name, SEVERITIES[min(crossing.level, 2)], text, numbers)
