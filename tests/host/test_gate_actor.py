@@ -268,3 +268,17 @@ def test_a_wake_up_may_be_set_again_when_it_rings_and_is_off_after_the_end():
     assert actor.woken == [("x|y", 2.0), ("x|y", 5.0), ("x|y", 8.0)]
     assert actor.clock.timer_names == []
     made.dispose()
+
+
+def test_a_wake_up_that_rang_may_be_set_for_the_same_time_again():
+    class Late(Counts):
+        def _begin(self) -> None:
+            self.wakes.set("a", START + 2 * SECOND)
+
+        def _on_quote(self, quote: Any) -> None:
+            if quote.ts_init == START + 4 * SECOND:
+                self.wakes.set("a", START + 2 * SECOND)  # is over: rings at once
+
+    actor = Late()
+    run(actor)
+    assert [key for key, _ in actor.woken] == ["a", "a"]
