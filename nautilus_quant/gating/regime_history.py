@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+_WARMING_UP = Regime.WARMING_UP
+
+
 class BarValues(NamedTuple):
     """
     One closed bar, as plain numbers.
@@ -85,11 +88,10 @@ class InstrumentRegime:
         classifier = self._classifier
         before = classifier.ts
         ts, open_, high, low, close = bar
-        if self._kept or classifier.starting:
-            regime = self._take(bar)
-        else:  # past the first warm-up nothing is kept any more
-            regime = classifier.update(ts, open_, high, low, close)
-        if ts > before or self._classifier.ts < before:  # a feed that repeats itself is silent
+        regime = classifier.update(ts, open_, high, low, close)
+        if regime is _WARMING_UP or self._kept:  # past the first warm-up nothing is kept any more
+            self._remember(bar, before)
+        if ts > before or classifier.ts < before:  # a feed that repeats itself is silent
             self.heard = heard
         return regime
 
@@ -103,16 +105,18 @@ class InstrumentRegime:
             self._keep(bar)
             self._late = True
 
-    def _take(self, bar: Bar) -> Regime:
+    def _take(self, bar: Bar) -> None:
         before = self._classifier.ts
-        regime = self._classifier.update(*bar)
+        self._classifier.update(*bar)
+        self._remember(bar, before)
+
+    def _remember(self, bar: Bar, before: int) -> None:
         if self._classifier.ts < before:
             self._kept.clear()  # time began anew
         if not self._classifier.starting:
             self._kept.clear()
         elif bar[0] == self._classifier.ts:
             self._keep(bar)
-        return regime
 
     def _keep(self, bar: Bar) -> None:
         self._kept[bar[0]] = bar

@@ -78,6 +78,11 @@ class WorkingOrders:
         """Return those of the open ones which were to close, and which no venue keeps from doing more."""
         return _open_of(self._exits.get((strategy_id, instrument_id)))
 
+    @property
+    def has_exits(self) -> bool:
+        """Whether anybody sent what was to close a position and could do more, and it was not seen closed."""
+        return bool(self._exits)
+
     def __len__(self) -> int:
         """Count what is held, closed ones that nobody has noticed yet included."""
         return sum(map(len, self._books.values()))

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from nautilus_trader.common.component import MessageBus
-    from nautilus_trader.core.uuid import UUID4
     from nautilus_trader.execution.messages import TradingCommand
     from nautilus_trader.model.events import PositionEvent
     from nautilus_trader.model.identifiers import ClientOrderId
@@ -75,7 +74,7 @@ class OrderGateway:
         self._handlers: list[DecisionHandler] = []
         self._journal: StateStore | None = None
         # Commands between the two addresses; in a live node a queue lies in between.
-        self._in_flight: dict[UUID4, None] = {}
+        self._in_flight: dict[int, TradingCommand] = {}
         cache = kernel.cache
         self._working = WorkingOrders([*cache.orders_open(), *cache.orders_inflight()])
         self.exposure = Exposure(kernel, self._working, Valuer.on(kernel.msgbus))
@@ -188,16 +187,15 @@ class OrderGateway:
     def on_command(self, command: TradingCommand) -> None:
         """Handle what is sent to the risk engine."""
         if self._passes(command, "submit"):
-            self._in_flight[command.id] = None
+            # By the object itself, which the risk engine hands on: its id would have to be read and hashed.
+            self._in_flight[id(command)] = command
             if len(self._in_flight) > _MAX_IN_FLIGHT:
                 del self._in_flight[next(iter(self._in_flight))]
             self._kernel.risk_engine.execute(command)
 
     def on_execution(self, command: TradingCommand) -> None:
         """Handle what is sent to the execution engine: known commands pass, others are judged."""
-        known = command.id in self._in_flight
-        if known:
-            del self._in_flight[command.id]
+        known = self._in_flight.pop(id(command), None) is command
         if known or self._passes(command, "release"):
             self._kernel.exec_engine.execute(command)
 
@@ -277,6 +275,8 @@ class OrderGateway:
 
     def _on_position(self, event: PositionEvent) -> None:
         """Cancel what was to close a position, would now open one since others closed it, and may not."""
+        if not self._working.has_exits:
+            return
         exits = self._working.exits(event.strategy_id, event.instrument_id)
         if not exits:
             return

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 from nautilus_trader.core.data import Data
 
-from nautilus_quant.host.board import find_on_bus, share_on_bus
+from nautilus_quant.host.board import share_on_bus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -163,7 +164,8 @@ class Alert(Message):
 class _Board:
     """The latest message of each type and key on one bus."""
 
-    def __init__(self) -> None:
+    def __init__(self, msgbus: MessageBus) -> None:
+        self.msgbus = msgbus
         self._latest: dict[type[Message], dict[str, Message]] = {}
 
     def on_ping(self, _message: object) -> None:
@@ -180,14 +182,26 @@ class _Board:
         return self._latest.get(kind, {})
 
 
+# A board is never taken off its bus, so whoever has found it need not ask the bus again.
+_BOARDS: WeakValueDictionary[int, _Board] = WeakValueDictionary()
+
+
 def topic_of(kind: type[Message]) -> str:
     """Return the bus topic of a message type; the same as NautilusTrader's for ``DataType(kind)``."""
     return f"data.{kind.__name__}"
 
 
+def _board_of(msgbus: MessageBus) -> _Board:
+    board = _BOARDS.get(id(msgbus))
+    if board is None or board.msgbus is not msgbus:  # another bus may have lived at the same address
+        board = share_on_bus(msgbus, _BOARD_TOPIC, _Board, lambda: _Board(msgbus))
+        _BOARDS[id(msgbus)] = board
+    return board
+
+
 def publish(msgbus: MessageBus, message: Message) -> None:
     """Keep a message as the latest of its type and key, then hand it to all who listen."""
-    share_on_bus(msgbus, _BOARD_TOPIC, _Board, _Board).keep(message)
+    _board_of(msgbus).keep(message)
     msgbus.publish(topic_of(type(message)), message)
 
 
@@ -205,5 +219,4 @@ def latest[M: Message](msgbus: MessageBus, kind: type[M], key: str) -> M | None:
 
 def everything[M: Message](msgbus: MessageBus, kind: type[M]) -> dict[str, M]:
     """Return the last message of each key of a type."""
-    board = find_on_bus(msgbus, _BOARD_TOPIC, _Board)
-    return {} if board is None else board.of(kind)
+    return _board_of(msgbus).of(kind)
