@@ -56,6 +56,10 @@ class ExitManager(Actor):  # type: ignore[misc]
     """
     Keeps take-profits and stops for positions, in the name of the strategies that hold them.
 
+    When a node stops and keeps its positions, exits go on resting at venues that live on without it, and
+    are taken up again at the next start. Where orders end with the node they are sent anew, with the
+    ladder as it was. Nothing is sent while the node stops, or while the kill switch closes everything.
+
     Parameters
     ----------
     config

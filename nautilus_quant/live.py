@@ -38,7 +38,9 @@ def live(
     Run a live node until it is told to stop.
 
     SIGTERM, Ctrl+C and --duration stop it gracefully: no new risk, orders cancelled, positions kept
-    or closed as `on_stop` says, state flushed. A second Ctrl+C ends it at once.
+    or closed as `on_stop` says, state flushed. Positions that are kept keep their stops and exits where
+    the venue lives on without the node; those that stay without are named. A second Ctrl+C ends it at
+    once.
 
     Exit codes: 0 stopped as asked, 1 something broke, 2 config refused, 3 already running,
     130 ended by a second Ctrl+C.
@@ -107,9 +109,12 @@ def _report(finished: Finished, screen: Screen, *, json_output: bool) -> None:
     outcome = finished.outcome
     if json_output:
         document = summary(finished.snapshot, duration_s=outcome.duration_s, reason=outcome.reason)
-        typer.echo(json.dumps(document, allow_nan=False))
+        stays = {"resting": list(outcome.resting), "bare": list(outcome.bare)}
+        typer.echo(json.dumps({**document, **stays}, allow_nan=False))
     else:
         screen.end(finished.snapshot, outcome.reason)
+        for text in outcome.resting:
+            screen.console.print(f"stays at its venue: {text}", markup=False, highlight=False)
 
 
 def _dry_build(deployment: Deployment, *, json_output: bool) -> None:

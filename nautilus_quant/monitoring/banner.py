@@ -50,7 +50,7 @@ def banner(
         ("actors", ", ".join(deployment.actors) or "none"),
         ("limits", limits(safety)),
         ("kill file", str((safety or {}).get("kill_file") or "none")),
-        ("on stop", _on_stop(deployment.on_stop)),
+        ("on stop", _on_stop(deployment)),
         ("state", masked_text(deployment.state) or "in memory"),
         ("status", deployment.status_file or "none"),
         ("log", deployment.log_files or "none"),
@@ -72,6 +72,9 @@ def _venue(venue: Venue) -> str:
     return f"{venue.name}: {venue.adapter}, {venue.account_type.lower()} account, {fills}"
 
 
-def _on_stop(policy: str) -> str:
-    positions = "are closed" if policy == "flatten" else "stay open"
-    return f"orders are cancelled, positions {positions}"
+def _on_stop(deployment: Deployment) -> str:
+    if deployment.on_stop == "flatten":
+        return "orders are cancelled, positions are closed"
+    lasting = ", ".join(venue.name for venue in deployment.venues.values() if not venue.paper)
+    but = f" but for stops and exits at {lasting}" if lasting else ", exits as well"
+    return f"orders are cancelled{but}, positions stay open"

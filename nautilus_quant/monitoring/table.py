@@ -75,7 +75,8 @@ def live_table(
         parts.append(_market(snapshot))
     if snapshot.gates:
         parts.append(gates_table(snapshot.gates))
-    parts += [Text(f"! {alert}", style="yellow") for alert in snapshot.alerts[-_SHOWN_ALERTS:]]
+    alerts = snapshot.alerts if ended else snapshot.alerts[-_SHOWN_ALERTS:]
+    parts += [Text(f"! {alert}", style="yellow") for alert in alerts]
     return Panel(
         Group(*parts), title=_title(snapshot, ended=bool(ended)), title_align="left", border_style=style
     )

@@ -26,3 +26,18 @@ def test_a_latched_switch_and_a_missing_engine_are_not_overlooked(project):
     rows = rows_of(project, latch="halted: drawdown")
     assert rows["KILL SWITCH"] == "halted: drawdown"
     assert rows["limits"] == limits(None) == NO_SAFETY
+
+
+def test_what_becomes_of_exits_is_said_before_anything_has_some(project, tmp_path):
+    assert rows_of(project)["on stop"] == "orders are cancelled, exits as well, positions stay open"
+
+    def said(text):
+        file = tmp_path / "live.yaml"
+        venues = "venues:\n  BINANCE: {adapter: binance}\n"
+        actors = "actors:\n  safety: {use: safety_engine}\n"
+        file.write_text(f"mode: canary\n{text}\n{venues}{actors}", encoding="utf-8")
+        deployment = load(file, env={"BINANCE_API_KEY": "k", "BINANCE_API_SECRET": "s"}, plugins=False)
+        return dict(banner(deployment, safety=None, accounts={}, latch=""))["on stop"]
+
+    assert said("") == "orders are cancelled but for stops and exits at BINANCE, positions stay open"
+    assert said("on_stop: flatten") == "orders are cancelled, positions are closed"

@@ -86,6 +86,13 @@ def test_what_has_ended_says_why_and_what_became_of_the_equity(snapshot):
     assert "1,000.00 → 1,050.00 USDT" in text
 
 
+def test_at_the_end_every_alert_is_shown(snapshot):
+    many = dataclasses.replace(snapshot, alerts=tuple(f"look at {n}" for n in range(9)))
+    assert "look at 0" not in drawn(live_table(many))
+    text = drawn(live_table(many, ended="enough"))
+    assert all(f"look at {n}" in text for n in range(9))
+
+
 def test_two_strategies_in_one_instrument_share_its_price_and_regime(snapshot):
     line = snapshot.positions[0]
     other = dataclasses.replace(line, strategy="MeanReversion-btc", unrealised=math.nan)

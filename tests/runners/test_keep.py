@@ -194,6 +194,8 @@ def test_the_embedded_market_ends_with_the_node_and_the_next_start_protects_anew
     first = deployed.live("--duration", "3s", "--json")
     assert first.code == 0, first.err
     (alert,) = first.json["alerts"]
+    assert first.json["bare"] == [alert]
+    assert first.json["resting"] == []
     assert "0.001 of it without exits: orders at SIM end with the node" in alert
     (log,) = deployed.folder.glob("var/test/node_*.log")
     assert "DISPOSED" in log.read_text(encoding="utf-8").splitlines()[-1]
