@@ -28,6 +28,8 @@ HORIZONS: Final = (1.0, 3.0, 7.0, 14.0, 30.0, 60.0, 90.0)
 
 QUANTILES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
 _WHOLE = 0.9  # share of a horizon whose returns must be known
+_FEWEST = 4  # returns of a window
+_LONGEST_GAP = 36  # intervals without a price between two that still make a return
 
 
 class Horizon(NamedTuple):
@@ -82,23 +84,19 @@ def cone(
     interval
         Between them [ns].
     horizons
-        Lengths [days]; those with less than two windows are left out.
+        Lengths [days]; those with less than two windows of four returns are left out.
     surface
         What is implied now.
 
     """
-    prices = np.where(np.asarray(closes) > 0.0, closes, np.nan)
-    squares = np.diff(np.log(prices)) ** 2
-    known = np.isfinite(squares)
-    sums = np.concatenate(([0.0], np.cumsum(np.where(known, squares, 0.0))))
-    counts = np.concatenate(([0], np.cumsum(known)))
+    sums, counts, looks = _running_sums(np.asarray(closes, dtype=np.float64))
     found = []
     for days in horizons:
         size = round(days * DAY / interval)
-        if size < 2 or size + 1 > len(squares):
+        if size < 2 or size + 2 > len(sums):
             continue
         count = counts[size:] - counts[:-size]
-        whole = count >= _WHOLE * size
+        whole = (count >= _WHOLE * size) & (looks[size:] - looks[:-size] >= _FEWEST)
         with np.errstate(invalid="ignore", divide="ignore"):
             realised = np.sqrt((sums[size:] - sums[:-size]) / count * (YEAR / interval))
         past = realised[whole]
@@ -117,6 +115,22 @@ def cone(
             )
         )
     return tuple(found)
+
+
+def _running_sums(closes: Floats) -> tuple[Floats, Floats, Floats]:
+    """
+    Return sums of squared log returns, of the intervals they span, and of one for each, from the beginning.
+
+    A return over a gap counts for all its intervals, as the variance of a price does not depend on how often
+    one looks; what lies within longer gaps is unknown.
+    """
+    sums, counts = np.zeros(len(closes)), np.zeros(len(closes))
+    known = np.flatnonzero(closes > 0.0)
+    gap = np.diff(known)
+    near = gap <= _LONGEST_GAP
+    sums[known[1:]] = np.where(near, np.diff(np.log(closes[known])) ** 2, 0.0)
+    counts[known[1:]] = np.where(near, gap, 0)
+    return np.cumsum(sums), np.cumsum(counts), np.cumsum(counts > 0.0)
 
 
 class PriceGrid:
