@@ -154,13 +154,15 @@ def _simulated(deployment: Deployment, venue: Venue) -> list[dict[str, Any]]:
         catalog_path(deployment, venue),
         kinds=native_kinds(deployment, venue),
     )
-    # Which options will be traded is known only as they are listed: all are played.
-    instruments |= set(catalog.option_names(catalog_path(deployment, venue)))
-    return [item for item in listed if item["instrument_id"] in instruments and _is_played(item, bars)]
+    return [item for item in listed if _is_played(item, instruments, bars)]
 
 
-def _is_played(item: dict[str, Any], bars: set[str]) -> bool:
-    """Tell whether bars are among those named; each length lies in a folder of its name."""
+def _is_played(item: dict[str, Any], instruments: set[str], bars: set[str]) -> bool:
+    """Tell whether an instrument, or bars, are among those named; bars lie in a folder named by length."""
+    if "instrument_ids" in item:
+        return True  # options: which will be traded is known only as they are listed
+    if item["instrument_id"] not in instruments:
+        return False
     bar = f"{item['instrument_id']}-{Path(item['catalog_path']).name}-LAST-EXTERNAL"
     return item["data_cls"] != _DATA_CLASSES["bars"] or bar in bars
 

@@ -5,8 +5,8 @@ data configs stand. `data_configs` lists them so that this is the order of a liv
 kind and instrument, kinds in the order of `feed.Kind`, bars from short to long. A run must load them in one
 go (no ``chunk_size``).
 
-What options there were is in ``options.json``, in the order of their events. Their greeks go with their
-quotes, and what they are settled at is always there.
+What options there were is in ``options.json``. No two events of options are of one time, so one config reads
+all of a kind. Their greeks go with their quotes, and what they are settled at is always there.
 
 Reading bars of several lengths with one query mixes up those that end at the same time, so each length also
 has a catalog of its own, in ``bars/<spec>`` below the main one, and that is what `data_configs` points to.
@@ -121,10 +121,8 @@ def data_configs(
     """List the fields of the ``BacktestDataConfig`` objects which play a catalog in a live node's order."""
     root = Path(path).absolute()
     options = option_names(root)
-    found = _about_options(root, options, [_CLOSE_TYPE])
+    found: list[dict[str, Any]] = []
     for kind in (kind for kind in Kind if kind in set(kinds)):
-        if kind is Kind.BAR:
-            found += _about_options(root, options, [_OPTION_TYPES[item] for item in _option_kinds(kinds)])
         for place in _bar_homes(config, root) if kind is Kind.BAR else [root]:
             found += [
                 {
@@ -135,23 +133,15 @@ def data_configs(
                 for listing in config.listings
                 if listing.kind == "perp" or kind not in PERP_ONLY
             ]
-    if Kind.BAR not in kinds:
-        found += _about_options(root, options, [_OPTION_TYPES[item] for item in _option_kinds(kinds)])
+    types = [_CLOSE_TYPE, *(_OPTION_TYPES[item] for item in _option_kinds(kinds))] if options else []
+    found += [{"catalog_path": str(root), "data_cls": item, "instrument_ids": options} for item in types]
     return found
 
 
 def option_names(path: str | Path) -> list[str]:
-    """Name the options of a catalog (instrument ids), in the order of their events."""
+    """Name the options of a catalog (instrument ids)."""
     listed = Path(path) / OPTIONS_FILE
     return list(msgspec.json.decode(listed.read_bytes(), type=list[str])) if listed.is_file() else []
-
-
-def _about_options(root: Path, options: list[str], types: list[str]) -> list[dict[str, Any]]:
-    return [
-        {"catalog_path": str(root), "data_cls": data_cls, "instrument_id": name}
-        for data_cls in types
-        for name in options
-    ]
 
 
 def _option_kinds(kinds: Collection[str]) -> list[str]:
@@ -211,7 +201,7 @@ def _fill(
     feed, wanted = Feed(market, config.listings, config.venue), everything(config, kinds)
     first, last = timeline.block_of(span[0]), timeline.block_of(span[1])
     batch: list[Data] = []
-    listed: dict[str, tuple[Any, ...]] = {}
+    listed: set[str] = set()
     for index in range(player.block.index, last + 1):
         if index >= first:
             feed.turn_to(player.block)
@@ -225,16 +215,15 @@ def _fill(
         progress((index + 1) / (last + 1))
         player.next_block()
     if feed.options is not None:
-        (root / OPTIONS_FILE).write_bytes(msgspec.json.encode(sorted(listed, key=lambda name: listed[name])))
+        (root / OPTIONS_FILE).write_bytes(msgspec.json.encode(sorted(listed)))
 
 
-def _describe(root: Path, options: OptionFeed, listed: dict[str, tuple[Any, ...]]) -> None:
-    """Write down the options not `listed` yet, and where each one stands in the order of events."""
-    new = {name: speaker.option for name, speaker in options.speakers.items() if str(name) not in listed}
+def _describe(root: Path, options: OptionFeed, listed: set[str]) -> None:
+    """Write down the options not `listed` yet."""
+    new = [name for name in options.speakers if str(name) not in listed]
     if new:
         ParquetDataCatalog(root).write_data([options.instrument(name) for name in new])
-    for name, option in new.items():
-        listed[str(name)] = (*option.series, option.coin, option.strike, not option.call)
+        listed.update(map(str, new))
 
 
 def everything(config: SimulatedDataClientConfig, kinds: Collection[str] = EVERYTHING) -> Wanted:

@@ -81,8 +81,8 @@ class Feed:
 
     The order within one time is: quotes of all instruments, then their books, trades, marks, indices and
     funding rates, then bars from short to long. Instruments follow the market's own order throughout. So
-    when a bar arrives, every quote of its moment has. What options are settled at comes before everything
-    else, and their quotes, marks and greeks come before the bars.
+    when a bar arrives, every quote of its moment has. Options have times of their own: what they are settled
+    at comes before everything else, and their quotes, marks and greeks come last.
 
     Parameters
     ----------
@@ -115,14 +115,14 @@ class Feed:
             yield from self.options.closes(step)
         for kind in Kind:
             if kind is Kind.BAR:
-                if self.options is not None:
-                    yield from self.options.events(step)
                 yield from self._bars(step, wanted, history)
                 continue
             ids = wanted.ids[kind]
             for instrument_id, translator in self.translators.items():
                 if instrument_id in ids and not translator.silent(step):
                     yield from events_of(translator, kind, step)
+        if self.options is not None:
+            yield from self.options.events(step)
 
     def snapshot(self, step: int) -> Iterator[Data]:
         """Quote, mark, index and funding of every instrument, as they stand at a step."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import replace
-from itertools import groupby
 from typing import Final
 
 from nautilus_trader.core.data import Data
@@ -18,7 +17,7 @@ from nautilus_quant.venues.simulated.market import MarketConfig
 from nautilus_quant.venues.simulated.option_book import OptionQuotes, Table, quote, table
 from nautilus_quant.venues.simulated.option_convert import OptionSpeaker, option_instrument
 from nautilus_quant.venues.simulated.options import window_of
-from nautilus_quant.venues.simulated.series import Series, Settlement, options_of
+from nautilus_quant.venues.simulated.series import Series, options_of
 
 QUOTES, MARKS, GREEKS = "quote", "mark", "greeks"
 """What is told of an option, in this order within one time."""
@@ -29,6 +28,10 @@ OPTION_KINDS: Final = (QUOTES, MARKS, GREEKS)
 class OptionFeed:
     """
     Makes the events of all options of a market.
+
+    They come one after the other, a nanosecond apart, so that no two are of one time and their order is the
+    same wherever they are read from: quotes, marks and greeks after the step they are of; what options are
+    settled at in the last microseconds before they expire, as NautilusTrader stops trading at the expiry.
 
     Parameters
     ----------
@@ -46,7 +49,9 @@ class OptionFeed:
         self.speakers: dict[InstrumentId, OptionSpeaker] = {}
         self._of: dict[Series, tuple[OptionSpeaker, ...]] = {}
         self._block: Block | None = None
-        self._tables: list[tuple[Table, tuple[OptionSpeaker, ...]]] = []
+        self._tables: list[Table] = []
+        self._rows: list[tuple[int, OptionSpeaker, int, int]] = []
+        """Rank among all options listed, who speaks, and where: number of the table, and row."""
         self._asked: set[InstrumentId] = set()
         self._valid_until = 0
 
@@ -78,50 +83,59 @@ class OptionFeed:
             return
         assert self._block is not None
         ts = int(self._block.ts[step])
-        quoted = list(self._quoted(_board_of(self._block), step, ts))
-        for kind in OPTION_KINDS:
-            ids = self.wanted[kind]
-            for speakers, quotes in quoted:
-                for row, speaker in enumerate(speakers):
-                    if speaker.id in ids:
-                        yield getattr(speaker, kind)(quotes, row, ts)
-
-    def closes(self, step: int) -> Iterator[InstrumentClose]:
-        """Tell what every option is settled at that expires at a step."""
-        assert self._block is not None
-        board, ts = _board_of(self._block), self._block.ts
-        for settlement in board.settlements:
-            due = max(settlement.series[1], int(ts[0])) == int(ts[step])
-            yield from self.closes_of(settlement, int(ts[step])) if due else ()
-
-    def closes_of(self, settlement: Settlement, ts: int) -> Iterator[InstrumentClose]:
-        """Tell at `ts` [ns] what every option of a listed series is settled at."""
-        for series, speakers in self._of.items():
-            if (series.underlying, series.expiry) == settlement.series:
-                yield from (speaker.close(settlement, ts) for speaker in speakers)
-
-    def _quoted(
-        self, board: Board, step: int, ts: int
-    ) -> Iterator[tuple[tuple[OptionSpeaker, ...], OptionQuotes]]:
         asked = set().union(*self.wanted.values())
         if ts >= self._valid_until or asked != self._asked:
             self._choose(asked, ts)
-        silent = self._block.silent if self._block is not None else None
-        for rows, speakers in self._tables:
-            coin = ROWS[rows.options[0].series[0]]
-            if silent is None or not silent[coin, step]:
-                yield speakers, quote(self._market, board, rows, step, ts)
+        quoted = self._quoted(_board_of(self._block), step, ts)
+        for nth, kind in enumerate(OPTION_KINDS):
+            ids, start = self.wanted[kind], ts + 1 + nth * len(self.speakers)
+            for rank, speaker, which, row in self._rows:
+                quotes = quoted[which]
+                if quotes is not None and speaker.id in ids:
+                    yield getattr(speaker, kind)(quotes, row, start + rank)
 
-    def _choose(self, asked: Collection[InstrumentId], ts: int) -> None:
-        """Put what somebody wants and has not expired into tables by underlying, in the lists' order."""
-        alive = [s for s in self.speakers.values() if s.id in asked and s.option.expiry > ts]
-        alive.sort(key=lambda speaker: speaker.option.series[0])  # stable
-        self._tables = []
-        for _, group in groupby(alive, key=lambda speaker: speaker.option.series[0]):
-            speakers = tuple(group)
-            self._tables.append((table(tuple(s.option for s in speakers)), speakers))
-        self._asked = set(asked)
-        self._valid_until = min((s.option.expiry for s in alive), default=2**63)
+    def closes(self, step: int) -> list[InstrumentClose]:
+        """Tell what every option is settled at that expires at a step."""
+        assert self._block is not None
+        first, now = int(self._block.ts[0]), int(self._block.ts[step])
+        due = {
+            settlement.series: settlement
+            for settlement in _board_of(self._block).settlements
+            if max(settlement.series[1], first) == now
+        }
+        if not due:
+            return []
+        expired = [s for s in self.speakers.values() if s.option.series in due]
+        return [
+            speaker.close(due[speaker.option.series], now - len(expired) + rank)
+            for rank, speaker in enumerate(expired)
+        ]
+
+    def _quoted(self, board: Board, step: int, ts: int) -> list[OptionQuotes | None]:
+        """Quote each table; ``None`` for a coin whose feed says nothing."""
+        silent = self._block.silent if self._block is not None else None
+        coins = [ROWS[rows.series[0][0]] for rows in self._tables]
+        return [
+            quote(self._market, board, rows, step, ts) if silent is None or not silent[coin, step] else None
+            for rows, coin in zip(self._tables, coins, strict=True)
+        ]
+
+    def _choose(self, asked: set[InstrumentId], ts: int) -> None:
+        """Put what somebody wants and has not expired into tables by underlying."""
+        alive = [
+            (rank, speaker)
+            for rank, speaker in enumerate(self.speakers.values())
+            if speaker.id in asked and speaker.option.expiry > ts
+        ]
+        groups: dict[int, list[OptionSpeaker]] = {}
+        self._rows = []
+        for rank, speaker in alive:
+            group = groups.setdefault(speaker.option.series[0], [])
+            self._rows.append((rank, speaker, list(groups).index(speaker.option.series[0]), len(group)))
+            group.append(speaker)
+        self._tables = [table(tuple(s.option for s in group)) for group in groups.values()]
+        self._asked = asked
+        self._valid_until = min((s.option.expiry for _, s in alive), default=2**63)
 
     def _speakers(self, series: Series) -> tuple[OptionSpeaker, ...]:
         return tuple(OptionSpeaker(option, self._venue) for option in options_of(self._config, series))
