@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from nautilus_quant.account.snapshots import DAY, Snapshot
-from nautilus_quant.account.statement import PARTS, Part, value_of
+from nautilus_quant.account.statement import PARTS, Part, number_of
 from nautilus_quant.monitoring.results import curve_statistics, daily_returns
 
 _DAYS_PER_YEAR = 365.0
@@ -45,7 +45,7 @@ class Growth:
         transfers = snapshot.part(Part.TRANSFERS)
         if self._before is not None:
             equity, transferred = self._before
-            flow = float(value_of(transfers - transferred))
+            flow = number_of(transfers - transferred)
             capital = equity + max(flow, 0.0)
             if capital > 0.0:
                 self.index *= max(0.0, 1.0 + (snapshot.equity - equity - flow) / capital)
@@ -89,7 +89,7 @@ class Day(NamedTuple):
 
     def part(self, kind: Part) -> float:
         """Return the change of one part [reporting currency]."""
-        return float(value_of(self.parts[PARTS.index(kind)]))
+        return number_of(self.parts[PARTS.index(kind)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +150,7 @@ def days_of(snapshots: Sequence[Snapshot]) -> list[Day]:
 def profit(before: Snapshot, after: Snapshot) -> float:
     """Return the change of the equity less transfers [reporting currency]."""
     flow = after.part(Part.TRANSFERS) - before.part(Part.TRANSFERS)
-    return after.equity - before.equity - float(value_of(flow))
+    return after.equity - before.equity - number_of(flow)
 
 
 def _day(start: int, before: Snapshot, close: Snapshot, growth: float) -> Day:

@@ -93,6 +93,7 @@ class Pool:
         self.positions: dict[str, Priced] = {}
         self.alerts: dict[str, bool] = {"initial": False, "maintenance": False}
         self._worth: dict[float, float] = {}
+        self._held: dict[float, float] = {}  # by leverage, as asked since it was measured
         self.reserve = Reserve()
         self._outlook: Outlook | None = None
 
@@ -113,24 +114,28 @@ class Pool:
 
         """
         self.equity = equity
-        self.positions = {priced.held.instrument: priced for priced in positions}
+        self.positions = held_now = {priced.held.instrument: priced for priced in positions}
         worth: dict[float, float] = {}
-        maintenance = 0.0
-        for held, mark, rate in self.positions.values():
+        maintenance = total = 0.0
+        for held, mark, rate in held_now.values():
             notional, terms = held.notional(mark), held.terms
-            worth[terms.floor] = worth.get(terms.floor, 0.0) + notional * rate
+            value, floor = notional * rate, terms.floor
+            worth[floor] = worth.get(floor, 0.0) + value
             maintenance += terms.maintenance.amount(notional) * rate
+            total += value  # not finite as soon as one is not
         self._worth, self.maintenance = worth, maintenance
-        known = (
-            math.isfinite(equity) and math.isfinite(maintenance) and all(map(math.isfinite, worth.values()))
-        )
+        self._held.clear()
+        known = math.isfinite(equity) and math.isfinite(maintenance) and math.isfinite(total)
         self.problem = problem or ("" if known else "equity, a price or a rate is unknown")
 
     def held(self, leverage: float) -> float:
         """Return the initial margin of the positions at a leverage [reporting currency]."""
-        total = 0.0
-        for floor, worth in self._worth.items():
-            total += worth * initial_rate(leverage, floor)
+        total = self._held.get(leverage)
+        if total is None:
+            total = 0.0
+            for floor, worth in self._worth.items():
+                total += worth * initial_rate(leverage, floor)
+            self._held[leverage] = total
         return total
 
     def needs(self, leverage: float) -> float:
@@ -243,15 +248,14 @@ class Pool:
         """Return the alerts which begin (True) or end at `ts` [ns], with the utilisation that did it [-]."""
         if self.problem:
             return []
-        used = {
-            "initial": utilisation(self.held(self.outlook(ts).window.leverage), self.equity),
-            "maintenance": utilisation(self.maintenance, self.equity),
-        }
-        changes = []
-        for name, share in used.items():
-            on = share >= (self.limits.alert_clear if self.alerts[name] else self.limits.alert_at)
-            if on != self.alerts[name]:
-                self.alerts[name] = on
+        equity, alerts, changes = self.equity, self.alerts, []
+        initial = self.held(self.outlook(ts).window.leverage)
+        for name, needed in (("initial", initial), ("maintenance", self.maintenance)):
+            before = alerts[name]
+            share = utilisation(needed, equity)
+            on = share >= (self.limits.alert_clear if before else self.limits.alert_at)
+            if on != before:
+                alerts[name] = on
                 changes.append((name, on, share))
         return changes
 
@@ -266,6 +270,38 @@ class Pool:
         if self.used(outlook.window.leverage) > 1.0:
             return Demand(outlook.window, outlook.since, True)
         return None
+
+    def calm(self, ts: int, growth: float) -> tuple[float, int]:
+        """
+        Return from which equity on, and until when, there is nothing to tell and nothing to cut.
+
+        Parameters
+        ----------
+        ts
+            UNIX time [ns].
+        growth
+            By how much the value of what is held may grow until then [fraction]; its size and that of the
+            orders must stay.
+
+        Returns
+        -------
+        tuple
+            Equity that must be exceeded [reporting currency], infinite when nothing is known or something is
+            wrong; UNIX time before which [ns].
+
+        """
+        outlook = self.outlook(ts)
+        if self.problem or any(self.alerts.values()):
+            return math.inf, outlook.until
+        changes = [change for change in (outlook.act, outlook.ahead) if change is not None]
+        least = min([outlook.window.leverage, *(change.window.leverage for change in changes)])
+        maintenance = 0.0
+        for held, mark, rate in self.positions.values():
+            notional = held.notional(mark) * (1.0 + growth)
+            maintenance += held.terms.maintenance.amount(notional) * rate
+        needed = max(self.needs(least) * (1.0 + growth), maintenance)
+        bound = min(self.limits.alert_at, self.limits.max_utilisation)
+        return needed / bound if bound > 0.0 else math.inf, outlook.until
 
     # -- state -------------------------------------------------------------------------------------
 

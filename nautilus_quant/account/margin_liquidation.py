@@ -13,7 +13,7 @@ With ``n`` and ``g`` net and gross size times multiplier, ``μ`` and ``d`` rate 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from nautilus_quant.account.margin import Bracket, Held
@@ -21,7 +21,10 @@ from nautilus_quant.account.margin import Bracket, Held
 _NEVER = math.inf
 _SLACK = 1e-9  # a solution on the border of two brackets belongs to both
 _LEAST = 1e-9  # of the mark: prices do not become zero, and inverse contracts could not be valued there
-_MOST = 1e6  # moves looked at [fraction of the mark]
+_FURTHEST = 19
+_FAR = 2.0**_FURTHEST  # of the moves looked at [fraction of the mark]
+_CLOSE, _ROUNDING = 1e-12, 1e-15  # of a move: how near is near enough, and what floats cannot tell apart
+_STEPS = 200
 
 
 def liquidation_price(held: Held, mark: float, equity: float, others: float = 0.0) -> float | None:
@@ -135,9 +138,20 @@ def surplus(positions: Sequence[Priced], equity: float, move: float) -> float:
         The same for all [fraction of mark]; rates of currencies stay.
 
     """
-    left = equity
-    for held, mark, rate in positions:
-        price = mark * (max(1.0 - move, _LEAST) if _falls(held, mark) else 1.0 + move)
+    return _surplus(_legs(positions), equity, move)
+
+
+type _Leg = tuple[Held, float, float, bool]
+
+
+def _legs(positions: Sequence[Priced]) -> list[_Leg]:
+    return [(held, mark, rate, _falls(held, mark)) for held, mark, rate in positions]
+
+
+def _surplus(legs: Sequence[_Leg], equity: float, move: float) -> float:
+    left, down = equity, max(1.0 - move, _LEAST)
+    for held, mark, rate, falls in legs:
+        price = mark * (down if falls else 1.0 + move)
         left += rate * (held.profit(mark, price) - held.terms.maintenance.amount(held.notional(price)))
     return left
 
@@ -152,14 +166,47 @@ def account_distance(positions: Sequence[Priced], equity: float) -> float:
         0 when it should be already, infinite when no move does it, NaN when a number is missing.
 
     """
-    from scipy.optimize import brentq  # slow to import
-
-    now = surplus(positions, equity, 0.0)
+    legs = _legs(positions)
+    now = _surplus(legs, equity, 0.0)
     if math.isnan(now) or now <= 0.0:
         return now if math.isnan(now) else 0.0
     far = 1.0
-    while surplus(positions, equity, far) > 0.0:
+    left = _surplus(legs, equity, far)
+    if left > 0.0 and all(falls for *_, falls in legs):
+        return _NEVER  # no price falls by more than all of it
+    if now > left > 0.0:  # most of the way at once: beyond 1, what is left falls ever faster, or hardly
+        far = 2.0 ** min(math.floor(math.log2(now / (now - left))), _FURTHEST)
+        left = _surplus(legs, equity, far)
+    while left > 0.0:
         far *= 2.0
-        if far > _MOST:
+        if far > _FAR:
             return _NEVER
-    return float(brentq(lambda move: surplus(positions, equity, move), 0.0, far, xtol=1e-12))
+        left = _surplus(legs, equity, far)
+    return _root(lambda move: _surplus(legs, equity, move), far, now, left)
+
+
+def _root(function: Callable[[float], float], high: float, first: float, last: float) -> float:
+    """
+    Return where a function that is `first` at 0 and `last` at `high` changes its sign.
+
+    False position with the Illinois step (M. Dowell, P. Jarratt (1971): A modified regula falsi method for
+    computing the root of an equation. BIT 11, 168-174). Within one bracket the function is a straight line,
+    and the first step is there.
+    """
+    low, move, side = 0.0, high, 0
+    for _ in range(_STEPS):
+        move = low + (high - low) * first / (first - last)
+        slack = _CLOSE + _ROUNDING * move
+        value = function(move)
+        if value == 0.0 or high - low <= slack:
+            return move
+        # Whether the sign changes within the slack: one end of the interval may stay far for long.
+        if value > 0.0:
+            if move + slack >= high or function(move + slack) <= 0.0:
+                return move
+            low, first, last, side = move, value, last / 2.0 if side > 0 else last, 1
+        else:
+            if move - slack <= low or function(move - slack) >= 0.0:
+                return move
+            high, last, first, side = move, value, first / 2.0 if side < 0 else first, -1
+    return move

@@ -65,6 +65,10 @@ class MarginWatch:
             self._demands[pool.name] = demand
         return (known and known.window) != (demand and demand.window)
 
+    def waits(self, pool: Pool, now: int) -> bool:
+        """Tell whether figures told before are good enough at `now`, UNIX time [ns], if nothing changes."""
+        return now < self._told.get(pool.name, ("", 0))[1]
+
     def is_due(self, pool: Pool, now: int, *, at_once: bool) -> bool:
         """Tell whether figures are to be told at `now` [ns], UNIX time; then the next time is later."""
         window, due = self._told.get(pool.name, ("", 0))

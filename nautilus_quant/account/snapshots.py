@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Self
 
-from nautilus_quant.account.statement import PARTS, Part, Statement, value_of
+from nautilus_quant.account.statement import PARTS, Part, Statement, number_of
 from nautilus_quant.safety import stored
 
 VERSION = 1
@@ -19,6 +19,7 @@ HOUR = 3_600 * 1_000_000_000
 FULL_DAYS = 7
 HOURLY_DAYS = 90
 KEPT_DAYS = 3_650
+_PLACES = {part: place for place, part in enumerate(PARTS)}
 
 
 class Snapshot(NamedTuple):
@@ -54,7 +55,7 @@ class Snapshot(NamedTuple):
 
     def part(self, kind: Part) -> int:
         """Return one part [1e-28 reporting currency]."""
-        return self.parts[PARTS.index(kind)]
+        return self.parts[_PLACES[kind]]
 
     def to_list(self) -> list[Any]:
         """Return it as JSON holds it, whole numbers as texts, which no reader of JSON rounds."""
@@ -107,7 +108,7 @@ def take(ts: int, statement: Statement, unrealised: float, positions: int, *, fr
     if balances is None or not math.isfinite(unrealised):
         return None
     parts = tuple(statement.parts[part] for part in PARTS)
-    equity = float(value_of(balances)) + unrealised
+    equity = number_of(balances) + unrealised
     return Snapshot(ts, equity, unrealised, positions, fresh, statement.opening, parts)
 
 
@@ -144,7 +145,7 @@ class SnapshotBook:
         self.full_days = full_days
         self.hourly_days = hourly_days
         self.kept_days = kept_days
-        self._days: dict[int, list[Snapshot]] = {}
+        self._days: dict[int, list[Snapshot]] = {}  # in order
         self._today = -1
         self.dirty: set[int] = set()
 
@@ -168,12 +169,13 @@ class SnapshotBook:
     @property
     def last(self) -> Snapshot | None:
         """The latest one."""
-        return self._days[max(self._days)][-1] if self._days else None
+        return self._days[next(reversed(self._days))][-1] if self._days else None
 
     def before(self, ts: int) -> Snapshot | None:
         """Return the last one of the days before that of `ts` [ns]."""
-        earlier = [day for day in self._days if day < ts // DAY]
-        return self._days[max(earlier)][-1] if earlier else None
+        today = ts // DAY
+        day = next((day for day in reversed(self._days) if day < today), None)
+        return None if day is None else self._days[day][-1]
 
     def curve(self, since: int = 0) -> list[Snapshot]:
         """Return all from `since` [ns] on, in order."""
@@ -217,4 +219,5 @@ class SnapshotBook:
                 raise stored.DamagedStateError(f"snapshots of day {day} must lie on it")
             if rows:
                 self._days[day] = sorted(rows)
+        self._days = dict(sorted(self._days.items()))
         return self

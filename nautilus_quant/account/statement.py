@@ -16,6 +16,7 @@ AMOUNT_DIGITS = 16
 RATE_DIGITS = 12
 VALUE_DIGITS = AMOUNT_DIGITS + RATE_DIGITS
 _ONE = 10**RATE_DIGITS
+_VALUE = 10**VALUE_DIGITS
 _WIDE = Context(prec=100)  # more digits than any amount has: nothing is rounded
 _OPENING = "opening"
 
@@ -76,6 +77,11 @@ def amount_of(whole: int) -> Decimal:
     return Decimal(whole).scaleb(-AMOUNT_DIGITS, _WIDE)
 
 
+def number_of(whole: int) -> float:
+    """Return the float nearest to a value [reporting currency], from its whole number of 1e-28."""
+    return float(whole / _VALUE)
+
+
 def value_of(whole: int) -> Decimal:
     """Return a value [reporting currency] from its whole number of 1e-28."""
     return Decimal(whole).scaleb(-VALUE_DIGITS, _WIDE)
@@ -108,7 +114,7 @@ class Statement:
         self.opening = 0
         self.balances: dict[str, int] = {}
         self.rates: dict[str, int] = {currency: _ONE}
-        self.parts: dict[Part, int] = dict.fromkeys(PARTS, 0)
+        self.parts: dict[str, int] = dict.fromkeys(PARTS, 0)
         self._pending: dict[str, dict[str, int]] = {}
 
     def open(self, currency: str, amount: int) -> None:
@@ -134,8 +140,9 @@ class Statement:
             If it is a REVALUATION, which only rates make.
 
         """
-        require(kind is not Part.REVALUATION, "a part that is booked; rates make revaluations", kind.value)
-        self._book(kind.value, currency, amount)
+        if kind is Part.REVALUATION:
+            require(False, "a part that is booked; rates make revaluations", kind.value)
+        self._book(kind, currency, amount)
 
     def rate(self, currency: str, new: int) -> None:
         """
@@ -164,10 +171,14 @@ class Statement:
     @property
     def equity(self) -> int | None:
         """Balances at their rates [1e-28 reporting currency]; ``None`` while one has no rate."""
-        rates = self.rates
-        if any(amount and code not in rates for code, amount in self.balances.items()):
-            return None
-        return sum(amount * rates[code] for code, amount in self.balances.items() if amount)
+        rates, total = self.rates, 0
+        for code, amount in self.balances.items():
+            if amount:
+                rate = rates.get(code)
+                if rate is None:
+                    return None
+                total += amount * rate
+        return total
 
     @property
     def waiting(self) -> tuple[str, ...]:
@@ -192,7 +203,7 @@ class Statement:
         if kind == _OPENING:
             self.opening += value
         else:
-            self.parts[Part(kind)] += value
+            self.parts[kind] += value
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it; whole numbers as texts, which no reader of JSON rounds."""
@@ -202,7 +213,7 @@ class Statement:
             "opening": str(self.opening),
             "balances": _texts(self.balances),
             "rates": _texts(self.rates),
-            "parts": {part.value: str(value) for part, value in self.parts.items()},
+            "parts": _texts(self.parts),
             "pending": {code: _texts(amounts) for code, amounts in self._pending.items()},
         }
 
@@ -228,7 +239,7 @@ class Statement:
 
 
 def _texts(numbers: Mapping[str, int]) -> dict[str, str]:
-    return {name: str(number) for name, number in numbers.items()}
+    return {str(name): str(number) for name, number in numbers.items()}
 
 
 def _numbers(state: Mapping[str, Any], key: str) -> dict[str, int]:

@@ -6,10 +6,10 @@ import math
 from typing import TYPE_CHECKING, Any, NamedTuple, override
 
 from nautilus_trader.common.component import Logger
-from nautilus_trader.model.objects import Currency, Money
+from nautilus_trader.model.objects import FIXED_PRECISION, Currency, Money
 
 from nautilus_quant.account.flows import FlowDetector
-from nautilus_quant.account.statement import Part, Statement, rate_units, units, value_of
+from nautilus_quant.account.statement import AMOUNT_DIGITS, Part, Statement, number_of, rate_units
 from nautilus_quant.host.cash import CashWatch
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _NANOS = 1_000_000_000
 _AGAIN = 10 * _NANOS
 _ALERT = "accounting-settle"
+_SCALE: int = 10 ** (AMOUNT_DIGITS - FIXED_PRECISION)
 
 
 class Reconciliation(NamedTuple):
@@ -177,7 +178,7 @@ class Accounting(CashWatch):
                 self._book(Part.REALISED, code, gap, now)  # a fill nobody saw is no withdrawal
 
     def _explained(self, ts: int, code: str, amount: float) -> None:
-        self._book(Part.REALISED, code, units(Money(amount, Currency.from_str(code)).as_decimal()), ts)
+        self._book(Part.REALISED, code, _units(Money(amount, Currency.from_str(code))), ts)
 
     @override
     def _on_fill(self, fill: OrderFilled) -> None:
@@ -185,7 +186,7 @@ class Accounting(CashWatch):
         known = self._cache.account(fill.account_id) is not None
         if fee is not None and known and self._cache.instrument(fill.instrument_id) is not None:
             # What is explained of a trade has its fee inside: taken out here, so that it is gross.
-            code, paid = fee.currency.code, units(fee.as_decimal())
+            code, paid = fee.currency.code, _units(fee)
             self._book(Part.FEES, code, -paid, fill.ts_init)
             self._book(Part.REALISED, code, paid, fill.ts_init)
         super()._on_fill(fill)
@@ -232,7 +233,7 @@ class Accounting(CashWatch):
         for account in self._cache.accounts():
             for currency, money in account.balances_total().items():
                 code = currency.code
-                totals[code] = totals.get(code, 0) + units(money.as_decimal())
+                totals[code] = totals.get(code, 0) + _units(money)
         return totals
 
     def _gaps(self) -> dict[str, int]:
@@ -265,9 +266,12 @@ class Accounting(CashWatch):
     def _round(self, now: int) -> None:
         """Book what is left of balances that were heard of; what nobody told of is no rounding."""
         assert self.statement is not None
+        gaps = self._gaps()
+        if not gaps:
+            return
         totals, equity = self._read_totals(), self.statement.equity
         most = math.inf if equity is None else abs(equity) * self._tolerance
-        for code, gap in self._gaps().items():
+        for code, gap in gaps.items():
             if totals.get(code, 0.0) != self._totals.get(code, 0.0):
                 continue
             if abs(gap) * self.statement.rates.get(code, 0) <= most:
@@ -285,7 +289,7 @@ class Accounting(CashWatch):
             return None
         held = sum(amount * statement.rates[code] for code, amount in exact.items() if amount)
         beside = valuation.unrealised + valuation.funding
-        book, account = (float(value_of(worth)) + beside for worth in (booked, held))
+        book, account = number_of(booked) + beside, number_of(held) + beside
         apart = max(abs(book - account), abs(book - valuation.equity))
         scale = abs(valuation.equity)
         gap = apart / scale if scale > 0.0 else (math.inf if apart else 0.0)
@@ -315,3 +319,8 @@ class Accounting(CashWatch):
     def _valued(self, now: int) -> bool:
         """Tell whether it is only time that is missing, and not a price."""
         return all(math.isfinite(self._valuer.rate(code, now)) for code in self.detector.waiting)
+
+
+def _units(money: Money) -> int:
+    """Return an amount as a whole number of 1e-16, which is how NautilusTrader holds it, too."""
+    return int(money.raw) * _SCALE

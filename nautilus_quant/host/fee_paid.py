@@ -129,5 +129,9 @@ class PaidFees:
         publish(self._msgbus, alert)
 
 
+_UNITS = tuple(Decimal(1).scaleb(-precision) for precision in range(32))
+
+
 def _unit(money: Money) -> Decimal:
-    return Decimal(1).scaleb(-money.currency.precision)
+    precision: int = money.currency.precision
+    return _UNITS[precision]

@@ -24,10 +24,14 @@ if TYPE_CHECKING:
     from nautilus_quant.host.valuation import Valuer
 
 
+_GROWTH = 0.05
+"""How far marks may rise before an account is measured again to see whether there is anything to say."""
+
+
 class Watched:
     """One margin account, and until when what is known of it holds [ns]."""
 
-    __slots__ = ("account", "due", "held", "pool", "positions")
+    __slots__ = ("account", "calm", "due", "held", "pool", "positions")
 
     def __init__(self, account: VenueAccount, pool: Pool) -> None:
         self.account = account
@@ -35,6 +39,20 @@ class Watched:
         self.due = 0
         self.held: list[tuple[Held, str]] | None = None  # with the settlement currency
         self.positions: list[OpenPosition] = []
+        self.calm: _Calm | None = None
+
+
+class _Calm(NamedTuple):
+    """While what there is to say of an account stays the same."""
+
+    until: int
+    """Before when [ns]."""
+    equity: float
+    """Above which equity [reporting currency]."""
+    highest: tuple[tuple[str, float], ...]
+    """Up to which mark of each instrument [quote currency]."""
+    reserved: dict[float, int]
+    """With what is kept for orders."""
 
 
 class Listed(NamedTuple):
@@ -159,6 +177,37 @@ class MarginDesk:
 
     # -- measuring ---------------------------------------------------------------------------------
 
+    def is_calm(self, watched: Watched, now: int) -> bool:
+        """
+        Tell whether no alert and no demand of an account can have changed since it was measured.
+
+        So it is while prices stay near those of then and most of the equity is free. Asked with every price,
+        where measuring everything again would be much work for the same answer. It is exact: False whenever
+        it would take a measurement to know.
+        """
+        calm = watched.calm
+        if calm is None or watched.held is None or now >= calm.until:
+            return False
+        fresh = self._valuer.fresh_equity(now)
+        if fresh is None or not fresh[0] > calm.equity or calm.reserved != watched.pool.reserve.totals:
+            return False
+        marks = self._valuer.book.only
+        for name, highest in calm.highest:
+            mark = marks.get(name)
+            if mark is None or not mark.price <= highest:
+                return False
+        return True
+
+    def _calm(self, watched: Watched, now: int) -> _Calm | None:
+        """Only where equity is simple: one account, all of it in one currency."""
+        held = watched.held
+        if not held or len(self._cache.accounts()) != 1 or self._valuer.fresh_equity(now) is None:
+            return None
+        pool = watched.pool
+        equity, until = pool.calm(now, _GROWTH)
+        highest = tuple((name, priced.mark * (1.0 + _GROWTH)) for name, priced in pool.positions.items())
+        return _Calm(until, equity, highest, dict(pool.reserve.totals))
+
     def refresh(self, watched: Watched, now: int) -> None:
         """Measure an account at `now`, UNIX time [ns]."""
         if watched.held is None:
@@ -176,6 +225,7 @@ class MarginDesk:
         watched.pool.measure(equity, priced, ", ".join(problems))
         # What is unknown may be known with the next price.
         watched.due = now if watched.pool.problem else min(until, fresh_until + 1)
+        watched.calm = self._calm(watched, now)
 
     def _read(self, watched: Watched) -> None:
         groups: dict[InstrumentId, list[Position]] = {}

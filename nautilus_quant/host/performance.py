@@ -86,11 +86,11 @@ class RoundTrips:
         if isinstance(event, PositionOpened):
             self._fees.pop(event.position_id, None)
         fill = self._last.get((event.strategy_id, event.instrument_id))
-        if fill is not None:
-            share = float(event.last_qty) / float(
-                fill.last_qty
-            )  # a fill that flips ends one and begins another
-            self._pay(event.position_id, fill.commission, event.realized_pnl.currency, share, event.ts_event)
+        paid, settled = (None if fill is None else fill.commission), event.realized_pnl.currency
+        if fill is not None and paid is not None and paid.currency != settled:
+            # A fill that flips ends one and begins another.
+            share = event.last_qty.as_double() / fill.last_qty.as_double()
+            self._pay(event.position_id, paid, settled, share, event.ts_event)
         return self._result(event) if isinstance(event, PositionClosed) else None
 
     def _pay(

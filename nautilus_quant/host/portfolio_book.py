@@ -12,7 +12,7 @@ from nautilus_trader.common.component import Logger
 
 from nautilus_quant.account.curve import Growth, profit
 from nautilus_quant.account.snapshots import DAY, PORTFOLIO, SNAPSHOTS, Snapshot, SnapshotBook, take
-from nautilus_quant.account.statement import PARTS, value_of
+from nautilus_quant.account.statement import PARTS, number_of
 from nautilus_quant.host.accounting import Accounting, Reconciliation
 from nautilus_quant.host.cadence import SaveCadence
 from nautilus_quant.host.kernel import find_kernel
@@ -33,6 +33,7 @@ TRADES = 1_000
 RECONCILED = "portfolio|reconciliation"
 """Key of the alert."""
 _BEFORE_STRATEGIES = 20
+_PARTS = tuple(part.value for part in PARTS)
 _FILLS, _POSITIONS = "events.fills.*", "events.position.*"
 
 
@@ -214,10 +215,10 @@ class PortfolioBook:
         }
         if snapshot is not None:
             before = self.snapshots.before(snapshot.ts) or self.snapshots.curve()[0]
-            parts = zip(PARTS, snapshot.parts, strict=True)
+            parts = zip(_PARTS, snapshot.parts, strict=True)
             common |= {
-                "opening": float(value_of(snapshot.opening)),
-                "parts": {part.value: float(value_of(value)) for part, value in parts},
+                "opening": number_of(snapshot.opening),
+                "parts": {name: number_of(value) for name, value in parts},
                 "daily_pnl": profit(before, snapshot),
                 "drawdown": self.growth.drawdown,
             }

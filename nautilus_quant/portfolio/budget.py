@@ -13,6 +13,7 @@ from nautilus_quant.portfolio.budget_limits import KINDS, OF_ALL, SIGNED, Cap, L
 from nautilus_quant.portfolio.reservations import SCALE, OpenOrder, Reservations
 
 _EMPTY, _NO_CELL = Sums(), Cell("", ())
+_LIMITS_OF_ALL = tuple(kind for kind in KINDS if kind in OF_ALL)
 _MOST_ROUTES = 4096
 
 
@@ -81,6 +82,7 @@ class Budget:
         self.exposures = Exposures()
         self.reservations = Reservations(self.exposures.reserve)
         self._routes: dict[tuple[str, str], tuple[_Check, ...]] = {}
+        self._caps: dict[str, tuple[_Check, ...]] = {}
 
     @property
     def is_known(self) -> bool:
@@ -114,6 +116,7 @@ class Budget:
         """Sort instruments into groups: names of groups by instrument."""
         self.exposures.regroup(groups)
         self._routes.clear()
+        self._caps.clear()
 
     def room(self, side: Side, strategy: str, instrument: str, equity: float) -> Room:
         """
@@ -153,23 +156,29 @@ class Budget:
     def uses(self, equity: float) -> Iterator[Use]:
         """Yield how far each limit is used that anything counts in."""
         for label, sums in self.exposures.sums.items():
-            kind, _, name = label.partition(":")
-            for limit in (k for k in KINDS if k in OF_ALL) if label == TOTAL else (kind,):
-                cap = self.limits.cap(limit, name)
-                if cap.binds:
-                    used = max(sums.up, sums.down) if limit in SIGNED else sums.gross
-                    yield Use(f"{limit}:{name}" if name else limit, used / SCALE, cap.bound(equity))
+            for limit, _, cap, signed in self._caps.get(label) or self._checks(label):
+                used = max(sums.up, sums.down) if signed else sums.gross
+                yield Use(limit, used / SCALE, cap.bound(equity))
 
     def _route(self, strategy: str, instrument: str) -> tuple[_Check, ...]:
         """Find the limits an order of a strategy on an instrument has to keep, once for all its orders."""
         if len(self._routes) >= _MOST_ROUTES:
             self._routes.clear()
-        route: list[_Check] = []
-        for label in self.exposures.labels(strategy, instrument):
-            kind, _, name = label.partition(":")
-            for limit in (k for k in KINDS if k in OF_ALL) if label == TOTAL else (kind,):
-                cap = self.limits.cap(limit, name)
-                if cap.binds:
-                    route.append(_Check(f"{limit}:{name}" if name else limit, label, cap, limit in SIGNED))
-        made = self._routes[strategy, instrument] = tuple(route)
+        labels = self.exposures.labels(strategy, instrument)
+        made = self._routes[strategy, instrument] = tuple(
+            check for label in labels for check in self._caps.get(label) or self._checks(label)
+        )
+        return made
+
+    def _checks(self, label: str) -> tuple[_Check, ...]:
+        """Find the limits on what is counted by a label, once."""
+        if len(self._caps) >= _MOST_ROUTES:
+            self._caps.clear()
+        kind, _, name = label.partition(":")
+        found: list[_Check] = []
+        for limit in _LIMITS_OF_ALL if label == TOTAL else (kind,):
+            cap = self.limits.cap(limit, name)
+            if cap.binds:
+                found.append(_Check(f"{limit}:{name}" if name else limit, label, cap, limit in SIGNED))
+        made = self._caps[label] = tuple(found)
         return made

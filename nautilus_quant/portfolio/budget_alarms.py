@@ -31,14 +31,18 @@ class BudgetAlarms:
     def step(self, uses: Iterable[Use]) -> list[tuple[Use, bool]]:
         """Return the changes since the last step: what is raised (True), and what is over (False)."""
         changes: list[tuple[Use, bool]] = []
-        now = {use.limit: use for use in uses}
-        for limit, use in now.items():
-            if limit not in self._raised and use.share >= self.raise_at:
-                changes.append((use, True))
-            elif limit in self._raised and use.share < self.clear_at:
+        raised, counted = self._raised, set[str]()
+        for use in uses:
+            limit = use.limit
+            counted.add(limit)
+            if limit not in raised:
+                if use.share >= self.raise_at:
+                    changes.append((use, True))
+            elif use.share < self.clear_at:
                 changes.append((use, False))
         # What nothing counts in any more is not listed at all.
-        changes += [(Use(limit, 0.0, 0.0), False) for limit in sorted(self._raised - now.keys())]
-        for use, raised in changes:
-            (self._raised.add if raised else self._raised.discard)(use.limit)
+        if not raised <= counted:
+            changes += [(Use(limit, 0.0, 0.0), False) for limit in sorted(raised - counted)]
+        for use, begins in changes:
+            (raised.add if begins else raised.discard)(use.limit)
         return changes

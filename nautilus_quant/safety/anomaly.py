@@ -119,6 +119,8 @@ class AnomalyMonitor:
     def advance(self, ts: int) -> tuple[Change, ...]:
         """End what is over at `ts` [ns], and return what that changed."""
         self._now = max(self._now, ts)
+        if not self.severity:
+            return ()
         changes: list[Change] = []
         while self.severity and self._now >= self.until:
             for monitor in self.measures.values():

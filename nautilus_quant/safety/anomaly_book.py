@@ -110,13 +110,11 @@ class AnomalyBook:
     ) -> tuple[Change, ...]:
         """Take a value; see `AnomalyMonitor.observe`."""
         one, venue = self._pairs.get(instrument) or self._pair(instrument)
-        usual = one.monitor(measure).usual
+        usual = one.monitor(measure).usual if measure is Measure.SLIPPAGE else 0.0
         changes = one.observe(ts, measure, value, strategy)
-        if measure is Measure.SLIPPAGE:
-            if math.isnan(usual):
-                return changes
-            value -= usual
-        return (*changes, *venue.observe(ts, measure, value, strategy))
+        if math.isnan(usual):
+            return changes
+        return changes + venue.observe(ts, measure, value - usual, strategy)
 
     def opened(self, ts: int, instrument: str) -> None:
         """Take note that an order which opens was let through at `ts`, UNIX time [ns]."""

@@ -54,8 +54,8 @@ class MeasureMonitor:
 
     """
 
-    __slots__ = ("_count", "_decay", "_scores", "_sum", "_weight", "baseline", "ladder", "measure", "params",
-                 "unknown")  # fmt: skip
+    __slots__ = ("_count", "_decay", "_first", "_scores", "_sum", "_weight", "baseline", "ladder", "measure",
+                 "params", "unknown")  # fmt: skip
 
     def __init__(self, measure: Measure, params: MeasureParams, ladder: LadderParams) -> None:
         self.measure = measure
@@ -65,6 +65,7 @@ class MeasureMonitor:
         self.unknown = 0
         """Values that were no numbers, since the beginning."""
         self._decay = 2.0 ** (-1.0 / ladder.half_life)
+        self._first = params.alert
         self._scores: deque[float] = deque(maxlen=ladder.within)
         self._sum = self._weight = 0.0
         self._count = 0
@@ -98,12 +99,13 @@ class MeasureMonitor:
             if self._count < self.ladder.half_life:
                 return True
             value = self.rolling
-        usual = self.usual
-        if not math.isnan(usual):
+        if self.baseline.count >= self.ladder.min_samples:
+            usual = self.baseline.median
             deviation = NORMAL_MAD * self._spread(usual)
             score = (value - usual) / deviation
             self._scores.append(-score if self.params.low else score)
-            value = usual + deviation * min(max(score, -CLIP), CLIP)
+            if not -CLIP <= score <= CLIP:
+                value = usual + deviation * (CLIP if score > 0.0 else -CLIP)
         self.baseline.update(value)
         return True
 
@@ -113,6 +115,10 @@ class MeasureMonitor:
 
     def calls(self) -> Severity:
         """Return what the measure calls for."""
+        scores = self._scores
+        # As nearly always: no score reaches the first threshold, and no limit is near.
+        if (not scores or max(scores) < self._first) and not self._is_beyond(1.0):
+            return Severity.NONE
         return self._severity(1.0)
 
     def holds(self) -> Severity:
@@ -124,7 +130,10 @@ class MeasureMonitor:
         return max(by_score, self.params.limit_severity) if self._is_beyond(share) else by_score
 
     def _is_beyond(self, share: float) -> bool:
-        bound = share * self.params.limit * _ROUNDING
+        limit = self.params.limit
+        if limit == math.inf:
+            return False
+        bound = share * limit * _ROUNDING
         return self._count >= self.ladder.min_rolling and self.rolling > bound
 
     def forget(self) -> None:

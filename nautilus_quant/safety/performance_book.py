@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from nautilus_quant.gating.intent import Intent
 
 GATE = "performance"
+_ALLOW = Verdict.allow(GATE)
 
 
 class Per(StrEnum):
@@ -68,7 +69,7 @@ class PerformanceBook:
         monitor = self._monitors.get(self.key_of(intent.strategy, intent.instrument))
         block = None if monitor is None else monitor.blocked(intent.ts)
         if block is None:
-            return Verdict.allow(GATE)
+            return _ALLOW
         code, reason, numbers = block
         return Verdict.deny(GATE, code, reason, **numbers)
 

@@ -37,7 +37,7 @@ class P2Quantile:
 
     """
 
-    __slots__ = ("_heights", "_places", "_wanted", "count", "p")
+    __slots__ = ("_heights", "_places", "count", "p")
 
     def __init__(self, p: float = 0.5) -> None:
         require(0.0 < p < 1.0, "0 < p < 1 [-]", p)
@@ -46,7 +46,6 @@ class P2Quantile:
         """Values seen."""
         self._heights: list[float] = []
         self._places = [1, 2, 3, 4, 5]
-        self._wanted = [1.0, 1.0 + 2.0 * p, 1.0 + 4.0 * p, 3.0 + 2.0 * p, 5.0]
 
     @property
     def value(self) -> float:
@@ -68,36 +67,46 @@ class P2Quantile:
 
     def update(self, x: float) -> None:
         """Take a finite value."""
-        self.count += 1
-        if self.count <= _MARKERS:
+        self.count = count = self.count + 1
+        if count <= _MARKERS:
             insort(self._heights, x)
             return
-        places, wanted, p = self._places, self._wanted, self.p
-        for above in range(self._cell(x) + 1, _MARKERS):
-            places[above] += 1
-        wanted[1] += p / 2.0
-        wanted[2] += p
-        wanted[3] += (1.0 + p) / 2.0
-        for marker in (1, 2, 3):
-            gap = wanted[marker] - places[marker]
-            if gap >= 1.0 and places[marker + 1] - places[marker] > 1:
-                self._move(marker, 1)
-            elif gap <= -1.0 and places[marker - 1] - places[marker] < -1:
-                self._move(marker, -1)
+        n = self._places
+        self._sort_in(x, self._heights, n)
+        n[4] = count
+        # Where each marker should stand now, less where it does.
+        p, more = self.p, count - 1
+        gap = 1.0 + more * p / 2.0 - n[1]
+        if gap >= 1.0 or gap <= -1.0:
+            self._adjust(1, gap)
+        gap = 1.0 + more * p - n[2]
+        if gap >= 1.0 or gap <= -1.0:
+            self._adjust(2, gap)
+        gap = 1.0 + more * (1.0 + p) / 2.0 - n[3]
+        if gap >= 1.0 or gap <= -1.0:
+            self._adjust(3, gap)
 
-    def _cell(self, x: float) -> int:
-        """Return the marker below `x`; the outer ones follow what lies beyond them."""
-        heights = self._heights
-        if x < heights[0]:
-            heights[0] = x
-            return 0
-        if x >= heights[4]:
+    @staticmethod
+    def _sort_in(x: float, heights: list[float], places: list[int]) -> None:
+        """Count `x` below the markers above it; the outer ones follow what lies beyond them."""
+        if x < heights[3]:
+            places[3] += 1
+            if x < heights[2]:
+                places[2] += 1
+                if x < heights[1]:
+                    places[1] += 1
+                    heights[0] = min(heights[0], x)
+        elif x > heights[4]:
             heights[4] = x
-            return 3
-        return 0 if x < heights[1] else 1 if x < heights[2] else 2 if x < heights[3] else 3
 
-    def _move(self, i: int, step: int) -> None:
+    def _adjust(self, i: int, gap: float) -> None:
         q, n = self._heights, self._places
+        step = 1 if gap > 0.0 else -1
+        if (n[i + step] - n[i]) * step <= 1:
+            return
+        if q[i - 1] == q[i + 1]:  # all between them is the same: nothing to work out
+            n[i] += step
+            return
         below, above = n[i] - n[i - 1], n[i + 1] - n[i]
         # Box 1 of the paper: the parabola through three markers, and the line where it leaves their order.
         curved = q[i] + step / (n[i + 1] - n[i - 1]) * (
@@ -125,20 +134,11 @@ class P2Quantile:
         count = stored.moment(state, "count")
         heights = _numbers(state, "heights", min(count, _MARKERS))
         places = [round(place) for place in _numbers(state, "places", _MARKERS)]
-        later = count - _MARKERS
         if count < 0 or heights != sorted(heights) or places != sorted(set(places)) or places[0] != 1:
             raise stored.DamagedStateError(f"stored markers must ascend, was {state!r:.200}")
         if places[4] != max(count, _MARKERS):
             raise stored.DamagedStateError(f"the last marker must stand at the count, was {state!r:.200}")
-        p, more = self.p, max(later, 0)
         self.count, self._heights, self._places = count, heights, places
-        self._wanted = [
-            1.0,
-            1.0 + 2.0 * p + more * p / 2.0,
-            1.0 + 4.0 * p + more * p,
-            3.0 + 2.0 * p + more * (1.0 + p) / 2.0,
-            5.0 + more,
-        ]
         return self
 
 
