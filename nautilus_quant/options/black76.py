@@ -44,13 +44,14 @@ class Greeks(NamedTuple):
 
 
 class _Terms(NamedTuple):
-    """What price and greeks share; `density` is the normal one at d1; 0 where nothing moves, and `s` 1."""
+    """What price and greeks share; `weight` is d·f·φ(d1); where nothing moves it is 0 and `s` is 1."""
 
     value: Floats
     delta: Floats
     vol: Floats
-    density: Floats
-    d1: Floats
+    weight: Floats
+    z: Floats
+    d2: Floats
     s: Floats
 
 
@@ -113,18 +114,16 @@ def price_and_greeks(
     """Return premiums and how they move, from one evaluation; parameters as of `price`."""
     f, k, t, v, d = _floats(forward, strike, years, vol, discount)
     with np.errstate(all="ignore"):
-        value, delta, v, density, d1, s = _terms(f, k, t, v, d, call=call)
-        discounted = d * density
-        d2 = d1 - s
-        gamma = discounted / (f * s)
-        vega = f * discounted * np.sqrt(t)
+        value, delta, v, weight, z, d2, s = _terms(f, k, t, v, d, call=call)
+        gamma = weight / (f * f * s)
+        vega = weight * np.sqrt(t)
         moved = Greeks(
             delta=delta,
             gamma=gamma,
             vega=vega * POINT,
             theta=(_carry(value, t, d) - 0.5 * gamma * (f * v) ** 2) / DAYS,
-            vanna=-discounted * d2 * np.sqrt(t) / s * POINT,
-            volga=vega * d1 * d2 * np.sqrt(t) / s * POINT * POINT,
+            vanna=-vega * d2 / (f * s) * POINT,
+            volga=vega * z * (z - s) * np.sqrt(t) / s * POINT * POINT,
             rho=-t * value * POINT,
         )
     return value, Greeks(*(each if each.shape == value.shape else _as(each, value) for each in moved))
@@ -150,24 +149,27 @@ def _terms(f: Floats, k: Floats, t: Floats, v: Floats, d: Floats, *, call: Any) 
     """
     Price the side that is out of the money, and get the other by put-call parity.
 
-    For a call with f ≤ k, N(−z) = φ(z)·M(z) and k·φ(d2) = f·φ(d1) make it f·(N(d1) − φ(d1)·M(−d2)), where
-    Mills' ratio M(z) = √(π/2)·erfcx(z/√2) of z ≥ 0 neither overflows nor loses digits.
+    With a = |ln(f/k)| that side is min(f, k)·N(z) − max(f, k)·N(z − s), z = s/2 − a/s, for calls and puts
+    alike. Since N(−z) = φ(z)·M(z) and max(f, k)·φ(z − s) = min(f, k)·φ(z), it is min(f, k)·(N(z) −
+    φ(z)·M(s − z)), where Mills' ratio M(z) = √(π/2)·erfcx(z/√2) of z ≥ 0 neither overflows nor loses digits.
     """
     still = (v == 0.0) | (t == 0.0)
     s = np.where(still, 1.0, np.where((v >= 0.0) & (t >= 0.0), v, np.nan) * np.sqrt(t))
-    d1 = np.log(np.where((f > 0.0) & (k > 0.0), f / k, np.nan)) / s + 0.5 * s
-    sign = np.where(call, 1.0, -1.0)
-    outside = np.where(f <= k, 1.0, -1.0)
-    density = np.exp(-0.5 * d1 * d1) / ROOT_TWO_PI
-    scale = density * (0.5 * ROOT_TWO_PI)
-    near = scale * erfcx(ROOT_HALF * np.abs(d1))
-    near = np.where(outside * d1 > 0.0, 1.0 - near, near)
-    far = scale * erfcx(ROOT_HALF * outside * (s - d1))
+    a = np.abs(np.log(np.where((f > 0.0) & (k > 0.0), f / k, np.nan)))
+    z = 0.5 * s - a / s
+    bell = np.exp(-0.5 * z * z)
+    near = 0.5 * bell * erfcx(ROOT_HALF * np.abs(z))
+    near = np.where(z > 0.0, 1.0 - near, near)
+    far = 0.5 * bell * erfcx(ROOT_HALF * (s - z))
     if still.any():
         v = np.where(still, 0.0, v)
-        density = np.where(still, density * 0.0, density)
-        near = np.where(still, np.where(f == k, 0.5, near * 0.0), near)
+        bell = np.where(still, 0.0 * bell, bell)
+        near = np.where(still, np.where(a == 0.0, 0.5, 0.0 * near), near)
         far = np.where(still, near, far)
-    value = d * (f * outside * (near - far) + np.maximum(sign * (f - k), 0.0))
-    delta = d * (outside * near + np.where(sign == outside, 0.0, sign))
-    return _Terms(value, delta, v, density, d1, s)
+    least = np.minimum(f, k)
+    call_outside = f <= k
+    sign = np.where(call, 1.0, -1.0)
+    value = d * (least * (near - far) + np.maximum(sign * (f - k), 0.0))
+    outside = np.where(call_outside, near, -far * least / f)
+    delta = d * (outside + np.where(np.equal(call, call_outside), 0.0, sign))
+    return _Terms(value, delta, v, d * least * bell / ROOT_TWO_PI, z, np.where(call_outside, z - s, -z), s)

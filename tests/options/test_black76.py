@@ -148,10 +148,21 @@ def test_without_time_or_volatility_only_the_intrinsic_value_is_left(years: floa
 
 
 def test_huge_volatility_is_worth_the_forward_or_the_strike() -> None:
-    value, moved = price_and_greeks(100.0, 120.0, 1.0, np.array([50.0, 500.0]), [True, False])
-    assert value == pytest.approx([100.0, 120.0])
-    assert moved.delta == pytest.approx([1.0, 0.0])
-    assert np.isfinite(np.array(moved)).all()
+    vol = np.array([[12.0], [50.0], [500.0]])
+    for strike in (80.0, 120.0):
+        value, moved = price_and_greeks(100.0, strike, 1.0, vol, [True, False])
+        assert value == pytest.approx(np.array([[100.0, strike]] * 3), rel=1e-7)
+        assert moved.delta == pytest.approx(np.array([[1.0, 0.0]] * 3), abs=1e-7)
+        assert np.isfinite(np.array(moved)).all()
+
+
+def test_what_is_missing_to_the_bound_keeps_its_digits() -> None:
+    # F = 1, K = 0.5, s = 9: what a put lacks of its strike is K N(d2) + F N(-d1), d1 = ln 2/9 + 4.5.
+    for f, k in ((1.0, 0.5), (0.5, 1.0)):
+        d1 = math.log(f / k) / 9.0 + 4.5
+        for call, bound in ((False, k), (True, f)):
+            missing = k * N.cdf(d1 - 9.0) + f * N.cdf(-d1)
+            assert bound - price(f, k, 1.0, 9.0, call) == pytest.approx(missing, abs=4e-16)
 
 
 def test_unknown_in_unknown_out() -> None:

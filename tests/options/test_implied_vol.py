@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.optimize import brentq
 from scipy.special import ndtr
@@ -74,6 +74,8 @@ SECONDS = st.floats(0.0, math.log(5 * 365 * 86_400)).map(lambda z: math.exp(z) *
     call=st.booleans(),
     d=st.floats(0.3, 1.0),
 )
+# A put whose price is its strike but for the last digits, where a formula good for calls only is not enough.
+@example(f=1.0, x=-1.0, t=1.6215130447931658, vol=math.exp(2.0), call=False, d=1.0)
 def test_the_volatility_that_made_a_price_comes_back(*, f, x, t, vol, call, d) -> None:
     k = f * math.exp(x)
     premium = price(f, k, t, vol, call, discount=d)
