@@ -13,6 +13,7 @@ from nautilus_quant.host.exits_orders import ExitOrders
 from nautilus_quant.host.exits_prices import ExitPrices
 from nautilus_quant.host.exits_rest import NodeStopping, closes_everything, stops_of
 from nautilus_quant.host.exits_state import ExitMemory
+from nautilus_quant.host.exits_timer import ExitTimer
 from nautilus_quant.host.exits_told import ExitTold
 from nautilus_quant.host.kernel import find_kernel
 from nautilus_quant.host.messages import SafetyStatus, subscribe, topic_of
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from nautilus_trader.common.actor import Actor
-    from nautilus_trader.common.events import TimeEvent
     from nautilus_trader.model.events import OrderEvent, PositionEvent
     from nautilus_trader.model.identifiers import InstrumentId, PositionId, StrategyId
     from nautilus_trader.model.orders import Order
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 _ZERO = Decimal(0)
 _SECOND = 1_000_000_000
-_MOMENT = 1_000_000
 _ROUNDS = 4  # of answers that come while orders are being sent
 
 
@@ -107,6 +106,7 @@ class ExitBook:
         self._memory = ExitMemory(self._owner, self._state, host.log)
         self._told = ExitTold(host, self._memory)
         self._arming = ExitArming(host, self._orders, self._memory, self._told)
+        self._timer = ExitTimer(host.clock, self._owner, self._settle)
         self._runs = True
         subscribe(msgbus, NodeStopping, self._on_stopping)
         subscribe(msgbus, SafetyStatus, self._on_safety)
@@ -131,8 +131,7 @@ class ExitBook:
         self._runs = False
         for topic, handler in self._topics:
             self._host.msgbus.unsubscribe(topic, handler)
-        for desk in self._desks.values():
-            self._forget_alert(desk)
+        self._timer.forget(self._desks.values())
         self._prices.stop()
         self._on.clear()
         self._desks.clear()
@@ -189,7 +188,7 @@ class ExitBook:
 
     def _drop(self, desk: ExitDesk) -> None:
         position = desk.position
-        self._forget_alert(desk)
+        self._timer.forget([desk])
         self._desks.pop(position.id, None)
         desks = self._on.get(position.instrument_id, [])
         if desk in desks:
@@ -263,7 +262,7 @@ class ExitBook:
         if desk.is_done and desk.position.is_closed:
             self._drop(desk)
         else:
-            self._set_alert(desk)
+            self._timer.set(desk)
 
     def _settle_once(self, desk: ExitDesk) -> None:
         now = self._host.clock.timestamp_ns()
@@ -282,34 +281,6 @@ class ExitBook:
             self._told.note("stop", position, stops=list(ladder.stops), price=price)
         if not position.is_closed:
             self._memory.save(position, ladder, now)
-
-    # -- time --------------------------------------------------------------------------------------
-
-    def _alert_name(self, desk: ExitDesk) -> str:
-        return f"{self._owner}-exit-{desk.position.id.value}"
-
-    def _forget_alert(self, desk: ExitDesk) -> None:
-        name = self._alert_name(desk)
-        if name in self._host.clock.timer_names:
-            self._host.clock.cancel_timer(name)
-
-    def _set_alert(self, desk: ExitDesk) -> None:
-        """Come back when a position is too old, or a refused order may be sent again."""
-        now = self._host.clock.timestamp_ns()
-        at = min((t for t in (desk.retry, desk.begins, desk.ladder.deadline) if t > now), default=0)
-        if at == desk.alert:
-            return
-        desk.alert = at
-        self._forget_alert(desk)
-        if at:
-            soonest = now + _MOMENT  # a live clock goes on meanwhile
-            self._host.clock.set_time_alert_ns(self._alert_name(desk), max(at, soonest), self._on_time)
-
-    def _on_time(self, event: TimeEvent) -> None:
-        for desk in list(self._desks.values()):
-            if self._alert_name(desk) == event.name:
-                desk.alert = 0
-                self._settle(desk)
 
 
 class Exits(ExitBook):

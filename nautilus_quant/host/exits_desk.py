@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from nautilus_quant.host.exits_orders import Rung
+from nautilus_quant.host.exits_working import Sent, WorkingExits, leaves
 from nautilus_quant.portfolio.exits import NOTHING, Exit, Kind, Plan
 
 if TYPE_CHECKING:
@@ -26,11 +27,6 @@ _ALL = Rung(Kind.STOP, 99, 0, market=True)
 
 type Tell = Callable[[str, str, str], None]
 """Takes a severity, what it is about, and a text."""
-
-
-class _Sent(NamedTuple):
-    order: Order
-    rung: Rung
 
 
 class ExitDesk:
@@ -87,9 +83,7 @@ class ExitDesk:
         self._retries = retries
         self._modifies = modifies
         self._tell = tell
-        self._sent: dict[ClientOrderId, _Sent] = {}
-        self._leaving: set[ClientOrderId] = set()
-        self._changing: dict[ClientOrderId, tuple[Decimal, Decimal]] = {}
+        self._working = WorkingExits()
         self._failed = {Kind.LIMIT: 0, Kind.STOP: 0}
         self._not_before = {Kind.LIMIT: 0, Kind.STOP: 0}
         self._close_failed = 0
@@ -107,16 +101,16 @@ class ExitDesk:
     @property
     def is_done(self) -> bool:
         """Whether nothing is held and nothing works."""
-        return not self.held and not self._sent
+        return not self.held and not self._working
 
     def adopt(self, order: Order, rung: Rung) -> None:
         """Take an order of an earlier run for its own."""
-        self._sent[order.client_order_id] = _Sent(order, rung)
+        self._working.add(order, rung)
 
     def catch_up(self) -> None:
         """Count what exits have closed while nobody watched: those whose orders are gone, targets first."""
         missing = self.ladder.held - abs(Decimal(self.position.signed_decimal_qty()))
-        there = {sent.rung[:2] for sent in self._sent.values()}
+        there = {sent.rung[:2] for sent in self._working.all()}
         for kind, count in (
             (Kind.LIMIT, len(self.ladder.params.take_profits)),
             (Kind.STOP, len(self.ladder.stops)),
@@ -129,76 +123,50 @@ class ExitDesk:
 
     def owns(self, name: ClientOrderId) -> bool:
         """Tell whether an order is its own, and works."""
-        return name in self._sent
+        return name in self._working
 
     def standing(self, kind: Kind) -> list[Order]:
         """Return its orders of a kind which a venue has accepted, but for those being cancelled."""
-        return [
-            order
-            for name, (order, rung) in self._sent.items()
-            if rung.kind is kind and not rung.market and order.is_open and name not in self._leaving
-        ]
-
-    def _of(self, kind: Kind) -> list[_Sent]:
-        return [
-            sent
-            for sent in self._sent.values()
-            if sent.rung.kind is kind and not sent.rung.market and self._closes(sent.order)
-        ]
-
-    def _closes(self, order: Order) -> bool:
-        """Tell whether an order is not of the other side the position had before."""
-        return self.position.is_closed or bool(order.is_sell) is bool(self.position.is_long)
-
-    def _closing(self) -> Decimal:
-        """Return what its orders at market will still close."""
-        return _leaves(sent.order for sent in self._sent.values() if sent.rung.market)
+        return self._working.standing(kind)
 
     # -- what happens ------------------------------------------------------------------------------
 
     def on_fill(self, name: ClientOrderId, quantity: Decimal) -> Rung | None:
         """Count what one of its orders has filled, and say which exit that was."""
-        sent = self._sent.get(name)
+        sent = self._working.get(name)
         if sent is None:
             return None
         rung = sent.rung
         self.ladder.fill(rung.kind, rung.level, quantity)
         if rung.market:
             self._close_failed = 0
-        self.forget_closed()
+        self._working.forget_closed()
         return rung
 
     def on_event(self, event: OrderEvent, now: int) -> None:
         """Follow what a venue says of one of its orders; `settle` afterwards."""
         name = event.client_order_id
-        sent = self._sent.get(name)
+        sent = self._working.get(name)
         if sent is None:
             return
         kind = type(event).__name__
         if kind in {"OrderRejected", "OrderDenied"}:
             self._fail(sent.rung, str(event.reason), now)
         elif kind == "OrderModifyRejected":
-            self._changing.pop(name, None)
+            self._working.changed(name)
             self._fail(sent.rung, str(event.reason), now)
         elif kind == "OrderUpdated":
-            self._changing.pop(name, None)
+            self._working.changed(name)
         elif kind == "OrderCancelRejected":
-            self._leaving.discard(name)
+            self._working.stay(name)
             self.retry = now + SECOND
-        elif kind in {"OrderCanceled", "OrderExpired"} and name not in self._leaving:
+        elif kind in {"OrderCanceled", "OrderExpired"} and not self._working.is_leaving(sent.order):
             # Somebody else's doing: sent again at once, but not in a circle with whoever cancels it.
             if now - sent.order.ts_init < SECOND:
                 self._not_before[sent.rung.kind] = self.retry = now + SECOND
         elif kind == "OrderAccepted":
             self._failed[sent.rung.kind] = 0
-        self.forget_closed()
-
-    def forget_closed(self) -> None:
-        """Let go of orders that are over."""
-        for name in [name for name, sent in self._sent.items() if sent.order.is_closed]:
-            del self._sent[name]
-            self._leaving.discard(name)
-            self._changing.pop(name, None)
+        self._working.forget_closed()
 
     def _fail(self, rung: Rung, reason: str, now: int) -> None:
         if rung.market:
@@ -219,7 +187,7 @@ class ExitDesk:
 
     def settle(self, plan: Plan, now: int) -> None:
         """Send, change and cancel what it takes to get to `plan`."""
-        self.forget_closed()
+        self._working.forget_closed()
         held = self.held
         if not held:
             plan = NOTHING
@@ -231,7 +199,7 @@ class ExitDesk:
 
     def rest(self, plan: Plan) -> None:
         """Send nothing more, and cancel only stops which others have taken the place of."""
-        self.forget_closed()
+        self._working.forget_closed()
         if self.held:
             self._drop_spare_stops(self._match(Kind.STOP, plan.of(Kind.STOP))[1], self.held)
         else:
@@ -239,32 +207,24 @@ class ExitDesk:
 
     def renew(self, position: Position, ladder: ExitLadder) -> None:
         """Begin with another position of the same id, e.g. after it has changed sides."""
-        for order, rung in list(self._sent.values()):
+        for order, rung in self._working.all():
             if not rung.market:
                 self._cancel(order)
         self.position, self.ladder, self.was_flat = position, ladder, False
 
     def _cancel(self, order: Order) -> None:
-        name = order.client_order_id
-        if name not in self._leaving and not order.is_closed:
-            self._leaving.add(name)
+        if self._working.leave(order):
             self._orders.cancel(order)
 
-    def _terms(self, order: Order) -> tuple[Decimal, Decimal]:
-        """Return price and quantity left, as they will be when what was sent has arrived."""
-        changed = self._changing.get(order.client_order_id)
-        if changed is not None:
-            return changed
-        price = order.trigger_price if order.has_trigger_price else order.price
-        return price.as_decimal(), order.leaves_qty.as_decimal()
-
-    def _match(self, kind: Kind, wanted: Iterable[Exit]) -> tuple[list[Exit], list[_Sent]]:
+    def _match(self, kind: Kind, wanted: Iterable[Exit]) -> tuple[list[Exit], list[Sent]]:
         """Return the exits which no order is for, and the orders which are for no exit."""
-        spare = [sent for sent in self._of(kind) if sent.order.client_order_id not in self._leaving]
+        spare = [
+            sent for sent in self._working.of(kind, self.position) if not self._working.is_leaving(sent.order)
+        ]
         missing = []
         for exit_ in wanted:
             terms = self._orders.terms(self.position, exit_.price, exit_.quantity)
-            found = next((sent for sent in spare if self._terms(sent.order) == terms), None)
+            found = next((sent for sent in spare if self._working.terms(sent.order) == terms), None)
             if found is None:
                 missing.append(exit_)
             else:
@@ -276,31 +236,28 @@ class ExitDesk:
         may_send = Kind.STOP not in self.own_side and now >= self._not_before[Kind.STOP]
         for exit_ in missing:
             rung = Rung(exit_.kind, exit_.level, exit_.part)
-            on_its_way = any(sent.rung == rung and self._is_on_its_way(sent.order) for sent in spare)
+            on_its_way = any(sent.rung == rung and self._working.is_on_its_way(sent.order) for sent in spare)
             if exit_.due or on_its_way or not may_send:
                 continue
             old = self._to_modify(spare) if self._modifies else None
             if old is not None:
                 spare.remove(old)
-                self._changing[old.order.client_order_id] = (exit_.price, exit_.quantity)
+                self._working.change(old.order, exit_.price, exit_.quantity)
                 self._orders.modify(old.order, exit_.quantity, exit_.price)
             else:
                 self._send(self._orders.stop, rung, exit_)
         self._drop_spare_stops(spare, held)
 
-    def _is_on_its_way(self, order: Order) -> bool:
-        return not order.is_open or order.client_order_id in self._changing
+    def _to_modify(self, spare: list[Sent]) -> Sent | None:
+        return next((sent for sent in spare if not self._working.is_on_its_way(sent.order)), None)
 
-    def _to_modify(self, spare: list[_Sent]) -> _Sent | None:
-        return next((sent for sent in spare if not self._is_on_its_way(sent.order)), None)
-
-    def _drop_spare_stops(self, spare: list[_Sent], held: Decimal) -> None:
+    def _drop_spare_stops(self, spare: list[Sent], held: Decimal) -> None:
         """Cancel stops nobody wants any more, the loosest first, while the others cover the position."""
         sign = 1 if self.position.is_long else -1
-        for order, _rung in sorted(spare, key=lambda sent: sign * self._terms(sent.order)[0]):
+        for order, _rung in sorted(spare, key=lambda sent: sign * self._working.terms(sent.order)[0]):
             if not order.is_open:
                 continue  # a venue may know nothing yet to cancel
-            others = _leaves(o for o in self.standing(Kind.STOP) if o is not order)
+            others = leaves(o for o in self.standing(Kind.STOP) if o is not order)
             if others >= held:
                 self._cancel(order)
 
@@ -311,7 +268,10 @@ class ExitDesk:
         if Kind.LIMIT in self.own_side or now < self._not_before[Kind.LIMIT]:
             return
         for exit_ in missing:
-            working = _leaves(sent.order for sent in self._of(Kind.LIMIT)) + self._closing()
+            working = (
+                leaves(sent.order for sent in self._working.of(Kind.LIMIT, self.position))
+                + self._working.closing()
+            )
             if working + exit_.quantity <= held:
                 self._send(self._orders.limit, Rung(exit_.kind, exit_.level, exit_.part), exit_)
 
@@ -320,7 +280,7 @@ class ExitDesk:
 
     def _submit(self, order: Order, rung: Rung) -> None:
         # First known, then sent: it may be refused before sending returns.
-        self._sent[order.client_order_id] = _Sent(order, rung)
+        self._working.add(order, rung)
         self._orders.submit(order, self.position)
 
     def _settle_due(self, plan: Plan, held: Decimal, now: int) -> None:
@@ -349,19 +309,19 @@ class ExitDesk:
     def _will_close(self, kind: Kind, price: Decimal) -> Decimal:
         """Return what rests at a venue and is reached there by now as well."""
         sign = (1 if self.position.is_long else -1) * (1 if kind is Kind.STOP else -1)
-        return _leaves(
+        return leaves(
             sent.order
-            for sent in self._of(kind)
-            if sent.order.client_order_id not in self._leaving
-            and sign * (self._terms(sent.order)[0] - price) >= 0
+            for sent in self._working.of(kind, self.position)
+            if not self._working.is_leaving(sent.order)
+            and sign * (self._working.terms(sent.order)[0] - price) >= 0
         )
 
     def _close(self, rung: Rung, quantity: Decimal) -> None:
-        quantity = min(quantity, self.held - self._closing()) if rung is _ALL else quantity - self._closing()
+        quantity = (
+            min(quantity, self.held - self._working.closing())
+            if rung is _ALL
+            else quantity - self._working.closing()
+        )
         if quantity <= 0:
             return
         self._submit(self._orders.market(self.position, rung, quantity), rung)
-
-
-def _leaves(orders: Iterable[Order]) -> Decimal:
-    return sum((order.leaves_qty.as_decimal() for order in orders if not order.is_closed), _ZERO)
