@@ -256,8 +256,8 @@ class MetaLearner(GateActor):
                 continue  # every strategy hears every allocation: fifty of them need not hear it again
             self._allotted[arm] = multiple
             for traded in self._desk.trades[arm]:
-                update = AllocationUpdate(key=f"{arm}|{traded}", ts=ts, allocation=multiple)
-                publish(self.msgbus, update)
+                key = f"{arm}|{traded}"
+                publish(self.msgbus, AllocationUpdate(key=key, ts=ts, allocation=multiple, source=GATE))
 
     def _cancel_entries(self, contest: Contest) -> None:
         """Cancel what rests of strategies that hear no allocation, and would open a position if it filled."""

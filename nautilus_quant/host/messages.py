@@ -53,6 +53,11 @@ class Message(Data):
         """UNIX time [ns] of the message; the same, since it is derived at once."""
         return self.ts
 
+    @property
+    def place(self) -> str:
+        """What it replaces on the board: the message of the same type and key."""
+        return self.key
+
 
 @dataclass(frozen=True, kw_only=True)
 class RegimeUpdate(Message):
@@ -79,9 +84,27 @@ class GateDecision(Message):
 
 @dataclass(frozen=True, kw_only=True)
 class AllocationUpdate(Message):
-    """Share of the equity a strategy may use (key: strategy id, or ``strategy|instrument``) [-]."""
+    """
+    Share of the equity a strategy may use, of what others leave it (key: its id, or ``strategy|instrument``).
+
+    The last of each source counts, and they are multiplied: nobody gives back what another takes away.
+
+    Parameters
+    ----------
+    allocation
+        The share [-]; 0 means flat.
+    source
+        Who says it, e.g. ``"selector"``.
+
+    """
 
     allocation: float
+    source: str = ""
+
+    @property
+    def place(self) -> str:
+        """What it replaces on the board: what the same source said before."""
+        return f"{self.key}@{self.source}" if self.source else self.key
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,7 +185,7 @@ class Alert(Message):
 
 
 class _Board:
-    """The latest message of each type and key on one bus."""
+    """The latest message of each type and place on one bus."""
 
     def __init__(self, msgbus: MessageBus) -> None:
         self.msgbus = msgbus
@@ -173,8 +196,9 @@ class _Board:
 
     def keep(self, message: Message) -> None:
         latest = self._latest.setdefault(type(message), {})
-        latest.pop(message.key, None)  # put last, since the first is the oldest
-        latest[message.key] = message
+        place = message.place
+        latest.pop(place, None)  # put last, since the first is the oldest
+        latest[place] = message
         if len(latest) > MOST:
             del latest[next(iter(latest))]
 
@@ -200,23 +224,23 @@ def _board_of(msgbus: MessageBus) -> _Board:
 
 
 def publish(msgbus: MessageBus, message: Message) -> None:
-    """Keep a message as the latest of its type and key, then hand it to all who listen."""
+    """Keep a message as the latest of its type and place, then hand it to all who listen."""
     _board_of(msgbus).keep(message)
     msgbus.publish(topic_of(type(message)), message)
 
 
 def subscribe[M: Message](msgbus: MessageBus, kind: type[M], handler: Callable[[M], Any]) -> None:
-    """Call `handler` with the latest message of each key at once, and with every later one."""
+    """Call `handler` with the latest message of each place at once, and with every later one."""
     for message in list(everything(msgbus, kind).values()):
         handler(message)
     msgbus.subscribe(topic_of(kind), handler)
 
 
 def latest[M: Message](msgbus: MessageBus, kind: type[M], key: str) -> M | None:
-    """Return the last message of a type and key, or ``None`` before the first."""
+    """Return the last message of a type and key, or place, or ``None`` before the first."""
     return everything(msgbus, kind).get(key)
 
 
 def everything[M: Message](msgbus: MessageBus, kind: type[M]) -> dict[str, M]:
-    """Return the last message of each key of a type."""
+    """Return the last message of each place of a type; nearly always that is its key."""
     return _board_of(msgbus).of(kind)

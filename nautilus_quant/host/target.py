@@ -21,6 +21,7 @@ from nautilus_quant.host.gateway import find_gateway
 from nautilus_quant.host.hurdle import CostHurdle
 from nautilus_quant.host.messages import AllocationUpdate, TargetUpdate
 from nautilus_quant.host.valuation import Valuer
+from nautilus_quant.portfolio.allocations import Allocations
 from nautilus_quant.portfolio.sizing import Lot, order_quantity, target_quantity
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ class TargetStrategy(Strategy):
         super().__init__(config)
         self.bar_type: BarType = bar_type_of(config.instrument, config.bar)
         self._exposures: dict[InstrumentId, float] = {}
-        self._allocations: dict[str, float] = {}
+        self._allocations = Allocations()
         self._last_open: dict[InstrumentId, int] = {}
         self._last_cut: dict[InstrumentId, tuple[str, str]] = {}
         self._pending: dict[InstrumentId, Order] = {}
@@ -151,7 +152,8 @@ class TargetStrategy(Strategy):
         """Forget targets and allocations."""
         self._hurdles.clear()
         self._held_back.clear()
-        for memory in (self._exposures, self._allocations, self._last_open, self._last_cut, self._pending):
+        self._allocations.clear()
+        for memory in (self._exposures, self._last_open, self._last_cut, self._pending):
             memory.clear()
 
     def set_target(
@@ -255,7 +257,7 @@ class TargetStrategy(Strategy):
         strategy, _, instrument = update.key.partition("|")
         if strategy != self.id.value:
             return
-        self._allocations[instrument] = update.allocation
+        self._allocations.put(update.source, instrument, update.allocation)
         self._trade_all(self._concerned())
 
     def _concerned(self) -> list[InstrumentId]:
@@ -270,8 +272,7 @@ class TargetStrategy(Strategy):
         self._trade_all(self._unallotted())
 
     def _allocation(self, instrument_id: InstrumentId) -> float:
-        published = self._allocations.get(instrument_id.value, self._allocations.get("", 1.0))
-        return float(self.config.allocation) * published
+        return float(self.config.allocation) * self._allocations.of(instrument_id.value)
 
     def _trade_all(self, instrument_ids: Iterable[InstrumentId]) -> None:
         """Trade towards new targets or allocations; each by itself. Override me to trade them together."""

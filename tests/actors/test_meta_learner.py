@@ -219,7 +219,7 @@ def test_what_does_not_compete_is_left_alone():
 
     assert records[0].arms == ("Long-1",)
     assert short.left < 0
-    assert set(run.allocations) == {f"Long-1|{BTC.id}"}
+    assert set(run.allocations) == {f"Long-1|{BTC.id}@selector"}
 
 
 def test_an_arm_that_is_not_on_the_node_is_refused_by_name():

@@ -198,7 +198,7 @@ def test_what_strategies_of_other_people_use_is_not_added_to_the_budget_of_the_o
     competing = {"Long-1": str(BTC.id), "Script-7": str(BTC.id)}
     run([long, other], path(300), arms=competing, priors={"steady": (1.0, 100.0)})
 
-    assert run.allocations[f"Long-1|{BTC.id}"].allocation == pytest.approx(1.0)
+    assert run.allocations[f"Long-1|{BTC.id}@selector"].allocation == pytest.approx(1.0)
     assert float(long.left) == pytest.approx(100_000 / 30_000, rel=0.06)
 
 
