@@ -150,6 +150,13 @@ def underlyings(root: str | Path) -> tuple[str, ...]:
     return tuple(sorted(folder.name.removeprefix("underlying=") for folder in folders))
 
 
+def days_of(root: str | Path, underlying: str) -> tuple[int, ...]:
+    """Return the beginnings of the days an archive has surfaces of, UNIX times [ns], in order."""
+    folders = (Path(root) / f"underlying={underlying}").glob("day=*")
+    names = sorted(folder.name.removeprefix("day=") for folder in folders)
+    return tuple(int(datetime.fromisoformat(f"{name}T00:00+00:00").timestamp()) * 10**9 for name in names)
+
+
 def _read_day(folder: Path, underlying: str) -> list[Recorded]:
     import pyarrow.parquet as pq
 

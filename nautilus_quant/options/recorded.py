@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nautilus_quant.options.chain import Chain
 
@@ -50,7 +51,7 @@ class Snapshot(NamedTuple):
     """
 
     chain: Chain
-    mark_iv: np.ndarray[Any, np.dtype[np.float64]]
+    mark_iv: NDArray[np.float64]
     spot: float
 
 
@@ -91,6 +92,14 @@ class RecordedChains:
         column = pq.read_table(self._file, columns=[self._layout.underlying]).column(0)
         return tuple(sorted(str(name) for name in pc.unique(column).to_pylist()))
 
+    def times(self, underlying: str, end: int | None = None) -> NDArray[np.int64]:
+        """Return the times of the snapshots before `end`, UNIX time [ns], in order, int64[n]."""
+        import pyarrow.parquet as pq
+
+        wanted = [(self._layout.underlying, "=", underlying)]
+        times = np.unique(_times(pq.read_table(self._file, columns=["ts"], filters=wanted), "ts"))
+        return times if end is None else times[times < end]
+
     def snapshots(
         self, underlying: str, start: int | None = None, end: int | None = None
     ) -> Iterator[Snapshot]:
@@ -105,12 +114,11 @@ class RecordedChains:
             First time and the one after the last, UNIX time [ns]; ``None`` for all.
 
         """
-        import pyarrow as pa
         import pyarrow.parquet as pq
 
         wanted = [(self._layout.underlying, "=", underlying)]
         table = pq.read_table(self._file, columns=sorted(_needed(self._layout)), filters=wanted)
-        times = table.column("ts").cast(pa.timestamp("ns", "UTC")).cast(pa.int64()).to_numpy()
+        times = _times(table, "ts")
         order = np.argsort(times, kind="stable")
         moments, first = np.unique(times[order], return_index=True)
         for moment, rows in zip(moments.tolist(), np.split(order, first[1:]), strict=True):
@@ -122,12 +130,12 @@ class RecordedChains:
 
         layout = self._layout
 
-        def numbers(name: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+        def numbers(name: str) -> NDArray[np.float64]:
             column = table.column(name).cast(pa.float64()).to_numpy()
             return np.asarray(column, dtype=np.float64)
 
         forward = numbers("underlying_price")
-        expiry = table.column("expiry").cast(pa.timestamp("ns", "UTC")).cast(pa.int64()).to_numpy()
+        expiry = _times(table, "expiry")
         chain = Chain.of(
             ts,
             underlying,
@@ -145,6 +153,13 @@ class RecordedChains:
         else:
             spot = float(forward[expiry.argmin()]) if len(expiry) else math.nan
         return Snapshot(chain, numbers("mark_iv"), spot)
+
+
+def _times(table: Any, name: str) -> NDArray[np.int64]:
+    import pyarrow as pa
+
+    column = table.column(name).cast(pa.timestamp("ns", "UTC")).cast(pa.int64())
+    return np.asarray(column.to_numpy(), dtype=np.int64)
 
 
 def _needed(layout: _Layout) -> set[str]:

@@ -25,7 +25,7 @@ type Floats = NDArray[np.float64]
 QUARTER = 0.6744897501960817
 """Standard normal quantile of 3/4: an option this many deviations out of the money has a delta of 25 %."""
 
-_NEWTON_STEPS = 8
+_NEWTON_STEPS = 6
 
 
 @dataclass(frozen=True, slots=True)
