@@ -85,7 +85,11 @@ def settle(contract: Contract, quantity: Decimal, entry: Decimal, price: Decimal
         Settlement price of the underlying [currency of the strike].
 
     """
-    paid = payoff(contract, price)
+    return book(contract, quantity, entry, payoff(contract, price))
+
+
+def book(contract: Contract, quantity: Decimal, entry: Decimal, paid: Decimal) -> Booked:
+    """Return the same as `settle` where what one unit of underlying pays is known [settlement currency]."""
     units = quantity * exact(contract.multiplier)
     return Booked(paid, units * paid, units * (paid - entry))
 
