@@ -19,6 +19,9 @@ PRECISION = 1e-10
 
 ROUNDING = 2.0 * float(np.finfo(np.float64).eps)
 
+LEAST = 1e-300
+"""Share of the underlying under which a premium is no longer held with all digits of a double."""
+
 
 class Information(IntEnum):
     """What a price tells about volatility."""
@@ -116,7 +119,8 @@ def _solve(
         s, slope = total_volatility(x, premium / scale, room / scale)
         root = np.sqrt(t)
         blurred = ROUNDING * undiscounted > PRECISION * scale * slope * root
-        coarse = np.minimum(premium, room) <= np.asarray(resolution, np.float64) / d
+        least = np.maximum(np.asarray(resolution, np.float64) / d, LEAST * scale)
+        coarse = np.minimum(premium, room) <= least
         valid = (np.isfinite(x + t + d)) & (t >= 0.0) & (d > 0.0)
         told = np.select(
             [~valid, t == 0.0, premium <= 0.0, room <= 0.0, blurred | coarse | ~np.isfinite(s)],

@@ -102,6 +102,20 @@ def test_a_whole_chain_comes_back() -> None:
     assert np.isfinite(told[outside]).mean() > 0.999
 
 
+def test_the_promise_holds_over_everything_a_double_can_hold() -> None:
+    """From a second to five years, from 1 % to 800 %, at and far from the money."""
+    generator = np.random.default_rng(11)
+    n = 200_000
+    f = np.exp(generator.uniform(-3.0, 12.0, n))
+    k = f * np.exp(generator.uniform(-3.0, 3.0, n) * generator.random(n) ** 2)
+    t = np.exp(generator.uniform(0.0, np.log(5 * 365 * 86_400), n)) * 1e9 / YEAR
+    vol = np.exp(generator.uniform(np.log(0.01), np.log(8.0), n))
+    call, d = generator.random(n) < 0.5, generator.uniform(0.3, 1.0, n)
+    told = implied_vol(price(f, k, t, vol, call, discount=d), f, k, t, call, discount=d)
+    assert np.isfinite(told).mean() > 0.4
+    assert np.nanmax(np.abs(told - vol)) <= PRECISION
+
+
 def test_it_is_the_root_a_bracketing_search_finds() -> None:
     for x, t, vol, call in [(0.3, 0.1, 0.7, True), (-0.4, 0.5, 1.1, False), (0.0, 0.01, 0.3, True)]:
         k = 60_000.0 * math.exp(x)
@@ -149,6 +163,9 @@ def test_a_higher_price_is_a_higher_volatility(x, t, call, share, more) -> None:
         ({"price": 1e9}, Information.ABOVE_BOUND),
         ({"price": math.nextafter(10.0, 11.0)}, Information.UNRESOLVED),
         ({"price": math.nextafter(110.0, 0.0)}, Information.UNRESOLVED),
+        # Under 1e-300 of the underlying a double holds fewer and fewer digits.
+        ({"price": 1e-299, "strike": 120.0}, Information.UNRESOLVED),
+        ({"price": 2e-298, "strike": 120.0}, Information.GIVEN),
         ({"price": 10.2, "resolution": 0.25}, Information.UNRESOLVED),
         ({"price": 109.9, "resolution": 0.25}, Information.UNRESOLVED),
         ({"price": 10.3, "resolution": 0.25}, Information.GIVEN),
