@@ -23,6 +23,7 @@ from nautilus_quant.monitoring.words import lasted, money, signed
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+_SHOWN_ALERTS = 10
 FRESH = 15.0
 """How old the status of a healthy node may be [s]; it is written every 2 s."""
 
@@ -181,8 +182,10 @@ def _lines(status: dict[str, Any]) -> list[tuple[str, str]]:
     held = [_held(line) for line in status.get("positions") or ()]
     if status:
         lines.append(("positions", ", ".join(held) or "flat"))
-    lines += [("no new risk", reason) for reason in status.get("reasons") or ()]
-    return lines
+    reasons = status.get("reasons") or ()
+    lines += [("no new risk", reason) for reason in reasons]
+    alerts = [alert for alert in status.get("alerts") or () if alert not in reasons]
+    return lines + [("look at", alert) for alert in alerts[-_SHOWN_ALERTS:]]
 
 
 def _gates(status: dict[str, Any]) -> dict[str, GateLine]:

@@ -90,6 +90,14 @@ def test_what_each_gate_saw_and_how_positions_are_protected(tmp_path: Path) -> N
     assert "2 BTC.SIM (1.5 behind stops)" in text
 
 
+def test_alerts_are_shown_once_beside_the_reasons_for_no_new_risk(tmp_path: Path) -> None:
+    many = tuple(f"alert {n}" for n in range(20))
+    text = shown(at(tmp_path, document(alerts=("DAILY_LOSS: lost 2.1%", *many))))
+    assert text.count("DAILY_LOSS: lost 2.1%") == 1
+    assert text.count("look at") == 10
+    assert "alert 19" in text
+
+
 def test_a_status_file_of_an_older_node_has_no_codes(tmp_path: Path) -> None:
     status = {**document(), "gates": {"safety": {"allow": 3, "deny": 2}}}
     rows = [part.strip("│ ").split() for part in shown(at(tmp_path, status)).splitlines()]
