@@ -193,3 +193,35 @@ def test_recordings_are_of_their_venue(write):
             write(REPLAYED.replace("instrument: BTCUSDT-PERP.REC}]", "instrument: BTCUSDT-PERP.SIM}]")),
             env={},
         )
+
+
+OPTIONS = """\
+venues:
+  SIM:
+    options: {underlyings: [BTC], daily: 0, weekly: 0, monthly: 0, rapid: 1, every: 1min, strikes: 1}
+"""
+
+
+def test_options_are_played_and_settled(simulated):
+    deployment = simulated(OPTIONS)
+    prepare_data(deployment)
+    (run,) = decoded(native_backtest(deployment, secrets=True))
+    (venue,) = run.venues
+    assert [module.actor_path for module in venue.modules] == [
+        "nautilus_quant.venues.settlement:OptionSettlement"
+    ]
+    played = [
+        (item.data_cls.rpartition(":")[2], len(item.instrument_ids))
+        for item in run.data
+        if item.instrument_ids
+    ]
+    assert [name for name, _ in played] == ["InstrumentClose", "QuoteTick", "OptionGreeks"]
+    # an expiry at the start, in each of two minutes, and one ahead; at least three strikes, calls and puts
+    ((_, options), *_) = played
+    assert {count for _, count in played} == {options}
+    assert options >= 4 * 3 * 2
+
+
+def test_a_venue_without_options_has_no_module(simulated):
+    (run,) = native_backtest(simulated(), secrets=True)
+    assert "modules" not in run["venues"][0]

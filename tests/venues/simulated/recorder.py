@@ -6,8 +6,13 @@ from typing import Any
 
 from nautilus_trader.common.actor import Actor
 from nautilus_trader.config import ActorConfig
-from nautilus_trader.model.data import BarType
+from nautilus_trader.model.data import BarType, OptionGreeks
 from nautilus_trader.model.identifiers import InstrumentId
+
+_GREEKS = (
+    "instrument_id", "delta", "gamma", "vega", "theta", "rho", "mark_iv", "bid_iv", "ask_iv",
+    "underlying_price", "open_interest", "convention", "ts_event", "ts_init",
+)  # fmt: skip
 
 
 class RecorderConfig(ActorConfig, frozen=True, kw_only=True):
@@ -46,4 +51,6 @@ class Recorder(Actor):
 
 def plain(event: Any) -> dict[str, Any]:
     """Write an event as NautilusTrader would send it."""
+    if isinstance(event, OptionGreeks):  # has no such method
+        return {"type": "OptionGreeks"} | {name: str(getattr(event, name)) for name in _GREEKS}
     return type(event).to_dict(event)
