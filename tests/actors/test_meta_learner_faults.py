@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from nautilus_trader.model.objects import Price, Quantity
 from nautilus_trader.test_kit.providers import TestInstrumentProvider
 
 from nautilus_quant.actors import MetaLearner, MetaLearnerConfig
-from nautilus_quant.gating.intent import Verdict
+from nautilus_quant.gating.intent import Intent, Side, Verdict
 from nautilus_quant.host.messages import RegimeUpdate, publish
 from nautilus_quant.host.state import shared_store
 from tests.actors.selection_runs import (
@@ -307,3 +308,24 @@ def test_the_budget_is_that_of_the_arms_that_can_be_sized():
     made.run(streaming=True)
     assert [contest.budget for contest in learner.contests.values()] == [pytest.approx(0.4)]
     made.dispose()
+
+
+def test_a_reset_forgets_errors_contests_and_what_was_allotted():
+    learner = Explosive(MetaLearnerConfig(**QUICK), range(4, 500))
+    prices = path(400)
+    made = engine([*quotes(prices, spread=0.02), *bars(prices)], actors=[learner], strategies=list(arms()))
+    made.run()
+    assert learner.contests
+    assert asked(learner).code == "SELECTOR_ERROR"
+    assert learner._agenda.faulty == {str(BTC.id)}
+    learner.reset()
+    assert learner.contests == {}
+    assert learner._agenda.faulty == set()
+    assert asked(learner).code == "SELECTOR_ERROR"  # until all who compete are known again
+    made.dispose()
+
+
+def asked(learner: MetaLearner) -> Verdict:
+    one = Decimal(1)
+    intent = Intent(START, "Long-1", str(BTC.id), Side.BUY, one, None, Decimal(0), one, 30_000.0)
+    return learner.check(intent)
