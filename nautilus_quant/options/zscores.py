@@ -119,13 +119,13 @@ class RollingScores:
         return {name: score for name, score, good in zip(names, scores, enough, strict=True) if good}
 
     def _remember(self, figures: Mapping[str, float]) -> None:
+        self._past[:, self._next] = np.nan
         self._forget_unseen()
         new = [name for name in figures if name not in self._names]
         if new:
             self._names.update({name: len(self._names) + at for at, name in enumerate(new)})
             more = np.full((len(new), self.params.window), np.nan)
             self._past = np.concatenate((self._past, more))
-        self._past[:, self._next] = np.nan
         for name, value in figures.items():
             self._past[self._names[name], self._next] = value
         self._next = (self._next + 1) % self.params.window
