@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from nautilus_trader.model.enums import InstrumentClass
 from nautilus_trader.model.identifiers import InstrumentId
-from nautilus_trader.model.instruments import CryptoPerpetual, CurrencyPair
+from nautilus_trader.model.instruments import CryptoOption, CryptoPerpetual, CurrencyPair, OptionContract
 
 from nautilus_quant.account.equity import Account, AccountKind, OpenPosition, Valuation, value
 from nautilus_quant.account.marks import PAR, UNKNOWN, Mark, MarkBook, Price
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 DOLLARS = frozenset({"USD", "USDT", "USDC", "FDUSD", "USDE", "DAI"})
 """Currencies taken as worth one dollar; few nodes subscribe a market among them."""
+
+_NEXT_TO_NOTHING = 1e-9
+"""What an option marked at 0 is taken as worth: a price, where 0 is none for everything else."""
 
 _PLACE = "nautilus_quant.valuation"
 _EARLY = 15
@@ -57,7 +61,7 @@ class Valuer:
         self._names: dict[InstrumentId, str] = {}
         self._marked: set[str] = set()
         self._terms: dict[InstrumentId, tuple[float, bool, str, str]] = {}
-        self._held_terms: dict[InstrumentId, tuple[str, str, float, bool]] = {}
+        self._held_terms: dict[InstrumentId, tuple[str, str, float, bool, bool]] = {}
         self._feeds = Feeds.on(kernel.msgbus)
         self._bars: dict[Feed, tuple[str, int]] = {}
         self._listings: dict[str, list[str]] = {}
@@ -221,8 +225,9 @@ class Valuer:
 
     def _on_quote(self, quote: QuoteTick) -> None:
         bid, ask = quote.bid_price.as_double(), quote.ask_price.as_double()
-        # A one-sided or crossed-to-zero quote has no middle: it counts as absurd.
-        mid = (bid + ask) / 2.0 if bid > 0.0 and ask > 0.0 else 0.0
+        # A one-sided or crossed-to-zero quote has no middle: it counts as absurd. But options lose all bids.
+        worthless = bid == 0.0 < ask and self._is_option(quote.instrument_id)
+        mid = (bid + ask) / 2.0 if (bid > 0.0 and ask > 0.0) or worthless else 0.0
         self.book.put(self._name(quote.instrument_id), Mark(mid, quote.ts_init, "mid"))
 
     def _on_trade(self, trade: TradeTick) -> None:
@@ -241,8 +246,14 @@ class Valuer:
     def _on_mark(self, update: MarkPriceUpdate) -> None:
         if self._name(update.instrument_id) not in self._marked:
             return
-        mark = Mark(update.value.as_double(), update.ts_init, "mark")
+        price = update.value.as_double()
+        if price == 0.0 and self._is_option(update.instrument_id):
+            price = _NEXT_TO_NOTHING
+        mark = Mark(price, update.ts_init, "mark")
         self.book.put(self._name(update.instrument_id), mark)
+
+    def _is_option(self, instrument_id: InstrumentId) -> bool:
+        return isinstance(self._cache.instrument(instrument_id), CryptoOption | OptionContract)
 
     def _on_bar(self, bar: Bar) -> None:
         feed = self._feeds.of(bar)
@@ -321,18 +332,19 @@ class Valuer:
             size = position.signed_qty
             if not size or position.account_id != account_id:
                 continue
-            name, settled_in, multiplier, inverse = self._terms_held(position)
-            size, entry = size * multiplier, position.avg_px_open
+            name, settled_in, multiplier, inverse, paid = self._terms_held(position)
+            size, entry = size * multiplier, 0.0 if paid else position.avg_px_open
             if inverse or settled_in != currency or not math.isfinite(size + entry):
                 return None
             positions.append((name, size, entry))
         return PlainAccounts(balance, tuple(positions)) if math.isfinite(balance) else None
 
     def _held(self, position: Position) -> OpenPosition:
-        name, currency, multiplier, inverse = self._terms_held(position)
-        return OpenPosition(name, position.signed_qty, position.avg_px_open, currency, multiplier, inverse)
+        name, currency, multiplier, inverse, paid = self._terms_held(position)
+        entry = 0.0 if paid else position.avg_px_open
+        return OpenPosition(name, position.signed_qty, entry, currency, multiplier, inverse)
 
-    def _terms_held(self, position: Position) -> tuple[str, str, float, bool]:
+    def _terms_held(self, position: Position) -> tuple[str, str, float, bool, bool]:
         instrument_id = position.instrument_id
         terms = self._held_terms.get(instrument_id)
         if terms is None:
@@ -341,6 +353,8 @@ class Valuer:
                 position.settlement_currency.code,
                 float(position.multiplier),
                 bool(position.is_inverse),
+                # Balances have moved by the premium already: all an option is worth comes on top of them.
+                position.instrument_class == InstrumentClass.OPTION,
             )
         return terms
 
