@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -101,7 +102,7 @@ class RecordedChains:
         return times if end is None else times[times < end]
 
     def snapshots(
-        self, underlying: str, start: int | None = None, end: int | None = None
+        self, underlying: str, start: int | None = None, end: int | None = None, *, every: int = 1
     ) -> Iterator[Snapshot]:
         """
         Read the snapshots of an underlying in order of time.
@@ -112,6 +113,8 @@ class RecordedChains:
             Of which.
         start, end
             First time and the one after the last, UNIX time [ns]; ``None`` for all.
+        every
+            Only each n-th snapshot of the file.
 
         """
         import pyarrow.parquet as pq
@@ -121,7 +124,8 @@ class RecordedChains:
         times = _times(table, "ts")
         order = np.argsort(times, kind="stable")
         moments, first = np.unique(times[order], return_index=True)
-        for moment, rows in zip(moments.tolist(), np.split(order, first[1:]), strict=True):
+        found = zip(moments.tolist(), np.split(order, first[1:]), strict=True)
+        for moment, rows in islice(found, 0, None, every):
             if (start is None or moment >= start) and (end is None or moment < end):
                 yield self._snapshot(table.take(rows), moment, underlying)
 
