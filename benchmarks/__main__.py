@@ -30,6 +30,7 @@ FAMILIES = (
     "selection",
     "selector",
     "services",
+    "whole_stack",
     "live_quotes",
     "options",
 )

@@ -253,8 +253,9 @@ class BudgetGate:
         self._tell_soon()
 
     def _on_position(self, event: PositionEvent) -> None:
-        self.orders.on_position(event)
-        self._tell_soon()
+        if not self.orders.knows(event):  # its fill told so a moment ago
+            self.orders.on_position(event)
+            self._tell_soon()
 
     # -- values ------------------------------------------------------------------------------------
 

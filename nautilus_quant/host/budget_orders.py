@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from nautilus_trader.model.enums import ContingencyType, OmsType, OrderSide
 from nautilus_trader.model.events import OrderModifyRejected, OrderUpdated
-from nautilus_trader.model.identifiers import ClientOrderId
+from nautilus_trader.model.identifiers import ClientOrderId, PositionId
 
 from nautilus_quant.gating.intent import Intent, Side
 from nautilus_quant.host.routing import oms_of
@@ -16,7 +16,7 @@ from nautilus_quant.portfolio.reservations import OpenOrder
 
 if TYPE_CHECKING:
     from nautilus_trader.model.events import OrderEvent, OrderFilled, PositionEvent
-    from nautilus_trader.model.identifiers import InstrumentId, PositionId, StrategyId
+    from nautilus_trader.model.identifiers import InstrumentId, StrategyId
     from nautilus_trader.model.instruments import Instrument
     from nautilus_trader.model.orders import Order
     from nautilus_trader.system.kernel import NautilusKernel
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from nautilus_quant.portfolio.budget import Budget
 
 _ZERO = Decimal(0)
+_NOTHING: dict[PositionId, Decimal] = {}
 _EITHER = (ContingencyType.OCO, ContingencyType.OUO)
 
 
@@ -237,6 +238,14 @@ class BudgetOrders:
                 found[position_id] = Decimal(position.signed_decimal_qty())
         if found != (held or {}):
             self._hold(key, found, event.ts_init)
+
+    def knows(self, event: PositionEvent) -> bool:
+        """Tell in a hurry that a position is held as it is now; False says that `on_position` must look."""
+        key = (event.strategy_id, event.instrument_id)
+        if not self._nets.get(key):
+            return False
+        size = self._held.get(key, _NOTHING).get(event.position_id, _ZERO)
+        return bool(float(size) == event.signed_qty)
 
     def _hold(self, key: tuple[StrategyId, InstrumentId], found: dict[PositionId, Decimal], now: int) -> None:
         if found:

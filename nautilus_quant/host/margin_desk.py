@@ -39,7 +39,7 @@ class Watched:
         self.due = 0
         self.held: list[tuple[Held, str]] | None = None  # with the settlement currency
         self.positions: list[OpenPosition] = []
-        self.calm: _Calm | None = None
+        self.calm: _Calm | None = None  # None when it was measured since somebody asked
 
 
 class _Calm(NamedTuple):
@@ -53,6 +53,9 @@ class _Calm(NamedTuple):
     """Up to which mark of each instrument [quote currency]."""
     reserved: dict[float, int]
     """With what is kept for orders."""
+
+
+_NOT_CALM = _Calm(0, math.inf, (), {})
 
 
 class Listed(NamedTuple):
@@ -185,8 +188,12 @@ class MarginDesk:
         where measuring everything again would be much work for the same answer. It is exact: False whenever
         it would take a measurement to know.
         """
+        if watched.held is None:
+            return False
         calm = watched.calm
-        if calm is None or watched.held is None or now >= calm.until:
+        if calm is None:
+            calm = watched.calm = self._calm(watched, now)
+        if now >= calm.until:
             return False
         fresh = self._valuer.fresh_equity(now)
         if fresh is None or not fresh[0] > calm.equity or calm.reserved != watched.pool.reserve.totals:
@@ -198,11 +205,10 @@ class MarginDesk:
                 return False
         return True
 
-    def _calm(self, watched: Watched, now: int) -> _Calm | None:
+    def _calm(self, watched: Watched, now: int) -> _Calm:
         """Only where equity is simple: one account, all of it in one currency."""
-        held = watched.held
-        if not held or len(self._cache.accounts()) != 1 or self._valuer.fresh_equity(now) is None:
-            return None
+        if not watched.held or len(self._cache.accounts()) != 1 or self._valuer.fresh_equity(now) is None:
+            return _NOT_CALM
         pool = watched.pool
         equity, until = pool.calm(now, _GROWTH)
         highest = tuple((name, priced.mark * (1.0 + _GROWTH)) for name, priced in pool.positions.items())
@@ -225,7 +231,7 @@ class MarginDesk:
         watched.pool.measure(equity, priced, ", ".join(problems))
         # What is unknown may be known with the next price.
         watched.due = now if watched.pool.problem else min(until, fresh_until + 1)
-        watched.calm = self._calm(watched, now)
+        watched.calm = None
 
     def _read(self, watched: Watched) -> None:
         groups: dict[InstrumentId, list[Position]] = {}

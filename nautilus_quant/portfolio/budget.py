@@ -156,7 +156,8 @@ class Budget:
     def uses(self, equity: float) -> Iterator[Use]:
         """Yield how far each limit is used that anything counts in."""
         for label, sums in self.exposures.sums.items():
-            for limit, _, cap, signed in self._caps.get(label) or self._checks(label):
+            checks = self._caps.get(label)
+            for limit, _, cap, signed in self._checks(label) if checks is None else checks:
                 used = max(sums.up, sums.down) if signed else sums.gross
                 yield Use(limit, used / SCALE, cap.bound(equity))
 
@@ -166,7 +167,7 @@ class Budget:
             self._routes.clear()
         labels = self.exposures.labels(strategy, instrument)
         made = self._routes[strategy, instrument] = tuple(
-            check for label in labels for check in self._caps.get(label) or self._checks(label)
+            check for label in labels for check in self._checks(label)
         )
         return made
 

@@ -103,7 +103,7 @@ class AnomalyMonitor:
 
         """
         changes = self.advance(ts)
-        monitor = self.monitor(measure)
+        monitor = self.measures.get(measure) or self.monitor(measure)
         if not monitor.observe(value):
             return changes
         self._remember(strategy)

@@ -95,23 +95,20 @@ class MeasureMonitor:
         self._sum = self._sum * self._decay + value
         self._weight = self._weight * self._decay + 1.0
         self._count += 1
-        if self.params.smooth:
+        params = self.params
+        if params.smooth:
             if self._count < self.ladder.half_life:
                 return True
             value = self.rolling
-        if self.baseline.count >= self.ladder.min_samples:
-            usual = self.baseline.median
-            deviation = NORMAL_MAD * self._spread(usual)
+        count, usual, mad = self.baseline.read()
+        if count >= self.ladder.min_samples:
+            deviation = NORMAL_MAD * max(mad, params.floor, params.relative_floor * abs(usual))
             score = (value - usual) / deviation
-            self._scores.append(-score if self.params.low else score)
+            self._scores.append(-score if params.low else score)
             if not -CLIP <= score <= CLIP:
                 value = usual + deviation * (CLIP if score > 0.0 else -CLIP)
         self.baseline.update(value)
         return True
-
-    def _spread(self, usual: float) -> float:
-        params = self.params
-        return max(self.baseline.mad, params.floor, params.relative_floor * abs(usual))
 
     def calls(self) -> Severity:
         """Return what the measure calls for."""

@@ -225,15 +225,22 @@ class RobustBaseline:
         """Median absolute deviation from the median, not scaled; NaN before the fifth value."""
         return self._elder.deviation.value
 
+    def read(self) -> tuple[int, float, float]:
+        """Return `count`, `median` and `mad` at once."""
+        elder = self._elder
+        median = elder.median
+        return median.count, median.value, elder.deviation.value
+
     def update(self, x: float) -> None:
         """Take a finite value."""
-        if self._elder.count >= self.window and self._younger is None:
-            self._younger = _Generation()
-        self._elder.update(x)
-        if self._younger is not None:
-            self._younger.update(x)
-            if self._younger.count >= self.window:
-                self._elder, self._younger = self._younger, None
+        elder, younger = self._elder, self._younger
+        if younger is None and elder.median.count >= self.window:
+            younger = self._younger = _Generation()
+        elder.update(x)
+        if younger is not None:
+            younger.update(x)
+            if younger.median.count >= self.window:
+                self._elder, self._younger = younger, None
 
     def to_dict(self) -> dict[str, Any]:
         """Give all that `restore` needs; the window belongs to the config."""

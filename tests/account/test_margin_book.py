@@ -286,3 +286,43 @@ def test_several_positions_add_up():
     assert made.needs(10.0) == pytest.approx(214.35)
     assert made.maintenance == pytest.approx(10.7175)
     assert not made.is_idle
+
+
+@given(
+    equity=st.floats(100.0, 1e6),
+    sizes=st.lists(st.floats(-50.0, 50.0), min_size=1, max_size=3),
+    moves=st.lists(st.floats(-0.9, 0.05), min_size=3, max_size=3),
+    spare=st.floats(1e-6, 10.0),
+    ordered=st.floats(0.0, 2_000.0),
+    when=st.tuples(st.integers(0, 10_080), st.floats(0.0, 1.0, exclude_max=True)),
+)
+def test_while_an_account_is_calm_there_is_nothing_to_say_of_it(
+    *, equity, sizes, moves, spare, ordered, when
+):
+    minutes, later = when
+    tiers = Maintenance.of([(1_000.0, 0.01), (3_000.0, 0.05), (None, 0.4)])
+    made, now = Pool("SIM-001", MarginSchedule(), MarginLimits()), NOON + minutes * MINUTE
+    held = [Held.of(f"{n}.SIM", size, Terms(tiers)) for n, size in enumerate(sizes)]
+    made.measure(equity, [Priced(one, 100.0) for one in held])
+    if ordered:
+        made.reserve.put("O-1", 0.0, ordered, 1.0)
+    assert made.watch(now) == [] or made.calm(now, 0.05)[0] == math.inf
+    enough, until = made.calm(now, 0.05)
+    if enough == math.inf:
+        return
+    prices = [100.0 * (1.0 + move) for move in moves]
+    made.measure(enough * (1.0 + spare), [Priced(*one) for one in zip(held, prices, strict=False)])
+    then = now + int(later * (until - now))
+    assert made.watch(then) == []
+    assert made.demand(then) is None
+
+
+def test_from_which_equity_on_an_account_is_calm():
+    # 10 at 100 and 5 % more are 1 050, at 10x 105 of margin; at most 80 % may be used: 105 / 0.8
+    assert pool(size=10.0).calm(NOON, 0.05)[0] == pytest.approx(131.25)
+    # The intraday window, 6.67x, is within the look-ahead: 1 050 / 6.67 / 0.8
+    assert pool(size=10.0).calm(BEFORE, 0.05)[0] == pytest.approx(1_050.0 / 6.67 / 0.8)
+    assert pool(math.nan).calm(NOON, 0.05)[0] == math.inf
+    told = pool(size=900.0)  # 9 000 of 10 000
+    assert told.watch(NOON)
+    assert told.calm(NOON, 0.05)[0] == math.inf  # until it is over

@@ -7,6 +7,7 @@ import math
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from scipy.optimize import brentq
 
 from nautilus_quant.account.margin import Held, Maintenance, Terms
 from nautilus_quant.account.margin_liquidation import (
@@ -205,3 +206,37 @@ def test_fully_hedged_what_needs_more_margin_is_the_danger():
     assert liquidation_price(held, 100.0, 10.0) == pytest.approx(1_000.0)
     assert distance(held, 100.0, 1_000.0) == pytest.approx(9.0)
     assert account_distance([Priced(held, 100.0)], 10.0) == pytest.approx(9.0)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.floats(-5.0, 5.0),  # net
+            st.floats(0.0, 2.0),  # what is hedged
+            st.floats(10.0, 50_000.0),
+            st.booleans(),
+            st.sampled_from([0.004, 0.05, None]),
+        ),
+        min_size=1,
+        max_size=3,
+    ),
+    st.floats(1e2, 1e7),
+)
+def test_the_move_of_the_account_is_what_a_textbook_search_finds(made, equity):
+    tiers = Maintenance.of([(50_000.0, 0.004), (250_000.0, 0.005), (None, 0.05)])
+    positions = [
+        Priced(Held(f"{n}.SIM", net, abs(net) + more, _terms(inverse, flat, tiers)), mark)
+        for n, (net, more, mark, inverse, flat) in enumerate(made)
+    ]
+    found = account_distance(positions, equity)
+    if found in {0.0, math.inf}:
+        far = 2.0**19 if found else 0.0
+        assert (surplus(positions, equity, far) > 0.0) == (found == math.inf)
+        return
+    high = 2.0 ** max(0, math.ceil(math.log2(found)) + 1)
+    searched = brentq(lambda move: surplus(positions, equity, move), 0.0, high, xtol=1e-13)
+    assert found == pytest.approx(searched, rel=1e-9, abs=1e-9)
+
+
+def _terms(inverse: bool, flat: float | None, tiers: Maintenance) -> Terms:
+    return Terms(tiers if flat is None else Maintenance.flat(flat), 100.0 if inverse else 1.0, inverse)

@@ -59,3 +59,11 @@ def test_a_reduction_in_words():
     )
     assert notice.numbers == pytest.approx({"utilisation": 1.0, "leverage": 5.0})
     assert say_demand(account, None, ()).severity == "INFO"
+
+
+def test_what_was_told_is_good_enough_until_it_is_due_again():
+    watch, account = MarginWatch(300 * SECOND), pool()
+    assert not watch.waits(account, NOON)  # nothing was told yet
+    watch.is_due(account, NOON, at_once=False)
+    assert watch.waits(account, NOON + 299 * SECOND)
+    assert not watch.waits(account, NOON + 300 * SECOND)

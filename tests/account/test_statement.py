@@ -14,6 +14,7 @@ from nautilus_quant.account.statement import (
     Part,
     Statement,
     amount_of,
+    number_of,
     rate_units,
     units,
     value_of,
@@ -190,3 +191,8 @@ def test_damaged_state_is_refused(field, value, said):
     book.open("USDT", 10)
     with pytest.raises(ValueError, match=said):
         Statement.from_dict({**book.to_dict(), field: value})
+
+
+@given(st.integers(-(10**50), 10**50))
+def test_numbers_are_the_nearest_floats(whole):
+    assert number_of(whole) == float(value_of(whole))
