@@ -9,17 +9,18 @@ import pytest
 from nautilus_trader.backtest.engine import BacktestEngine
 from nautilus_trader.config import BacktestEngineConfig, LoggingConfig, StrategyConfig
 from nautilus_trader.model.currencies import BTC, USDT
-from nautilus_trader.model.data import InstrumentClose, QuoteTick
+from nautilus_trader.model.data import InstrumentClose, QuoteTick, TradeTick
 from nautilus_trader.model.enums import (
     AccountType,
+    AggressorSide,
     InstrumentCloseType,
     OmsType,
     OptionKind,
     OrderSide,
     OrderStatus,
 )
-from nautilus_trader.model.identifiers import InstrumentId, Symbol, Venue
-from nautilus_trader.model.instruments import CryptoOption
+from nautilus_trader.model.identifiers import InstrumentId, Symbol, TradeId, Venue
+from nautilus_trader.model.instruments import CryptoOption, IndexInstrument
 from nautilus_trader.model.objects import Currency, Money, Price, Quantity
 from nautilus_trader.trading.strategy import Strategy
 
@@ -100,12 +101,10 @@ def run(
     for item in items:
         engine.add_instrument(item)
     for item in items:
-        engine.add_data(
-            [event for event in data if event.instrument_id == item.id and type(event) is QuoteTick]
-        )
-        closes = [event for event in data if event.instrument_id == item.id and type(event) is not QuoteTick]
-        if closes:
-            engine.add_data(closes)
+        for kind in (QuoteTick, TradeTick, InstrumentClose):
+            some = [event for event in data if event.instrument_id == item.id and type(event) is kind]
+            if some:
+                engine.add_data(some)
     holder = Holder(side)
     engine.add_strategy(holder)
     engine.run()
@@ -178,6 +177,30 @@ def test_without_the_module_an_expired_position_stays_open_for_ever():
     assert holder.closed == []
     assert [position.instrument_id for position in open_] == [item.id]
     assert balances["USDT"] == 100_000 - 2 * 510
+
+
+def test_with_an_index_nautilus_takes_dollars_for_bitcoin():
+    # 61000 of the index against a strike of 60000: it closes at 1000, which is BTC for an option in bitcoin
+    item = option(BTC)
+    index = IndexInstrument(
+        instrument_id=InstrumentId(Symbol("BTC"), SIM),
+        raw_symbol=Symbol("BTC"),
+        currency=USDT,
+        price_precision=1,
+        size_precision=1,
+        price_increment=Price.from_str("0.1"),
+        size_increment=Quantity.from_str("0.1"),
+        ts_event=0,
+        ts_init=0,
+    )
+    trade = TradeTick(
+        index.id, Price.from_str("61000.0"), Quantity.from_str("1.0"), AggressorSide.BUYER, TradeId("1"), S, S
+    )
+    data = [trade, quote(item, "0.0080", "0.0090", 2 * S), settle(item, "0.01639344")]
+    _, holder, _, _ = run([index, item], data, module=False)
+    assert holder.closed[0].realized_pnl == Money(2 * (1_000 - Decimal("0.009")), BTC)
+    _, holder, _, _ = run([index, item], data)
+    assert holder.closed[0].realized_pnl == Money(2 * (Decimal("0.01639344") - Decimal("0.009")), BTC)
 
 
 def test_an_inverse_flag_would_make_nonsense_of_premiums_in_coin():
