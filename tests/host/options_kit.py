@@ -14,8 +14,10 @@ from nautilus_trader.model.identifiers import InstrumentId
 from nautilus_trader.model.instruments import CryptoOption
 from nautilus_trader.model.objects import Price, Quantity
 
-from nautilus_quant.options.svi import Svi
-from tests.options.surface_kit import chain_of
+from nautilus_quant.options import black76
+from nautilus_quant.options.contract import years
+from nautilus_quant.options.svi import Svi, variance_at
+from tests.options.surface_kit import NOW, chain_of, forward_of
 
 
 def option(
@@ -49,10 +51,16 @@ class Market:
     """Options on a grid of strikes, quoted around smiles."""
 
     def __init__(
-        self, slices: dict[int, Svi], *, coin: bool = False, strikes: int = 15, **options: Any
+        self,
+        slices: dict[int, Svi],
+        *,
+        coin: bool = False,
+        strikes: int = 15,
+        start: int = NOW,
+        **options: Any,
     ) -> None:
-        self.slices, self.coin, self.strikes = slices, coin, strikes
-        first = chain_of(slices, strikes=strikes)
+        self.slices, self.coin, self.start = slices, coin, start
+        first = chain_of(slices, ts=start, strikes=strikes)
         rounded = np.round(first.strike / 100.0) * 100.0
         self.instruments = [
             option(int(expiry), float(strike), bool(call), coin=coin, **options)
@@ -61,17 +69,12 @@ class Market:
 
     def quotes(self, ts: int, slices: dict[int, Svi] | None = None, spread: float = 0.004) -> list[QuoteTick]:
         """Every option at one moment, by the smiles or by others."""
-        from nautilus_quant.options import black76
-        from nautilus_quant.options.contract import years
-        from nautilus_quant.options.svi import variance_at
-        from tests.options.surface_kit import NOW, forward_of
-
         made = []
         for one in self.instruments:
             expiry, strike = one.expiration_ns, float(one.strike_price)
             params = (slices or self.slices)[expiry]
             forward = forward_of(expiry)
-            vol = np.sqrt(variance_at(float(np.log(strike / forward)), params) / years(NOW, expiry))
+            vol = np.sqrt(variance_at(float(np.log(strike / forward)), params) / years(self.start, expiry))
             call, left = one.option_kind == OptionKind.CALL, years(ts, expiry)
             scale = forward if self.coin else 1.0
             bid, ask = (
