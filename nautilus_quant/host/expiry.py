@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 _SOURCE = "expiry"
 _INDEX = "data.index_prices.*"
+_SETTLING = ("SETTLEMENT", "EXPIRATION_")
+"""How tags of the orders begin by which simulated venues settle: ours, and NautilusTrader's."""
 _DAY = 86_400 * SECOND
 
 
@@ -333,8 +335,14 @@ class ExpiryBook:
         change = self._balances.take(fill, code)
         if desk is None or self._orders.owns(fill.client_order_id):
             return
-        if fill.ts_event >= desk.contract.expiry and fill.instrument_id == desk.position.instrument_id:
+        if fill.instrument_id == desk.position.instrument_id and self._settles(desk, fill):
             self._on_settlement(desk, fill, change)
+
+    def _settles(self, desk: ExpiryDesk, fill: OrderFilled) -> bool:
+        """Tell whether a venue has closed a position with this fill: simulated ones do so just before."""
+        order = self._host.cache.order(fill.client_order_id)
+        tags = () if order is None else order.tags or ()
+        return fill.ts_event >= desk.contract.expiry or any(tag.startswith(_SETTLING) for tag in tags)
 
     def _on_settlement(self, desk: ExpiryDesk, fill: OrderFilled, change: Decimal | None) -> None:
         quantity = fill.last_qty.as_decimal()

@@ -161,7 +161,8 @@ class Tape:
                 if instrument.expiration_ns not in told:
                     told.add(instrument.expiration_ns)
                     made.append(self._greeks(instrument, forward, ts))
-                made += self._quote(instrument, self.mid(instrument, ts), ts)
+                if self.size(instrument.id.symbol.value, ts) is not None:
+                    made += self._quote(instrument, self.mid(instrument, ts), ts)
             for made_of in self.spreads:
                 if ts < made_of.expiration_ns:
                     legs = {option.id: option for option in self.options}
