@@ -14,14 +14,17 @@ from nautilus_quant.host.options_contract import SurfaceUpdate, contract_of, dec
 from nautilus_quant.host.options_underlying import Underlyings
 from nautilus_quant.options.contract import years
 from nautilus_quant.options.forward import forwards
-from nautilus_quant.options.greeks import position_greeks
+from nautilus_quant.options.greeks import book_greeks, position_greeks
 from nautilus_quant.options.implied_vol import implied_vol
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from nautilus_trader.cache.base import CacheFacade
     from nautilus_trader.common.component import Clock, MessageBus
     from nautilus_trader.model.data import OptionGreeks
     from nautilus_trader.model.identifiers import InstrumentId
+    from numpy.typing import NDArray
 
     from nautilus_quant.options.chain import Chain
     from nautilus_quant.options.contract import Contract
@@ -243,6 +246,50 @@ class OptionDesk:
         if not (forward.is_known and vol.is_known):
             return None
         return position_greeks(contract, float(quantity), forward.value, vol.value, now)
+
+    def book(self, quantities: Mapping[InstrumentId, float]) -> PerPosition | None:
+        """
+        Return the greeks of many positions on one underlying at once [coin].
+
+        Parameters
+        ----------
+        quantities
+            Contracts of each option, negative for sold ones.
+
+        Returns
+        -------
+        PerPosition or None
+            Every field float64[n], in the order of `quantities`; `PerPosition.net` adds them up. ``None``
+            without positions, or when one is no option, has expired, or its forward or volatility is unknown.
+
+        Raises
+        ------
+        UnitError
+            If they are on different underlyings.
+
+        """
+        now = self._clock.timestamp_ns()
+        contracts = [self._listing.contract(instrument_id) for instrument_id in quantities]
+        alive = [contract for contract in contracts if contract is not None and contract.expiry > now]
+        if not alive or len(alive) < len(contracts):
+            return None
+        by_expiry = {contract.expiry: contract for contract in alive}
+        known = {expiry: self.forward(contract).value for expiry, contract in by_expiry.items()}
+        forwards_ = np.array([known[contract.expiry] for contract in alive])
+        vols = self._vols(alive)
+        if not np.isfinite(forwards_ + vols).all():
+            return None
+        return book_greeks(alive, list(quantities.values()), forwards_, vols, now)
+
+    def _vols(self, contracts: Sequence[Contract]) -> NDArray[np.float64]:
+        surface = self.surface(contracts[0].underlying)
+        vols = np.full(len(contracts), np.nan)
+        if surface is not None:
+            strike, expiry = [one.strike for one in contracts], [one.expiry for one in contracts]
+            vols = surface.vol(strike, expiry)
+        for at in np.flatnonzero(~np.isfinite(vols)).tolist():
+            vols[at] = self.vol(contracts[at]).value
+        return vols
 
     # -- where it comes from -------------------------------------------------------------------------
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
     from nautilus_trader.cache.base import CacheFacade
+    from nautilus_trader.model.identifiers import InstrumentId
 
     from nautilus_quant.host.options import OptionDesk
 
@@ -17,14 +20,16 @@ def net_vega(desk: OptionDesk, cache: CacheFacade, underlying: str) -> float:
 
     NaN while the greeks of one of them are unknown; 0 without positions that live.
     """
-    total, now = 0.0, desk.now()
+    now = desk.now()
+    held: dict[InstrumentId, float] = {}
     for position in cache.positions_open():
         contract = desk.contract(position.instrument_id)
-        if contract is None or contract.underlying != underlying or contract.expiry <= now:
-            continue
-        greeks = desk.greeks(position.instrument_id, position.signed_qty)
-        forward = desk.forward(contract)
-        if greeks is None or not forward.is_known:
-            return math.nan
-        total += greeks.vega * forward.value
-    return total
+        if contract is not None and contract.underlying == underlying and contract.expiry > now:
+            held[position.instrument_id] = held.get(position.instrument_id, 0.0) + position.signed_qty
+    if not held:
+        return 0.0
+    book = desk.book(held)
+    if book is None:
+        return math.nan
+    forwards = [desk.forward(contract).value for key in held if (contract := desk.contract(key)) is not None]
+    return float(np.dot(book.vega, forwards))

@@ -188,6 +188,24 @@ def test_greeks_are_those_of_what_is_known(node):
     assert node.desk.greeks(key, 1.0) is None
 
 
+def test_the_greeks_of_a_book_are_those_of_its_positions(node):
+    node.quote()
+    publish(node.bus, SurfaceUpdate(key="BTC", ts=NOW, surface=fit_surface(node.desk.chain("BTC"))))
+    held = {
+        key: 1.0 + n if n % 2 else -2.0 * n for n, key in enumerate(node.desk.contracts("BTC")) if n % 5 == 0
+    }
+    book = node.desk.book(held)
+    for n, (key, quantity) in enumerate(held.items()):
+        alone = node.desk.greeks(key, quantity)
+        for name in ("value", "delta", "gamma_1pct", "vega", "theta"):
+            assert getattr(book, name)[n] == pytest.approx(getattr(alone, name), rel=1e-9)
+    assert book.net().vega == pytest.approx(sum(node.desk.greeks(k, q).vega for k, q in held.items()))
+    assert node.desk.book({}) is None
+    assert node.desk.book({**held, BTC.id: 1.0}) is None
+    node.at(400)
+    assert node.desk.book(held) is None
+
+
 def test_a_reset_forgets(node):
     node.greeks(NOW, 0.6, 91_234.0)
     key, contract = node.some()
