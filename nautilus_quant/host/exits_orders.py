@@ -10,11 +10,11 @@ from nautilus_trader.core.uuid import UUID4
 from nautilus_trader.execution.messages import ModifyOrder, SubmitOrder
 from nautilus_trader.model.enums import OmsType, OrderSide, TriggerType
 from nautilus_trader.model.identifiers import ClientOrderId
-from nautilus_trader.model.objects import Quantity
 from nautilus_trader.model.orders import LimitOrder, MarketOrder, StopMarketOrder
 
 from nautilus_quant.host.liquidator import send_cancel
 from nautilus_quant.host.routing import oms_of
+from nautilus_quant.host.sizes import whole_steps
 from nautilus_quant.portfolio.exits import Kind
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class ExitOrders:
     def terms(self, position: Position, price: Decimal, quantity: Decimal) -> tuple[Decimal, Decimal]:
         """Return price and quantity as an order for them would have, which is how it is known again."""
         instrument = self._instrument(position)
-        return instrument.make_price(price).as_decimal(), _quantity(instrument, quantity).as_decimal()
+        return instrument.make_price(price).as_decimal(), whole_steps(instrument, quantity).as_decimal()
 
     def stop(self, position: Position, rung: Rung, quantity: Decimal, price: Decimal) -> Order:
         """Return a reduce-only stop that goes to market."""
@@ -128,7 +128,7 @@ class ExitOrders:
             instrument_id=order.instrument_id,
             client_order_id=order.client_order_id,
             venue_order_id=order.venue_order_id,
-            quantity=_quantity(instrument, quantity + order.filled_qty.as_decimal()),
+            quantity=whole_steps(instrument, quantity + order.filled_qty.as_decimal()),
             price=None,
             trigger_price=instrument.make_price(price),
             command_id=UUID4(),
@@ -162,7 +162,7 @@ class ExitOrders:
             # Letters and digits only, and at most 32: every venue takes that.
             "client_order_id": ClientOrderId(f"{name}N{_short(self._count)}"),
             "order_side": OrderSide.SELL if position.is_long else OrderSide.BUY,
-            "quantity": _quantity(instrument, quantity),
+            "quantity": whole_steps(instrument, quantity),
             "init_id": UUID4(),
             "ts_init": now,
             "tags": [TAG, f"{TAG}:{self._owner}", f"{rung.kind}:{rung.level}"],
@@ -186,12 +186,6 @@ class ExitOrders:
             position_id=position_id,
         )
         msgbus.send(_ENDPOINT, command)
-
-
-def _quantity(instrument: Instrument, quantity: Decimal) -> Quantity:
-    """Round down to what can be traded; NautilusTrader's `make_qty` makes 7.26 of 7.27 on its way down."""
-    step = instrument.size_increment.as_decimal()
-    return Quantity(quantity // step * step, instrument.size_precision)
 
 
 def is_exit(order: Order) -> bool:

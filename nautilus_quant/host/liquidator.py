@@ -12,6 +12,7 @@ from nautilus_trader.model.identifiers import ClientOrderId, PositionId
 from nautilus_trader.model.orders import MarketOrder
 
 from nautilus_quant.host.routing import nets
+from nautilus_quant.host.sizes import whole_steps
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -156,8 +157,8 @@ class Liquidator:
             return False
         most = min(quantity, abs(position.signed_decimal_qty()))
         if most < instrument.size_increment.as_decimal():
-            return False  # make_qty raises rather than give zero
-        order = self._market_order(position, instrument.make_qty(most, round_down=True))
+            return False
+        order = self._market_order(position, whole_steps(instrument, most))
         self._closers.setdefault(position_id, []).append(order)
         self._submit(order, position)
         return True

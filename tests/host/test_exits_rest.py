@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from nautilus_trader.backtest.models import LatencyModel
 from nautilus_trader.model.enums import OrderSide
 from nautilus_trader.test_kit.providers import TestInstrumentProvider
 
-from nautilus_quant.host.exits_orders import _quantity
 from nautilus_quant.host.exits_rest import NodeStopping, protected
 from nautilus_quant.host.messages import SafetyStatus, publish
 from tests.actors.exit_runs import BUY, D, manager, order, run
@@ -100,10 +95,3 @@ def test_a_size_that_floats_would_cut_is_protected_whole_and_once():
     script = run({1: order(OrderSide.BUY, "0.043")}, manager(stop_losses=((0.01, 1.0),)), FLAT)
     assert [str(o.quantity) for o in exits(script)] == ["0.043"]
     assert str(BTC.make_qty(D("0.043"), round_down=True)) == "0.042"  # why this is not left to NautilusTrader
-
-
-@given(st.integers(1, 10**9))
-def test_a_quantity_on_the_grid_stays_what_it_is(steps):
-    exact = ETH.size_increment.as_decimal() * steps
-    assert _quantity(ETH, exact).as_decimal() == exact
-    assert _quantity(ETH, exact + Decimal("0.0009")).as_decimal() == exact
