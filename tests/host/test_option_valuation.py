@@ -26,6 +26,7 @@ class Watcher(Holder):
         super().__init__(side)
         self.marked = marked
         self.seen: list[Any] = []
+        self.quick = 0
 
     def on_start(self) -> None:
         super().on_start()
@@ -36,7 +37,11 @@ class Watcher(Holder):
     def on_quote_tick(self, tick: QuoteTick) -> None:
         if "X" in str(tick.instrument_id):
             super().on_quote_tick(tick)
-        self.seen.append(self.valuer.value(self.clock.timestamp_ns()))
+        now = self.clock.timestamp_ns()
+        self.seen.append(self.valuer.value(now))
+        quick = self.valuer.fresh_equity(now)
+        assert quick is None or quick[0] == pytest.approx(self.seen[-1].equity)
+        self.quick += quick is not None
 
 
 def spot() -> CurrencyPair:
@@ -73,6 +78,7 @@ def run(
     engine.add_strategy(watcher)
     engine.run()
     engine.dispose()
+    assert watcher.quick or len(balances) > 1
     return watcher.seen
 
 

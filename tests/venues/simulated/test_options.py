@@ -154,6 +154,17 @@ def test_series_settle_at_the_average_of_the_index_they_were_shown():
             assert price == pytest.approx(inside.mean() / 10.0, abs=0.05 + 1e-9)
 
 
+def test_every_series_settles_once_on_the_border_of_blocks_too():
+    config = MarketConfig(
+        seed=4, step=0.5, history=60.0, options=Options(daily=0, weekly=0, monthly=0, rapid=3, every=60.0)
+    )
+    for origin in (1_700_000_040, 1_700_000_041):  # blocks that end on the minute, and that do not
+        blocks = blocks_of(config, 4, origin * S)
+        settled = [settlement.series for block in blocks for settlement in block.board.settlements]
+        assert len(settled) == len(set(settled)) == 4 * 2  # underlyings
+        assert all(any(expiry in block.ts for block in blocks) for _, expiry in settled)
+
+
 def test_what_expired_while_the_market_stood_still_is_settled_when_it_goes_on():
     config = MarketConfig(
         seed=4, step=0.5, history=60.0, options=Options(daily=0, weekly=0, monthly=0, rapid=2, every=300.0)
