@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from nautilus_trader.model.instruments import Instrument
     from nautilus_trader.model.position import Position
 
+    from nautilus_quant.host.expiry_hands import ExpiryHands
     from nautilus_quant.host.expiry_settings import ExpirySettings
 
 _SOURCE = "expiry"
@@ -150,7 +151,7 @@ class ExpiryBook:
             self._host.log.error(f"{desk.position.id}: what was kept of its expiry is damaged: {error!r}")
         stage = self.calendar.stage(desk.position.id.value, self._now())
         if stage is not None and kept.get("stage"):
-            desk.prepare()
+            desk.prepare(rolls=stage is Stage.ROLL)
             desk.work(stage)
 
     def _finish(self, key: str, left: Mapping[str, Any]) -> None:
@@ -219,7 +220,7 @@ class ExpiryBook:
         self.calendar.drop(key)
         self._market.unhear(key)
         self._memory.forget(desk.position)
-        for about in ("expiry", "roll", "order"):
+        for about in ("expiry", "roll", "order", "work"):
             told = self._alerts.pop(f"{_SOURCE}|{key}|{about}", None)
             if told is not None and told[0] != "INFO":
                 self._publish(
@@ -267,7 +268,7 @@ class ExpiryBook:
         if stage is Stage.WARN:
             self._warn(desk, moment)
         elif stage is Stage.PREPARE:
-            desk.prepare()
+            desk.prepare(rolls=moment.before > float(self._settings.roll_before))
         elif stage is Stage.SETTLE:
             self._market.hear(desk.position.id.value, [desk.position.instrument_id])
             self._settlements.begin(place, self._market.window(desk.position.instrument_id))
@@ -277,7 +278,7 @@ class ExpiryBook:
         elif stage is Stage.OVERDUE:
             self._end(desk)
         else:
-            desk.prepare()
+            desk.prepare(rolls=stage is Stage.ROLL)
             desk.work(stage)
             self._tidy(desk)
         if desk.position.id.value in self.desks:
@@ -397,7 +398,7 @@ class ExpiryBook:
         self._publish(f"{_SOURCE}|{key}|roll", "WARNING", text)
 
     def _say(
-        self, desk: ExpiryDesk, what: str, code: str, reason: str, numbers: Mapping[str, float | str]
+        self, desk: ExpiryHands, what: str, code: str, reason: str, numbers: Mapping[str, float | str]
     ) -> None:
         ts, position = self._now(), desk.position
         self._memory.note(position, what, ts, code=code, reason=reason, numbers=dict(numbers))
@@ -414,7 +415,7 @@ class ExpiryBook:
         )
         publish(self._host.msgbus, update)
 
-    def _alert(self, desk: ExpiryDesk, severity: str, about: str, text: str) -> None:
+    def _alert(self, desk: ExpiryHands, severity: str, about: str, text: str) -> None:
         self._publish(f"{_SOURCE}|{desk.position.id.value}|{about}", severity, text)
 
     def _publish(self, key: str, severity: str, text: str) -> None:
@@ -430,12 +431,12 @@ class ExpiryBook:
             Alert(key=key, ts=self._now(), source=_SOURCE, severity=severity, text=text),
         )
 
-    def _save(self, desk: ExpiryDesk) -> bool:
+    def _save(self, desk: ExpiryHands) -> bool:
         key = desk.position.id.value
         state = {**desk.to_dict(), "calendar": self.calendar.to_dict().get(key)}
         return self._memory.save(desk.position, state, self._now())
 
-    def _mark_rolled(self, desk: ExpiryDesk) -> None:
+    def _mark_rolled(self, desk: ExpiryHands) -> None:
         position = desk.position
         strategy, instrument = position.strategy_id.value, position.instrument_id.value
         self._memory.mark_rolled(strategy, instrument, desk.contract.expiry, self._now())

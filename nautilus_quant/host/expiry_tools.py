@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from nautilus_trader.common.actor import Actor
 
-    from nautilus_quant.host.expiry_desk import ExpiryDesk
+    from nautilus_quant.host.expiry_hands import ExpiryHands
     from nautilus_quant.host.expiry_market import ExpiryMarket
     from nautilus_quant.host.expiry_orders import ExpiryOrders
     from nautilus_quant.host.expiry_settings import ExpirySettings
@@ -49,10 +49,10 @@ class Tools:
     settings: ExpirySettings
     orders: ExpiryOrders
     market: ExpiryMarket
-    say: Callable[[ExpiryDesk, str, str, str, Mapping[str, float | str]], None]
-    alert: Callable[[ExpiryDesk, str, str, str], None]
-    save: Callable[[ExpiryDesk], bool]
-    rolled: Callable[[ExpiryDesk], None]
+    say: Callable[[ExpiryHands, str, str, str, Mapping[str, float | str]], None]
+    alert: Callable[[ExpiryHands, str, str, str], None]
+    save: Callable[[ExpiryHands], bool]
+    rolled: Callable[[ExpiryHands], None]
 
 
 @dataclass(slots=True)

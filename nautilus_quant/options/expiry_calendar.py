@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from nautilus_quant.signals.sequence import require
@@ -116,14 +117,19 @@ class ExpiryTimes:
             UNIX time [ns].
 
         """
-        found = [(t, Stage.WARN) for t in self.warnings]
-        found += [(self.roll + self.prepare, Stage.PREPARE), (self.close + self.prepare, Stage.PREPARE)]
-        found += [(self.roll, Stage.ROLL), (self.close, Stage.CLOSE)]
-        found += [(t, Stage.CHECK) for t in self.checks]
-        found += [(self.average, Stage.SETTLE), (0.0, Stage.EXPIRY), (-self.grace, Stage.OVERDUE)]
-        order = list(Stage)
-        found.sort(key=lambda pair: (-pair[0], order.index(pair[1])))
-        return tuple(Moment(expiry - round(t * SECOND), stage, t) for t, stage in found)
+        return _moments(self, expiry)
+
+
+@lru_cache(maxsize=1_024)
+def _moments(times: ExpiryTimes, expiry: int) -> tuple[Moment, ...]:
+    found = [(t, Stage.WARN) for t in times.warnings]
+    found += [(times.roll + times.prepare, Stage.PREPARE), (times.close + times.prepare, Stage.PREPARE)]
+    found += [(times.roll, Stage.ROLL), (times.close, Stage.CLOSE)]
+    found += [(t, Stage.CHECK) for t in times.checks]
+    found += [(times.average, Stage.SETTLE), (0.0, Stage.EXPIRY), (-times.grace, Stage.OVERDUE)]
+    order = list(Stage)
+    found.sort(key=lambda pair: (-pair[0], order.index(pair[1])))
+    return tuple(Moment(expiry - round(t * SECOND), stage, t) for t, stage in found)
 
 
 class ExpiryCalendar:

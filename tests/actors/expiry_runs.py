@@ -56,7 +56,12 @@ type Book = Callable[[str, int], float | None]
 
 
 def option(
-    strike: float = 100_000.0, expiry: int = EXPIRY, *, call: bool = True, coin: bool = False
+    strike: float = 100_000.0,
+    expiry: int = EXPIRY,
+    *,
+    call: bool = True,
+    coin: bool = False,
+    active: int = 0,
 ) -> CryptoOption:
     """An option on bitcoin; its strike in cents, since the engine rounds what it pays to those."""
     currency = BTC if coin else USDT
@@ -72,7 +77,7 @@ def option(
         False,
         OptionKind.CALL if call else OptionKind.PUT,
         Price(strike, 2),
-        0,
+        active,
         expiry,
         precision,
         1,
@@ -265,7 +270,7 @@ class Run:
         return [
             (o.side.name, o.instrument_id.symbol.value, float(o.filled_qty))
             for o in self.orders()
-            if o.filled_qty
+            if float(o.filled_qty)
         ]
 
     def balance(self, currency: Any = USDT) -> Decimal:
@@ -290,6 +295,7 @@ def engine(
     actors: Iterable[Any] = (),
     *,
     index: bool = True,
+    underlying: Any = None,
     oms: OmsType = OmsType.NETTING,
     start: int | None = None,
     end: int | None = None,
@@ -306,7 +312,7 @@ def engine(
         default_leverage=Decimal(10),
         **venue,
     )
-    for instrument in ([INDEX] if index else []) + tape.options + tape.spreads:
+    for instrument in ([underlying or INDEX] if index else []) + tape.options + tape.spreads:
         made.add_instrument(instrument)
     data = [item for item in tape.data() if index or not isinstance(item, TradeTick)]
     chosen = [d for d in data if (start or 0) <= d.ts_init and (end is None or d.ts_init <= end)]

@@ -278,6 +278,42 @@ def test_an_outage_of_the_venue_is_waited_for() -> None:
     assert sum(f[2] for f in ran.fills() if f[0] == "BUY") == pytest.approx(2.0)
 
 
+@pytest.mark.parametrize("held", [2.0, -2.0])
+def test_what_the_venue_rejects_is_tried_again(held: float) -> None:
+    """The new option may be traded half an hour late; nothing is ever more than before, or rolled twice."""
+    late = option(expiry=EXPIRY + DAY, active=EXPIRY - 4 * HOUR + 30 * MINUTE)
+    ran = run(tape(103_000.0, OLD, late), {OLD.id: held})
+    rejected = [o for o in ran.orders(late) if o.status_string() == "REJECTED"]
+    assert len(rejected) > 10
+    assert ("unfilled", "REJECTED") in ran.told("unfilled")
+    (rolled,) = ran.when("rolled")
+    assert EXPIRY - 4 * HOUR + 30 * MINUTE <= rolled <= EXPIRY - 4 * HOUR + 31 * MINUTE
+    assert ran.held() == {NEW_NAME: held}
+    after = [abs(sum(h)) for h in sizes_after(ran, OLD, late)]
+    assert max(after) <= (2.5 if held > 0 else 2.0) + 1e-9
+
+
+def test_a_roll_the_venue_never_takes_is_closed_at_two_hours() -> None:
+    """What was bought back of what was sold stays bought back, the rest follows."""
+    never = option(expiry=EXPIRY + DAY, active=EXPIRY)
+    ran = run(tape(103_000.0, OLD, never), {OLD.id: -2.0}, handler(retry=300.0))
+    assert ran.fills() == [("BUY", OLD_NAME, 0.5), ("BUY", OLD_NAME, 1.5)]
+    assert [o.ts_init for o in ran.orders(OLD)] == [EXPIRY - 4 * HOUR, EXPIRY - 2 * HOUR]
+    assert ran.told("roll_given_up") == [("roll_given_up", "TOO_LATE")]
+
+
+def test_a_person_is_told_what_cannot_be_done_and_when_it_is_over() -> None:
+    ran = run(tape(103_000.0, OLD), {OLD.id: 2.0}, handler(retry=300.0))
+    about = [(a.severity, a.text) for a in ran.alerts if a.key.endswith("|work")]
+    assert about == [
+        (
+            "WARNING",
+            f"{OLD.id} is neither rolled nor closed yet: no option of a later expiry is near enough",
+        ),
+        ("INFO", f"{OLD.id} is not held any more"),
+    ]
+
+
 def test_what_its_strategy_opens_again_is_not_rolled_again() -> None:
     class Stubborn(Holder):
         def on_quote_tick(self, tick: Any) -> None:

@@ -9,6 +9,7 @@ import pytest
 from nautilus_trader.common.actor import Actor
 from nautilus_trader.model.data import InstrumentClose
 from nautilus_trader.model.enums import InstrumentCloseType
+from nautilus_trader.model.instruments import CurrencyPair
 from nautilus_trader.model.objects import Price
 
 from nautilus_quant.host.messages import publish
@@ -18,6 +19,7 @@ from tests.actors.expiry_runs import (
     DAY,
     EXPIRY,
     HOUR,
+    INDEX,
     MINUTE,
     SECOND,
     USDT,
@@ -178,6 +180,15 @@ def test_what_is_still_there_after_the_grace_is_an_alarm() -> None:
     assert ran.when("overdue") == [EXPIRY + 5 * MINUTE]
     (alarm,) = [a for a in ran.alerts if a.severity == "CRITICAL"]
     assert "expired 300 s ago, and 1.0 of it are still there; it should pay 4000" in alarm.text
+
+
+def test_an_option_exercised_physically_is_an_alarm() -> None:
+    """NautilusTrader's engine delivers coins when the underlying it finds is no index."""
+    coins = CurrencyPair(
+        INDEX.id, INDEX.raw_symbol, BTC, USDT, 2, 2, INDEX.price_increment, INDEX.size_increment, 0, 0
+    )
+    ran = settled(option(), 1.0, 104_000.0, Herald("104000"), underlying=coins)
+    assert ran.told("settled") == [("settled", "WRONG_PAYOFF")]
 
 
 def test_several_settled_at_once_are_each_compared() -> None:
