@@ -211,7 +211,10 @@ class Settlements:
         _trim(self.statuses)
 
     def _on_price(self, message: SettlementPrice) -> None:
-        price = Decimal(message.price)
+        try:
+            price = Decimal(message.price)
+        except ArithmeticError:
+            return  # no number is no price
         if price.is_finite() and price > 0:
             self._said[message.key] = price
             _trim(self._said)
