@@ -103,6 +103,12 @@ class LiquidityMonitorConfig(ActorConfig, kw_only=True, frozen=True):
     caution: NonNegativeFloat = 1.0
     market_weight: Fraction = 0.1
 
+    @property
+    def data_kinds(self) -> tuple[str, ...]:
+        """Kinds of data it subscribes beside quotes and bars, which a backtest of it must play."""
+        kinds = {"depth": self.book == "depth10", "trades": self.trades}
+        return tuple(kind for kind, wanted in kinds.items() if wanted)
+
 
 class LiquidityMonitor(GateActor):
     """

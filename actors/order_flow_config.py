@@ -75,6 +75,12 @@ class OrderFlowGateConfig(ActorConfig, kw_only=True, frozen=True):
     least: NonNegativeFloat = 10.0
     stale_after: Seconds = 10.0
 
+    @property
+    def data_kinds(self) -> tuple[str, ...]:
+        """Kinds of data it subscribes beside quotes and bars, which a backtest of it must play."""
+        kinds = {"depth": self.book == "depth10", "trades": self.trades}
+        return tuple(kind for kind, wanted in kinds.items() if wanted)
+
 
 def params_of(config: OrderFlowGateConfig) -> FlowParams:
     """

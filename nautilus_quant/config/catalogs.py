@@ -14,6 +14,7 @@ from nautilus_quant.config.adapters import ADAPTERS
 from nautilus_quant.config.clients import data_fields, instruments_of
 from nautilus_quant.config.deployment import Deployment, Venue
 from nautilus_quant.config.plugins import resolve_path
+from nautilus_quant.config.spec import DataKind
 
 DEFAULT_START: Final = "2025-01-01"
 DEFAULT_DURATION: Final = 3_600.0
@@ -132,7 +133,21 @@ def data_kinds(deployment: Deployment, venue: Venue) -> list[str]:
         # The safety engine subscribes the mark prices of what is held.
         marked = venue.adapter == "simulated" and any(plugin.safety for plugin in deployment.plugins)
         chosen |= {"marks"} if marked else set()
+        chosen |= _subscribed(deployment, venue)
     return [kind for kind in _DATA_CLASSES if kind in chosen]
+
+
+def _subscribed(deployment: Deployment, venue: Venue) -> set[DataKind]:
+    """Return what gates subscribe of this venue: without it a backtest would deny what a live node allows."""
+    if venue.adapter != "simulated":
+        return set()  # nobody knows what was recorded
+    here = f".{venue.name}"
+    return {
+        kind
+        for plugin in deployment.plugins
+        if any(instrument.endswith(here) for instrument in plugin.instruments)
+        for kind in plugin.kinds
+    }
 
 
 def native_kinds(deployment: Deployment, venue: Venue) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from nautilus_quant.config.spec import BacktestSpec, LogSpec, Mode, TimeoutSpec
+from nautilus_quant.config.spec import BacktestSpec, DataKind, LogSpec, Mode, TimeoutSpec
 
 type Kind = Literal["strategy", "actor", "exec_algorithm"]
 
@@ -37,6 +37,9 @@ class Plugin:
         Whether it is one of our target strategies.
     safety : bool
         Whether it is our safety engine, by whatever path it was named.
+    kinds : tuple of str
+        Kinds of data beside bars and quotes that it subscribes of its instruments, in the words of a
+        backtest's ``data``.
     """
 
     name: str
@@ -50,6 +53,7 @@ class Plugin:
     fields: frozenset[str] = frozenset()
     targets: bool = False
     safety: bool = False
+    kinds: tuple[DataKind, ...] = ()
 
     @property
     def component_id(self) -> str:

@@ -17,6 +17,7 @@ from nautilus_quant.config.nodes import Node
 from nautilus_quant.config.problems import nearest
 from nautilus_quant.config.registry import REGISTRY, Entry, lookup
 from nautilus_quant.config.secrets import discreet
+from nautilus_quant.config.spec import DataKind
 
 OWN_KEYS: Final = frozenset({"use", "config", "enabled"})
 SECTIONS: Final[Mapping[Kind, str]] = {
@@ -154,6 +155,7 @@ def _checked(plugin: Plugin, rest: Node, block: Node, path: str, checker: Checke
         bars=bars,
         targets=_is_target(config_cls),
         safety=_is_safety(cls),
+        kinds=_kinds(whole) if sound else (),
     )
 
 
@@ -211,6 +213,11 @@ def _is_target(config_cls: type) -> bool:
 
 def _is_safety(cls: type) -> bool:
     return any(base.__name__ == "SafetyEngine" and _full_name(base).startswith(_OURS) for base in cls.__mro__)
+
+
+def _kinds(config: Any) -> tuple[DataKind, ...]:
+    """Return what a config says it subscribes beside bars and quotes; most say nothing."""
+    return tuple(getattr(config, "data_kinds", ()))
 
 
 def _full_name(cls: type) -> str:

@@ -79,6 +79,21 @@ def test_nautilus_trader_runs_it(simulated):
     assert run_configs(deployment)[0].start == NOON
 
 
+@pytest.mark.parametrize(
+    ("fields", "kinds"),
+    [
+        ("{instruments: [ETHUSDT-PERP.SIM]}", ["QuoteTick", "OrderBookDepth10", "TradeTick", "Bar"]),
+        ("{instruments: [ETHUSDT-PERP.SIM], book: quotes}", ["QuoteTick", "TradeTick", "Bar"]),
+        ("{}", ["QuoteTick", "Bar"]),  # subscribes nothing by itself
+    ],
+)
+@pytest.mark.parametrize("gate", ["order_flow_gate", "liquidity_monitor"])
+def test_what_a_gate_subscribes_is_played(simulated, gate, fields, kinds):
+    plugin = f"{{use: {gate}, {fields[1:]}" if fields != "{}" else f"{{use: {gate}}}"
+    (config,) = decoded(native_backtest(simulated(f"actors: {{gate: {plugin}}}")))
+    assert [item.data_cls.rpartition(":")[2] for item in config.data] == kinds
+
+
 def test_data_is_written_once_and_named_after_what_it_is_made_from(simulated):
     deployment = simulated()
     told = []
