@@ -1,15 +1,16 @@
-"""A market of our own: eight perpetuals (and spot), seeded, reproducible, alive on every machine.
+"""A market of our own: perpetuals of eight coins, spot, options; seeded, reproducible, alive everywhere.
 
 Pure part, which needs numpy only:
 
 - `params`, `market`, `listing`: what is traded, what a market is, how its time is divided
 - `process`, `premium`, `book`, `tape`, `stress`: prices, premia and funding, books, trades, accidents
+- `options`, `series`, `surface`, `board`, `option_book`: options, their implied volatilities and quotes
 - `state`, `blocks`, `history`: one minute of all that as a function of what the minute before left
 
 NautilusTrader's side, loaded when first asked for:
 
 - `SimulatedDataClientConfig`, `SimulatedDataClient`, `SimulatedLiveDataClientFactory`: a live node's feed
-- `instruments`, `convert`: NautilusTrader objects from blocks
+- `instruments`, `convert`, `option_convert`: NautilusTrader objects from blocks
 - `catalog`: the same events as a catalog for a backtest
 """
 
@@ -18,6 +19,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from nautilus_quant.venues.simulated.market import MarketConfig
+from nautilus_quant.venues.simulated.options import Options
 from nautilus_quant.venues.simulated.stress import Stress
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MarketConfig",
+    "Options",
     "SimulatedDataClient",
     "SimulatedDataClientConfig",
     "SimulatedLiveDataClientFactory",

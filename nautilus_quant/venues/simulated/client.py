@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import heapq
 from collections.abc import Sequence
 from typing import Final
 
@@ -14,7 +15,7 @@ from nautilus_trader.common.enums import LogColor
 from nautilus_trader.common.providers import InstrumentProvider
 from nautilus_trader.core.data import Data
 from nautilus_trader.live.data_client import LiveMarketDataClient
-from nautilus_trader.model.identifiers import ClientId, Venue
+from nautilus_trader.model.identifiers import ClientId, InstrumentId, Venue
 from nautilus_trader.model.instruments import Instrument
 from numpy.typing import NDArray
 
@@ -28,6 +29,9 @@ from nautilus_quant.venues.simulated.player import Player
 
 _BURST: Final = 20
 """Steps published at most before others get a turn on the loop."""
+
+_KEEP: Final = 600 * SECOND
+"""How long an expired option nobody traded stays in the cache [ns]."""
 
 _LATE: Final = 10 * SECOND
 """A loop that was away for longer [ns] has missed what happened, as with a real venue."""
@@ -73,6 +77,8 @@ class SimulatedDataClient(Answers, LiveMarketDataClient):
         self._place = Place(config)
         self._player: Player | None = None
         self._pace: asyncio.Task[None] | None = None
+        self._expiring: list[tuple[int, str]] = []
+        """Options in the cache by expiry: a heap, so that a long life with short expiries stays small."""
         self._missed: list[Data] = []
         """Options that expired while nothing was published, and what they are settled at."""
 
@@ -93,8 +99,6 @@ class SimulatedDataClient(Answers, LiveMarketDataClient):
             self._log.info(how, LogColor.BLUE)
         await self._play_up_to_now(self._player, self._place.seen)
         self._place.keep(self._player, self._clock.timestamp_ns(), at_once=True)
-        if self._feed.options is not None:
-            self._list([self._feed.options.instrument(name) for name in self._feed.options.speakers])
         for item in self._cache.instruments(venue=self.venue):
             self._handle_data(item)
         self._tell_missed()
@@ -116,9 +120,8 @@ class SimulatedDataClient(Answers, LiveMarketDataClient):
         What options that expired after `since` [ns] are settled at is noted in `_missed`.
         """
         while True:
-            listed = self._feed.turn_to(player.block)
+            self._feed.turn_to(player.block)
             before, going_on = player.block, player.skip_block(self._clock.timestamp_ns())
-            self._list(listed if not going_on else [])
             self._note_missed(before.ts if going_on else before.ts[: player.step + 1], since)
             if not going_on:
                 break
@@ -126,6 +129,7 @@ class SimulatedDataClient(Answers, LiveMarketDataClient):
         if player.step < 0:  # between the beginning of a block and its first step
             await asyncio.sleep(max(player.next_ts - self._clock.timestamp_ns(), 0) / SECOND)
             player.advance()
+        self._list_new()
 
     def _note_missed(self, times: NDArray[np.int64], since: int) -> None:
         options = self._feed.options
@@ -138,17 +142,33 @@ class SimulatedDataClient(Answers, LiveMarketDataClient):
     def _tell_missed(self) -> None:
         """Publish what was missed, as of now; positions held over the time find their settlement here."""
         missed, self._missed = self._missed, []
-        for event in missed:
-            if isinstance(event, Instrument):
-                self._cache.add_instrument(event)
-        self._publish(missed)
+        self._list([event for event in missed if isinstance(event, Instrument)])
+        self._publish([event for event in missed if not isinstance(event, Instrument)])
+
+    def _list_new(self) -> None:
+        """Tell of every option listed now that was not known before."""
+        options = self._feed.options
+        if options is not None:
+            unknown = [name for name in options.speakers if self._cache.instrument(name) is None]
+            self._list([options.instrument(name) for name in unknown])
 
     def _list(self, options: Sequence[Instrument]) -> None:
         """Tell of new options; they are in the cache before anything else is heard of them."""
         for item in options:
             self._cache.add_instrument(item)
+            heapq.heappush(self._expiring, (item.expiration_ns, str(item.id)))
         if self.is_connected:
             self._publish(options)
+
+    def _forget(self, now: int) -> None:
+        """Drop long expired options from the cache, but for those that were traded."""
+        while self._expiring and self._expiring[0][0] + _KEEP < now:
+            instrument_id = InstrumentId.from_str(heapq.heappop(self._expiring)[1])
+            used = self._cache.orders(instrument_id=instrument_id) or self._cache.positions(
+                instrument_id=instrument_id
+            )
+            if not used and self._cache.instrument(instrument_id) is not None:
+                self._cache.purge_instrument(instrument_id)
 
     async def _run(self, player: Player) -> None:
         with contextlib.suppress(asyncio.CancelledError):  # disconnecting is no incident
@@ -169,6 +189,7 @@ class SimulatedDataClient(Answers, LiveMarketDataClient):
                 return
             if player.advance():
                 self._list(self._feed.turn_to(player.block))
+                self._forget(player.now)
                 self._place.keep(player, player.now)
             self._publish(list(self._feed.events(player.step, self._wanted, player.history)))
         await asyncio.sleep(0)

@@ -13,6 +13,7 @@ from nautilus_trader.model.enums import OptionKind
 from nautilus_trader.model.identifiers import InstrumentId
 from nautilus_trader.model.instruments import CryptoOption
 
+from nautilus_quant.host.state import shared_store
 from nautilus_quant.venues.simulated.blocks import Block
 from nautilus_quant.venues.simulated.market import MarketConfig, Timeline
 from nautilus_quant.venues.simulated.option_feed import OPTION_KINDS, OptionFeed
@@ -56,9 +57,9 @@ def test_perpetuals_are_the_same_with_and_without_options():
 
 
 def test_the_same_market_is_the_same_and_another_seed_another():
-    events = [plain(event) for event in heard(market(), blocks_of(market(), 2))]
-    assert events == [plain(event) for event in heard(market(), blocks_of(market(), 2))]
-    other = market(seed=7)
+    short, other = market(SHORT), market(SHORT, seed=7)
+    events = [plain(event) for event in heard(short, blocks_of(short, 2))]
+    assert events == [plain(event) for event in heard(short, blocks_of(short, 2))]
     assert events != [plain(event) for event in heard(other, blocks_of(other, 2))]
 
 
@@ -233,19 +234,59 @@ def test_a_node_that_was_away_hears_what_its_options_settled_at(loop, tmp_path):
     state = f"sqlite:///{tmp_path}/state.db"
     options = Options(daily=0, weekly=0, monthly=0, rapid=1, every=10.0, strikes=1)
     first = bench_of(loop, state=state, options=options)
-    held = {item.id for item in options_in(first)}
-    seen = first.client._player.now
+    now = first.client._player.now
     first.close()
-    soonest = min(item.expiration_ns for item in options_in(first))
-    first.run(max(soonest - seen, 0) / S + 0.5)
+    store = shared_store(state)
+    kept = store.get("simulated", "SIM")
+    assert now <= kept["seen"] <= now + 2 * S
+    store.put_now("simulated", "SIM", kept | {"seen": now - 25 * S}, ts=now)  # as if stopped 25 s earlier
+    store.close()
     second = bench_of(loop, state=state, options=options)
-    closes = {event.instrument_id for event in second.data if isinstance(event, InstrumentClose)}
-    assert closes & held
-    assert all(second.cache.instrument(name) is not None for name in closes)
+    closes = [event for event in second.data if isinstance(event, InstrumentClose)]
+    assert len({event.ts_event // (10 * S) for event in closes}) in {2, 3}
+    assert all(event.ts_event > now - 25 * S for event in closes)
+    assert all(second.cache.instrument(event.instrument_id) is not None for event in closes)
     second.close()
     third = bench_of(loop, options=options)  # a market that has just opened has missed nothing
     assert [event for event in third.data if isinstance(event, InstrumentClose)] == []
     third.close()
+
+
+def test_a_loop_that_was_away_for_minutes_misses_no_listing(loop):
+    bench = bench_of(loop)
+    client, now = bench.client, bench.clock.timestamp_ns()
+    late = Player(Start(client._player.timeline), 60)
+    client._feed.turn_to(late.block)
+    for item in options_in(bench):
+        bench.cache.purge_instrument(item.id)
+    bench.data.clear()
+    loop.run_until_complete(client._play_up_to_now(late, late.now))
+    client._tell_missed()
+    assert late.block.index >= 2
+    assert {item.id for item in options_in(bench) if item.expiration_ns > now} == {
+        name for name, speaker in client._feed.options.speakers.items() if speaker.option.expiry > now
+    }
+    told = [event.id for event in bench.data if isinstance(event, CryptoOption)]
+    closed = [event.instrument_id for event in bench.data if isinstance(event, InstrumentClose)]
+    assert set(closed) <= set(told)
+    expiries = sorted(
+        {event.ts_init // (10 * S) for event in bench.data if isinstance(event, InstrumentClose)}
+    )
+    assert np.diff(expiries).tolist() == [1] * (len(expiries) - 1)  # one every ten seconds
+    assert len(expiries) >= 11
+    bench.close()
+
+
+def test_expired_options_nobody_traded_are_forgotten(loop):
+    bench = bench_of(loop)
+    listed = {item.id: item.expiration_ns for item in options_in(bench)}
+    soonest = min(listed.values())
+    bench.client._forget(soonest + 600 * S)
+    assert all(bench.cache.instrument(name) is not None for name in listed)
+    bench.client._forget(soonest + 600 * S + 1)
+    gone = {name for name in listed if bench.cache.instrument(name) is None}
+    assert gone == {name for name, expiry in listed.items() if expiry == soonest}
+    bench.close()
 
 
 def test_an_expired_option_cannot_be_subscribed(loop):

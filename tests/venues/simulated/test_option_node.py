@@ -7,6 +7,7 @@ import time
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from nautilus_trader.config import LoggingConfig, TradingNodeConfig
 from nautilus_trader.live.node import TradingNode
@@ -15,8 +16,12 @@ from nautilus_trader.model.data import InstrumentClose
 from nautilus_quant.venues.paper import PaperExecClientConfig, SandboxLiveExecClientFactory
 from nautilus_quant.venues.settlement import TAG
 from nautilus_quant.venues.simulated import SimulatedDataClientConfig, SimulatedLiveDataClientFactory
+from nautilus_quant.venues.simulated.feed import Feed, Wanted
 from nautilus_quant.venues.simulated.options import Options
+from nautilus_quant.venues.simulated.player import Player, Start
 from tests.venues.simulated.option_players import Listener, ListenerConfig, OptionBuyer, OptionBuyerConfig
+from tests.venues.simulated.recorder import plain
+from tests.venues.simulated.test_catalog import first_difference
 
 S = 10**9
 MARKET = SimulatedDataClientConfig(
@@ -30,15 +35,15 @@ MARKET = SimulatedDataClientConfig(
 )
 
 
-def run_node(players: list[OptionBuyer], listener: Listener, until: int) -> Any:
-    """Run a node on the embedded market until a time [ns]; return its cache."""
+def run_node(market: Any, players: list[OptionBuyer], listener: Listener, until: int) -> dict[str, Any]:
+    """Run a node on the embedded market until a time [ns]; return what it has then."""
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     node = TradingNode(
         TradingNodeConfig(
             trader_id="TESTER-001",
             logging=LoggingConfig(log_level="ERROR"),
-            data_clients={"SIM": MARKET},
+            data_clients={"SIM": market},
             exec_clients={
                 "SIM": PaperExecClientConfig(
                     venue="SIM", starting_balances=["100_000 USDT", "5 BTC"], base_currency=None
@@ -84,7 +89,8 @@ def test_a_node_holds_options_to_their_expiry():
     long = OptionBuyer(OptionBuyerConfig(expiry=expiry, order_id_tag="LONG"))
     short = OptionBuyer(OptionBuyerConfig(expiry=expiry, currency="BTC", short=True, order_id_tag="SHORT"))
     listener = Listener(ListenerConfig(first=expiry, last=expiry + 30 * S))
-    found = run_node([long, short], listener, expiry + 2 * S)
+    market = msgspec.structs.replace(MARKET, origin=time.time_ns() // S * S)
+    found = run_node(market, [long, short], listener, expiry + 2 * S)
 
     assert found["open"] == []
     assert not [order for order in found["orders"] if order.is_open]
@@ -102,3 +108,22 @@ def test_a_node_holds_options_to_their_expiry():
     heard = [event for event in listener.events if isinstance(event, InstrumentClose)]
     assert len(heard) >= 22
     assert len({event.instrument_id for event in heard}) == len(heard)
+
+    # From the first second that is heard whole to the last: what anybody hears who plays the same market.
+    start, end = listener.events[0].ts_init // S * S + 3 * S, listener.events[-1].ts_init - S
+    names = {event.instrument_id for event in listener.events}
+    assert end - start > 5 * S
+    lived = [plain(event) for event in listener.events if start < event.ts_init <= end]
+    assert first_difference(lived, played(market, names, start, end)) == ""
+
+
+def played(market: SimulatedDataClientConfig, names: set[Any], start: int, end: int) -> list[dict[str, Any]]:
+    """Play a market without a node, and listen to some options between two times [ns]."""
+    feed = Feed(market.market, market.listings, market.venue)
+    player, events = Player(Start(market.timeline(start)), market.longest_bar), []
+    while player.now <= end:
+        player.advance()
+        feed.turn_to(player.block)
+        feed.options.want_all(("quote", "mark", "greeks"))
+        events += feed.events(player.step, Wanted(), player.history)
+    return [plain(e) for e in events if e.instrument_id in names and start < e.ts_init <= end]
