@@ -147,7 +147,8 @@ class FileSpec(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     trader_id : str
         NautilusTrader's trader id, a name and a tag; the tag goes into every client order id.
     on_stop : str
-        What a graceful stop does with positions: ``keep`` or ``flatten``.
+        What a graceful stop does with positions: ``keep``, and with them the exits that rest at a venue which
+        outlives the node, or ``flatten``.
     status_file : str, optional
         Machine-readable status; ``var/<name>/status.json`` when not given.
     log, timeouts, backtest
