@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import gc
 import sys
+import tracemalloc
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import instructions
 from benchmarks.btc_month import engine, month
 from benchmarks.figure import Figure, Unavailable
-from benchmarks.gate_chain import Runs
+from benchmarks.gate_chain import OrderTimes, Runs, orders
 from benchmarks.timing import ratios
 
 if TYPE_CHECKING:
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 ROUNDS = 3
 RATIO = 1.25
+DAY, WARM = 1_440, 8
+"""Bars of a day, and days until all that is kept for a week is full."""
+GROWTH = 1.0
+"""What may be left of three weeks of trading [MB]."""
 WHOLE = "whole stack, whole backtest"
 _HERE = "benchmarks.whole_stack"
 
@@ -60,8 +65,55 @@ def run(what: str, bars: int) -> None:
     backtest.dispose()
 
 
+class Memory:
+    """
+    Measures how much more is held at the end of the month than after its first days [MB].
+
+    A backtest keeps its journal in memory, where a live node writes it to disk: that is left out.
+    """
+
+    def __init__(self, actors: list[Any]) -> None:
+        self._bars = 0
+        self.days: list[float] = []
+        made = engine(actors)
+        made.kernel.msgbus.subscribe(f"data.bars.{month()[1]}", self._on_bar)
+        tracemalloc.start(1)
+        made.run()
+        tracemalloc.stop()
+        made.dispose()
+
+    def _on_bar(self, _bar: object) -> None:
+        self._bars += 1
+        if self._bars % DAY == 0 and self._bars >= WARM * DAY:
+            _forget_journals()
+            self.days.append(tracemalloc.get_traced_memory()[0] / 1e6)
+
+    @property
+    def grown(self) -> float:
+        """Of the last day over the first one that counts [MB]."""
+        return self.days[-1] - self.days[0]
+
+
+def _forget_journals() -> None:
+    from nautilus_quant.host.state_memory import MemoryStore
+
+    for found in gc.get_objects():
+        if isinstance(found, MemoryStore):
+            found._raw.clear()
+    gc.collect()
+
+
+def memory() -> Figure:
+    """Compare what the month leaves behind with the bare engine, whose cache keeps every order."""
+    bare, full = Memory([]), Memory(stack())
+    last = WARM + len(bare.days) - 1
+    note = f"days {WARM} to {last} of trading; the bare engine's own: {bare.grown:.1f} MB"
+    more = full.grown - bare.grown
+    return Figure("whole stack, memory grown beyond the bare engine", more, "MB", GROWTH, note=note)
+
+
 def measure() -> list[Figure]:
-    """Count instructions, and time both in turns."""
+    """Count instructions, time both in turns, time single orders, and look at what is left in memory."""
     bare, full = Runs(list), Runs(stack)
     bare_time, full_time, _ = ratios(bare, full, ROUNDS)
     if bare.orders != full.orders:
@@ -72,6 +124,8 @@ def measure() -> list[Figure]:
     return [
         *whole(full.best / bare.best, f"best takes of {ROUNDS} rounds; {seen}"),
         Figure("whole stack, cost per bar, last quarter over first", growth, "x", 1.15),
+        *orders(OrderTimes(stack), "one order through the whole stack"),
+        memory(),
     ]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from nautilus_trader.model.enums import LiquiditySide, OrderSide, OrderType, TimeInForce
+from nautilus_trader.model.enums import LiquiditySide, OrderType, TimeInForce
 from nautilus_trader.model.events import (
     OrderAccepted,
     OrderCanceled,
@@ -204,7 +204,7 @@ class OrderWatch:
     def _take(self, track: _Track, event: OrderFilled, order: Order) -> None:
         reference = float(order.trigger_price) if order.has_trigger_price else track.mid
         quantity, price = event.last_qty.as_double(), event.last_px.as_double()
-        sign = 1.0 if event.order_side == OrderSide.BUY else -1.0
+        sign = 1.0 if event.is_buy else -1.0
         worse = sign * (price / reference - 1.0) if reference > 0.0 else math.nan
         track.taken += quantity
         track.cost += quantity * worse * 1e4

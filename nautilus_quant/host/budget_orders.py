@@ -6,7 +6,7 @@ import math
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from nautilus_trader.model.enums import ContingencyType, OmsType, OrderSide
+from nautilus_trader.model.enums import ContingencyType, OmsType
 from nautilus_trader.model.events import OrderModifyRejected, OrderUpdated
 from nautilus_trader.model.identifiers import ClientOrderId, PositionId
 
@@ -127,8 +127,9 @@ class BudgetOrders:
             self._forget(name)
             return
         self.sync(order, event.ts_init)
-        if order.contingency_type == ContingencyType.OTO:
-            for child_id in order.linked_order_ids or ():
+        linked = order.linked_order_ids
+        if linked and order.contingency_type == ContingencyType.OTO:
+            for child_id in linked:
                 child = self._cache.order(child_id)
                 if child is not None:
                     self.sync(child, event.ts_init)
@@ -177,7 +178,7 @@ class BudgetOrders:
             return None
         instrument_id = order.instrument_id
         name = instrument_id.value
-        side = Side.BUY if order.side == OrderSide.BUY else Side.SELL
+        side = Side.BUY if order.is_buy else Side.SELL
         instrument, price = self.instrument(instrument_id, name), _price_of(order)
         unit = math.nan
         if instrument is not None:
@@ -192,7 +193,9 @@ class BudgetOrders:
             leaves, unit = (leaves / Decimal(repr(at)), unit) if at > 0.0 else (leaves, math.nan)
         if not self._netted(order.strategy_id, instrument_id):
             leaves = max(leaves - self._closes(order, side), _ZERO)
-        linked = order.linked_order_ids if order.contingency_type in _EITHER else None
+        linked = order.linked_order_ids
+        if linked and order.contingency_type not in _EITHER:
+            linked = None
         return OpenOrder(
             order.strategy_id.value,
             name,

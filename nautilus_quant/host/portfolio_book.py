@@ -103,6 +103,11 @@ class PortfolioBook:
     tolerance
         Largest difference of book and account without an alert [fraction of the equity].
 
+    Attributes
+    ----------
+    valuer
+        What everything is worth; shared with all others on the bus.
+
     """
 
     def __init__(
@@ -120,12 +125,12 @@ class PortfolioBook:
         self._msgbus = msgbus
         self._clock = clock
         self._kernel = find_kernel(msgbus)
-        self._valuer = Valuer.on(msgbus, currency)
+        self.valuer = Valuer.on(msgbus, currency)
         self._store = None if state is None else store
         self._cadence = SaveCadence(msgbus, state)
         self._log = Logger("PortfolioBook")
         self._tolerance = tolerance
-        self._round_trips = RoundTrips(self._kernel.cache, self._valuer)
+        self._round_trips = RoundTrips(self._kernel.cache, self.valuer)
         self._wanted = False
         self.snapshots = snapshots or SnapshotBook()
         self.trades = TradeWindow(TRADES)
@@ -180,7 +185,7 @@ class PortfolioBook:
 
         """
         settled = self.accounting.settle(now)
-        valuation = self._valuer.value(now)
+        valuation = self.valuer.value(now)
         self._wanted = not settled
         snapshot = self._take(now, valuation) if settled else None
         self._publish(valuation, snapshot)
@@ -205,7 +210,7 @@ class PortfolioBook:
         gross, net = self._exposure(valuation.ts)
         common: dict[str, Any] = {
             "ts": valuation.ts,
-            "currency": self._valuer.currency or "",
+            "currency": self.valuer.currency or "",
             "equity": valuation.equity,
             "fresh": valuation.fresh,
             "unrealised": valuation.unrealised + valuation.funding,
@@ -228,7 +233,7 @@ class PortfolioBook:
         values = []
         for position in self._kernel.cache.positions_open():
             instrument = self._kernel.cache.instrument(position.instrument_id)
-            unit = math.nan if instrument is None else self._valuer.unit(instrument, now)
+            unit = math.nan if instrument is None else self.valuer.unit(instrument, now)
             values.append(position.signed_qty * unit)
         return math.fsum(map(abs, values)), math.fsum(values)
 
@@ -254,7 +259,7 @@ class PortfolioBook:
         )  # fmt: skip
 
     def _words(self, found: Reconciliation) -> str:
-        currency = self._valuer.currency
+        currency = self.valuer.currency
         return (
             f"book {found.book:.2f}, accounts {found.account:.2f}, valuation {found.equity:.2f} {currency} "
             f"differ by {found.gap:.4%} of the equity, at most {self._tolerance:.4%} is rounding"
@@ -265,7 +270,7 @@ class PortfolioBook:
     def _restore(self, settle: float) -> Accounting:
         def book(state: Mapping[str, Any] | None) -> Accounting:
             return Accounting(
-                self._kernel, self._valuer, self._clock, state, settle=settle, tolerance=self._tolerance
+                self._kernel, self.valuer, self._clock, state, settle=settle, tolerance=self._tolerance
             )
 
         if self._store is None:

@@ -52,12 +52,17 @@ type Told = Callable[[str, str, Side, int], None]
 """Called with strategy, instrument, side and the amount reserved from now on [minor units]."""
 
 
+type _Key = tuple[str, str, int]
+"""Strategy, instrument, and the side as a plain number: members of an enumeration are slow to hash."""
+
+
 class _Desk:
     """Orders of one strategy on one instrument and side, and the position they close first."""
 
-    __slots__ = ("amount", "capacity", "orders", "unknown")
+    __slots__ = ("amount", "capacity", "orders", "side", "unknown")
 
-    def __init__(self) -> None:
+    def __init__(self, side: Side) -> None:
+        self.side = side
         self.orders: dict[str, OpenOrder] = {}
         self.capacity = _ZERO
         self.amount = 0
@@ -81,8 +86,8 @@ class Reservations:
 
     def __init__(self, told: Told | None = None) -> None:
         self._told = told
-        self._desks: dict[tuple[str, str, Side], _Desk] = {}
-        self._where: dict[str, tuple[str, str, Side]] = {}
+        self._desks: dict[_Key, _Desk] = {}
+        self._where: dict[str, _Key] = {}
         self._unknown = 0
 
     def __len__(self) -> int:
@@ -105,7 +110,7 @@ class Reservations:
 
     def names(self, strategy: str, instrument: str) -> list[str]:
         """Return the orders of a strategy on an instrument, by client order id."""
-        desks = [self._desks.get((strategy, instrument, side)) for side in Side]
+        desks = [self._desks.get((strategy, instrument, side)) for side in (1, -1)]
         return [name for desk in desks if desk is not None for name in desk.orders]
 
     def all_names(self) -> list[str]:
@@ -114,19 +119,19 @@ class Reservations:
 
     def amount(self, strategy: str, instrument: str, side: Side) -> int:
         """Return what is reserved [minor units]."""
-        desk = self._desks.get((strategy, instrument, side))
+        desk = self._desks.get((strategy, instrument, int(side)))
         return 0 if desk is None else desk.amount
 
     def put(self, name: str, order: OpenOrder) -> None:
         """Hold an order as it is now, in place of what was known of it; without leaves it is dropped."""
-        key = (order.strategy, order.instrument, order.side)
+        key = (order.strategy, order.instrument, int(order.side))
         if self._where.get(name, key) != key or not order.leaves > 0:
             self.drop(name)
         if not order.leaves > 0:
             return
         desk = self._desks.get(key)
         if desk is None:
-            desk = self._desks[key] = _Desk()
+            desk = self._desks[key] = _Desk(order.side)
         desk.orders[name] = order
         self._where[name] = key
         self._settle(key, desk)
@@ -142,12 +147,12 @@ class Reservations:
     def hold(self, strategy: str, instrument: str, long: Decimal, short: Decimal) -> None:
         """State the position of a strategy: sells close what is `long`, buys what is `short`."""
         for side, capacity in ((Side.SELL, long), (Side.BUY, short)):
-            key = (strategy, instrument, side)
+            key = (strategy, instrument, int(side))
             desk = self._desks.get(key)
             if desk is None:
                 if not capacity > 0:
                     continue
-                desk = self._desks[key] = _Desk()
+                desk = self._desks[key] = _Desk(side)
             desk.capacity = capacity
             self._settle(key, desk)
 
@@ -158,7 +163,7 @@ class Reservations:
         for name, order in orders.items():
             self.put(name, order)
 
-    def _settle(self, key: tuple[str, str, Side], desk: _Desk) -> None:
+    def _settle(self, key: _Key, desk: _Desk) -> None:
         worth = _opening_value(desk.orders.values(), desk.capacity) if desk.orders else 0.0
         unknown = not math.isfinite(worth)
         self._unknown += unknown - desk.unknown
@@ -167,7 +172,7 @@ class Reservations:
         if amount != desk.amount:
             desk.amount = amount
             if self._told is not None:
-                self._told(*key, amount)
+                self._told(key[0], key[1], desk.side, amount)
         if not desk.orders and not desk.capacity > 0:
             del self._desks[key]
 

@@ -57,8 +57,8 @@ class AnomalyMonitor:
 
     """
 
-    __slots__ = ("_now", "_params", "_strategies", "key", "ladder", "measures", "numbers", "opened", "reason",
-                 "severity", "until")  # fmt: skip
+    __slots__ = ("_latest", "_now", "_params", "_strategies", "key", "ladder", "measures", "numbers",
+                 "opened", "reason", "severity", "until")  # fmt: skip
 
     def __init__(
         self,
@@ -80,6 +80,7 @@ class AnomalyMonitor:
         self.numbers: dict[str, float] = {}
         self._now = 0
         self._strategies: dict[str, int] = {}
+        self._latest = ""
 
     def monitor(self, measure: Measure) -> MeasureMonitor:
         """Return the monitor of a measure, making it the first time."""
@@ -155,7 +156,9 @@ class AnomalyMonitor:
         if not strategy:
             return
         known = self._strategies
-        known.pop(strategy, None)
+        if strategy != self._latest:
+            known.pop(strategy, None)  # put last
+            self._latest = strategy
         known[strategy] = self._now
         if len(known) > MOST_STRATEGIES:
             del known[next(iter(known))]
@@ -210,7 +213,7 @@ class AnomalyMonitor:
         measures = self._restored(stored.mapping(state, "measures"))
         self.severity, self.until, self._now, self.opened = Severity[name], until, now, opened
         self.reason, self.numbers = str(stored.field(state, "reason")), numbers
-        self._strategies, self.measures = seen, measures
+        self._strategies, self.measures, self._latest = seen, measures, ""
         return self
 
     def _restored(self, state: Mapping[str, Any]) -> dict[Measure, MeasureMonitor]:

@@ -103,6 +103,10 @@ class AnomalyBook:
             found = self.monitors[key] = AnomalyMonitor(key, self._measures, self._ladder)
         return found
 
+    def pair(self, instrument: str) -> tuple[AnomalyMonitor, AnomalyMonitor]:
+        """Return the monitors of an instrument and of its venue, making them the first time."""
+        return self._pairs.get(instrument) or self._pair(instrument)
+
     # -- orders that went ------------------------------------------------------------------------------
 
     def observe(

@@ -71,9 +71,18 @@ class P2Quantile:
         if count <= _MARKERS:
             insort(self._heights, x)
             return
-        n = self._places
-        self._sort_in(x, self._heights, n)
+        q, n = self._heights, self._places
+        # Counted below the markers above it; the outer ones follow what lies beyond them.
         n[4] = count
+        if x < q[3]:
+            n[3] += 1
+            if x < q[2]:
+                n[2] += 1
+                if x < q[1]:
+                    n[1] += 1
+                    q[0] = min(q[0], x)
+        elif x > q[4]:
+            q[4] = x
         # Where each marker should stand now, less where it does.
         p, more = self.p, count - 1
         gap = 1.0 + more * p / 2.0 - n[1]
@@ -85,19 +94,6 @@ class P2Quantile:
         gap = 1.0 + more * (1.0 + p) / 2.0 - n[3]
         if gap >= 1.0 or gap <= -1.0:
             self._adjust(3, gap)
-
-    @staticmethod
-    def _sort_in(x: float, heights: list[float], places: list[int]) -> None:
-        """Count `x` below the markers above it; the outer ones follow what lies beyond them."""
-        if x < heights[3]:
-            places[3] += 1
-            if x < heights[2]:
-                places[2] += 1
-                if x < heights[1]:
-                    places[1] += 1
-                    heights[0] = min(heights[0], x)
-        elif x > heights[4]:
-            heights[4] = x
 
     def _adjust(self, i: int, gap: float) -> None:
         q, n = self._heights, self._places

@@ -213,3 +213,23 @@ def test_a_restart_after_the_end_is_told():
 def test_impossible_throttles(bad):
     with pytest.raises(ValueError, match="need"):
         Throttle(**bad)
+
+
+def test_who_speaks_for_an_instrument():
+    made = book()
+    one, venue = made.pair(BTC)
+    assert (one.key, venue.key) == (BTC, "SIM")
+    assert made.pair(BTC) == (one, venue)
+    assert made.pair(ETH)[1] is venue  # one venue, whatever is traded there
+    assert made.pair(OTHER)[1].key == "ELSE"
+
+
+def test_whose_orders_were_measured_last_stands_last():
+    made = book()
+    for second, who in enumerate(["A-001", "B-002", "A-001", "A-001"]):
+        made.observe(second * SECOND, BTC, Measure.FILL_RATIO, 1.0, who)
+    assert made.monitor(BTC).strategies == ("B-002", "A-001")
+    again = book()
+    again.restore(BTC, made.monitor(BTC).to_dict(), 4 * SECOND)
+    again.observe(5 * SECOND, BTC, Measure.FILL_RATIO, 1.0, "B-002")
+    assert again.monitor(BTC).strategies == ("A-001", "B-002")
