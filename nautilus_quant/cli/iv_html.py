@@ -273,7 +273,7 @@ def _layout(title: str, height: int = 380) -> Figure:
         "hovermode": "x unified",
         "xaxis": {},
         "yaxis": {"title": {"text": title}},
-        "legend": {"orientation": "h", "y": -0.18, "x": 0.0},
+        "legend": {"orientation": "h", "y": -0.26, "x": 0.0},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
     }

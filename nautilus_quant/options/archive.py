@@ -133,14 +133,12 @@ def read(
     folder = Path(root) / f"underlying={underlying}"
     if not folder.is_dir():
         raise FileNotFoundError(f"no surfaces of {underlying} under {root}: there is no folder {folder.name}")
-    last = -1
     for day in sorted(folder.glob("day=*")):
         if _is_outside(day.name.removeprefix("day="), start, end):
             continue
         for recorded in _read_day(day, underlying):
             inside = (start is None or recorded.known >= start) and (end is None or recorded.known < end)
-            if inside and recorded.known > last:
-                last = recorded.known
+            if inside:
                 yield recorded
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -278,10 +279,14 @@ def test_a_warm_fit_of_the_same_chain_is_the_same_surface(surface):
         np.testing.assert_allclose(a.vols(k), b.vols(k), atol=2e-5)
 
 
-def test_a_warm_start_that_misleads_is_left():
-    true = smiles()
-    misled = Surface(NOW, "BTC", fit_surface(chain_of(smiles(rho=0.9, skew=2.4))).slices)
-    found = fit_surface(chain_of(true), None, misled)
+def test_a_warm_start_that_misleads_is_left(surface):
+    """From smiles that turn six deviations away, steps lead nowhere: the fit starts from nothing then."""
+    wrong = []
+    for slice_ in surface.slices:
+        root = math.sqrt(variance_at(0.0, slice_.params))
+        b, m, sigma = 3.0 * root, -6.0 * root, root
+        wrong.append(replace(slice_, params=Svi(root**2 - b * math.hypot(m, sigma), b, 0.0, m, sigma)))
+    found = fit_surface(chain_of(smiles()), None, Surface(NOW, "BTC", tuple(wrong)))
     assert max(slice_.rmse for slice_ in found.slices) < 1e-3
 
 
