@@ -126,6 +126,10 @@ class PaperExecutionClient(SandboxExecutionClient):
             book=self._book,
             book_account=self._account.book_state,
         )
+        self._open(config, portfolio)
+
+    def _open(self, config: PaperExecClientConfig, portfolio: PortfolioFacade) -> None:
+        """Put the exchange behind the wire, with what the account holds now."""
         self._fees = build_fees(config, self.test_clock)
         self._restore_fees()
         self.exchange = build_exchange(
@@ -134,18 +138,18 @@ class PaperExecutionClient(SandboxExecutionClient):
             balances=self._account.balances(),
             portfolio=portfolio,
             msgbus=self._wire.bus,
-            cache=cache,
+            cache=self._cache,
             clock=self.test_clock,
         )
         self._client = BacktestExecClient(
-            exchange=self.exchange, msgbus=self._wire.bus, cache=cache, clock=self.test_clock
+            exchange=self.exchange, msgbus=self._wire.bus, cache=self._cache, clock=self.test_clock
         )
         self.exchange.register_client(self._client)
         self.exchange.initialize_account()
-        self._account.save(clock.timestamp_ns())
-        self._remainders = Remainders(self.exchange, cache, self._account.still_held)
+        self._account.save(self._clock.timestamp_ns())
+        self._remainders = Remainders(self.exchange, self._cache, self._account.still_held)
         self._expiry = Expiry(
-            self.exchange, self._account, self._wire, trader_id=msgbus.trader_id, cache=cache
+            self.exchange, self._account, self._wire, trader_id=self.trader_id, cache=self._cache
         )
 
     @property
