@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from bisect import insort
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Self
 
 from nautilus_quant.safety import stored
 from nautilus_quant.signals.sequence import require
 
 _MARKERS = 5
+_HALF = 0.5
 
 
 class P2Quantile:
@@ -71,7 +73,10 @@ class P2Quantile:
         if count <= _MARKERS:
             insort(self._heights, x)
             return
-        q, n = self._heights, self._places
+        q = self._heights
+        if q[0] == q[4] and self._is_steady(x):
+            return
+        n = self._places
         # Counted below the markers above it; the outer ones follow what lies beyond them.
         n[4] = count
         if x < q[3]:
@@ -95,6 +100,15 @@ class P2Quantile:
         if gap >= 1.0 or gap <= -1.0:
             self._adjust(3, gap)
 
+    def _is_steady(self, x: float) -> bool:
+        """Tell whether all values are the same still: where the markers of a median are is then known."""
+        if self.p != _HALF:
+            return False
+        if x == self._heights[0]:
+            return True
+        self._places = list(_steady(self.count - 1))
+        return False
+
     def _adjust(self, i: int, gap: float) -> None:
         q, n = self._heights, self._places
         step = 1 if gap > 0.0 else -1
@@ -115,7 +129,10 @@ class P2Quantile:
 
     def to_dict(self) -> dict[str, Any]:
         """Give all that `restore` needs."""
-        return {"count": self.count, "heights": list(self._heights), "places": list(self._places)}
+        heights, places = self._heights, self._places
+        if self.count > _MARKERS and heights[0] == heights[4] and self.p == _HALF:
+            places = list(_steady(self.count))
+        return {"count": self.count, "heights": list(heights), "places": list(places)}
 
     def restore(self, state: Mapping[str, Any]) -> Self:
         """
@@ -136,6 +153,18 @@ class P2Quantile:
             raise stored.DamagedStateError(f"the last marker must stand at the count, was {state!r:.200}")
         self.count, self._heights, self._places = count, heights, places
         return self
+
+
+@lru_cache(maxsize=1024)
+def _steady(count: int) -> tuple[int, ...]:
+    """Return where the markers of a median are after as many equal values."""
+    places = [*range(1, _MARKERS + 1)]
+    for more in range(_MARKERS, count):
+        places[4] = more + 1
+        for i in (1, 2, 3):
+            if 1.0 + i * more / 4.0 - places[i] >= 1.0 and places[i + 1] - places[i] > 1:
+                places[i] += 1
+    return tuple(places)
 
 
 class _Generation:

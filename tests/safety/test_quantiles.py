@@ -173,3 +173,27 @@ def test_impossible_parameters(p):
         P2Quantile(p)
     with pytest.raises(ValueError, match="window >= 5"):
         RobustBaseline(4)
+
+
+class Laborious(P2Quantile):
+    """Works every value out, as the paper does, also while all are the same."""
+
+    def _is_steady(self, _x: float) -> bool:
+        return False
+
+
+@pytest.mark.parametrize("p", [0.5, 0.9])
+@given(
+    same=st.integers(0, 450),
+    values=st.lists(st.sampled_from([1.0, 2.0, 2.5, 7.0]), max_size=30),
+    stored_after=st.integers(0, 480),
+)
+def test_a_steady_beginning_saves_work_and_changes_nothing(p, same, values, stored_after):
+    quick, slow = P2Quantile(p), Laborious(p)
+    for n, value in enumerate([2.0] * same + values):
+        quick.update(value)
+        slow.update(value)
+        if n == stored_after:
+            quick = P2Quantile(p).restore(json.loads(json.dumps(quick.to_dict())))
+    told = quick.to_dict()
+    assert (told["count"], told["heights"], told["places"]) == (slow.count, slow._heights, slow._places)
