@@ -101,6 +101,8 @@ def _venue(
     rest = replace(block, value={key: item for key, item in block.value.items() if key not in _OWN})
     options = _options(adapter, rest, path, checker, paper=paper) if deep else to_plain(rest)
     balances = _balances(block, path, checker, required=paper)
+    if paper and adapter.name == "simulated":
+        _check_coins(block, path, options.get("options"), balances, checker)
     return _built(name, plain, options, balances, paper=paper) if len(checker.problems) == before else None
 
 
@@ -173,6 +175,27 @@ def _balances(block: Node, path: str, checker: Checker, *, required: bool) -> li
             continue
         found.append(f"{match[1].replace('_', '')} {match[2].upper()}")
     return found
+
+
+def _check_coins(block: Node, path: str, options: Any, balances: list[str], checker: Checker) -> None:
+    """
+    Require what options settled in coin are paid from.
+
+    NautilusTrader deducts no premium from a currency the account has never held, but credits settlements in
+    it; and books neither to an account of one base currency while it has no rate.
+    """
+    if not isinstance(options, dict) or "coin" not in (options.get("settlements") or ()):
+        return
+    held = {text.rpartition(" ")[2] for text in balances}
+    missing = [coin for coin in options.get("underlyings") or ("BTC", "ETH") if coin not in held]
+    if missing:
+        rule = f"options settled in coin need a balance of {' and '.join(missing)} to pay premiums from"
+        hint = f"balances: [{', '.join((*balances, *(f'1 {coin}' for coin in missing)))}]"
+        checker.report(block.child("balances") or block, join(path, "balances"), rule, hint=hint, shown="")
+    base = block.child("base_currency")
+    if base is not None and base.value is not None:
+        rule = "options settled in coin need an account of several currencies"
+        checker.report(base, join(path, "base_currency"), rule, hint="leave base_currency out")
 
 
 def _options(adapter: Adapter, rest: Node, path: str, checker: Checker, *, paper: bool) -> dict[str, Any]:
