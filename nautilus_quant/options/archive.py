@@ -44,47 +44,43 @@ class Recorded(NamedTuple):
 
 class ArchiveWriter:
     """
-    Collects surfaces, and writes those of a day together.
+    Collects surfaces, and writes those of an underlying and a day together.
 
     Parameters
     ----------
     root
         Folder of the archive; made when there is something to write.
     rows
-        How many slices are held at most before they are written.
+        How many slices are held at most before all are written.
 
     """
 
     def __init__(self, root: str | Path, rows: int = ROWS) -> None:
         self._root = Path(root)
         self._rows = rows
-        self._held: list[Recorded] = []
+        self._held: dict[str, list[Recorded]] = {}
         self._count = 0
-        self._place = ("", -1)
 
-    def add(self, surface: Surface, known: int) -> Path | None:
+    def add(self, surface: Surface, known: int) -> list[Path]:
         """
         Take a surface that became known at `known`, UNIX time [ns].
 
         Returns
         -------
-        Path or None
-            The file, when there was something to write first.
+        list of Path
+            Files that were written: when a day is over, and when enough is held.
 
         """
-        place = (surface.underlying, known // DAY)
-        written = self.flush() if self._held and place != self._place else None
-        self._place = place
-        self._held.append(Recorded(known, surface))
+        held = self._held.setdefault(surface.underlying, [])
+        written = self.flush() if held and held[-1].known // DAY != known // DAY else []
+        self._held.setdefault(surface.underlying, []).append(Recorded(known, surface))
         self._count += max(1, len(surface.forwards))
-        return self.flush() if self._count >= self._rows else written
+        return written + self.flush() if self._count >= self._rows else written
 
-    def flush(self) -> Path | None:
-        """Write what is held; either the whole file is there afterwards or nothing of it."""
-        if not self._held:
-            return None
-        held, self._held, self._count = self._held, [], 0
-        return write(self._root, held)
+    def flush(self) -> list[Path]:
+        """Write what is held; of each file either all is there afterwards or nothing."""
+        held, self._held, self._count = self._held, {}, 0
+        return [write(self._root, recorded) for recorded in held.values() if recorded]
 
 
 def write(root: Path, recorded: list[Recorded]) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -53,13 +54,12 @@ def test_an_expiry_without_a_slice_keeps_its_forward(tmp_path):
 
 def test_days_are_folders_of_their_own_by_when_it_became_known(tmp_path, surfaces):
     writer = ArchiveWriter(tmp_path)
-    files = [writer.add(one, NOW + n * 10 * HOUR) for n, one in enumerate(surfaces)]
-    files.append(writer.flush())
-    written = [file for file in files if file is not None]
+    written = [file for n, one in enumerate(surfaces) for file in writer.add(one, NOW + n * 10 * HOUR)]
+    written += writer.flush()
     assert [file.parent.name for file in written] == ["day=2026-01-01", "day=2026-01-02", "day=2026-01-03"]
     assert days_of(tmp_path, "BTC") == (NOW, NOW + DAY, NOW + 2 * DAY)
     assert [one.known for one in read(tmp_path, "BTC")] == [NOW + n * 10 * HOUR for n in range(6)]
-    assert writer.flush() is None
+    assert writer.flush() == []
 
 
 def test_a_stretch_of_time_is_read_without_its_end(tmp_path, surfaces):
@@ -74,7 +74,18 @@ def test_a_stretch_of_time_is_read_without_its_end(tmp_path, surfaces):
 def test_it_does_not_hold_more_than_it_was_told_to(tmp_path, surfaces):
     writer = ArchiveWriter(tmp_path, rows=4)
     files = [writer.add(one, NOW + n) for n, one in enumerate(surfaces)]
-    assert [file is not None for file in files] == [False, True, False, True, False, True]  # two slices each
+    assert list(map(len, files)) == [0, 1, 0, 1, 0, 1]  # two slices each
+
+
+def test_underlyings_by_turns_do_not_make_a_file_each_time(tmp_path, surfaces):
+    writer = ArchiveWriter(tmp_path)
+    for n, one in enumerate(surfaces):
+        writer.add(one, NOW + n)
+        writer.add(replace(one, underlying="ETH"), NOW + n)
+    files = writer.flush()
+    assert [file.parent.parent.name for file in files] == ["underlying=BTC", "underlying=ETH"]
+    assert len(list(tmp_path.rglob("*.parquet"))) == 2
+    assert [item.surface.underlying for item in read(tmp_path, "ETH")] == ["ETH"] * len(surfaces)
 
 
 def test_what_was_recorded_twice_is_read_once(tmp_path, surfaces):
