@@ -332,9 +332,10 @@ class ExpiryBook:
 
     def _on_fill(self, fill: OrderFilled) -> None:
         desk = self.desks.get("" if fill.position_id is None else fill.position_id.value)
-        code = fill.currency.code if desk is None else desk.contract.settlement
-        change = self._balances.take(fill, code)
-        if desk is None or self._orders.owns(fill.client_order_id):
+        if desk is None:
+            return
+        change = self._balances.take(fill, desk.contract.settlement)
+        if self._orders.owns(fill.client_order_id):
             return
         if fill.instrument_id == desk.position.instrument_id and self._settles(desk, fill):
             self._on_settlement(desk, fill, change)

@@ -58,8 +58,9 @@ class Chooser(Strategy):
     Of the latter, on each side, the farthest anybody bids for: one of the two at most ends in the money.
     """
 
-    def __init__(self) -> None:
-        super().__init__(StrategyConfig(order_id_tag="LIVE"))
+    def __init__(self, currency: str) -> None:
+        super().__init__(StrategyConfig(order_id_tag=currency))
+        self.currency = currency
         self.expiry = 0
         self.inside: list[CryptoOption] = []
         self.outside: list[CryptoOption] = []
@@ -71,10 +72,10 @@ class Chooser(Strategy):
 
     def on_start(self) -> None:
         subscribe(self.msgbus, Alert, self.alerts.append)
-        subscribe(self.msgbus, ExpiryUpdate, self.updates.append)
+        subscribe(self.msgbus, ExpiryUpdate, self._hear)
         soonest = self.clock.timestamp_ns() + 14 * S
         listed = [o for o in self.cache.instruments() if isinstance(o, CryptoOption)]
-        listed = [o for o in listed if o.underlying.code == "BTC" and o.expiration_ns >= soonest]
+        listed = [o for o in listed if o.quote_currency.code == self.currency and o.expiration_ns >= soonest]
         self.expiry = min(o.expiration_ns for o in listed)
         series = sorted(
             (o for o in listed if o.expiration_ns == self.expiry), key=lambda o: float(o.strike_price)
@@ -89,6 +90,10 @@ class Chooser(Strategy):
             self.subscribe_quote_ticks(option.id)
         self.clock.set_time_alert_ns("outside", self.clock.timestamp_ns() + 2 * S, self._sell_outside)
         self.chosen.set()
+
+    def _hear(self, update: ExpiryUpdate) -> None:
+        if update.strategy == self.id.value:
+            self.updates.append(update)
 
     def _sell_outside(self, _event: Any) -> None:
         for options in self.sides:
@@ -110,10 +115,11 @@ class Chooser(Strategy):
         return [u for u in self.updates if u.what == what and u.instrument == option.id.value]
 
 
-async def play(node: TradingNode, chooser: Chooser) -> None:
+async def play(node: TradingNode, choosers: list[Chooser]) -> None:
     task = asyncio.create_task(node.run_async())
-    await chooser.chosen.wait()
-    left = (chooser.expiry - node.kernel.clock.timestamp_ns()) / S
+    for chooser in choosers:
+        await chooser.chosen.wait()
+    left = (max(chooser.expiry for chooser in choosers) - node.kernel.clock.timestamp_ns()) / S
     await asyncio.sleep(left + 3.5)
     await node.stop_async()
     await task
@@ -123,11 +129,11 @@ async def play(node: TradingNode, chooser: Chooser) -> None:
     await asyncio.gather(*others, return_exceptions=True)
 
 
-def live(folder: Path, settlement: str) -> tuple[Chooser, list[Entry], list[Any]]:
-    """Run a node over one expiry; give what was told, the journal and the orders."""
+def live(folder: Path) -> tuple[dict[str, Chooser], list[Entry], list[Any]]:
+    """Run a node over one expiry; give who was told what, the journal and the orders."""
     options = Options(
         underlyings=("BTC",),
-        settlements=(settlement,),  # type: ignore[arg-type]
+        settlements=("linear", "coin"),
         daily=0,
         weekly=0,
         monthly=0,
@@ -140,39 +146,43 @@ def live(folder: Path, settlement: str) -> tuple[Chooser, list[Entry], list[Any]
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     market = SimulatedDataClientConfig(symbols=("BTC",), seed=11, history=120.0, options=options)
+    account = PaperExecClientConfig(venue="SIM", starting_balances=["1_000_000 USDT", "50 BTC"])
     node = TradingNode(
         TradingNodeConfig(
             trader_id="TESTER-001",
             logging=LoggingConfig(log_level="ERROR"),
             data_clients={"SIM": market},
-            exec_clients={
-                "SIM": PaperExecClientConfig(venue="SIM", starting_balances=["1_000_000 USDT", "50 BTC"])
-            },
+            exec_clients={"SIM": account},
             timeout_disconnection=1.0,
             timeout_post_stop=0.1,
         ),
         loop=loop,
     )
-    chooser = Chooser()
-    state = f"sqlite:///{folder}/{settlement}.db"
-    config = ExpiryHandlerConfig(expiry=ExpirySettings(**SETTINGS), state=state)
-    node.trader.add_actor(ExpiryHandler(config))
-    node.trader.add_strategy(chooser)
+    choosers = [Chooser("USDT"), Chooser("BTC")]
+    state = f"sqlite:///{folder}/state.db"
+    node.trader.add_actor(ExpiryHandler(ExpiryHandlerConfig(expiry=ExpirySettings(**SETTINGS), state=state)))
+    node.trader.add_strategies(choosers)
     node.add_data_client_factory("SIM", SimulatedLiveDataClientFactory)
     node.add_exec_client_factory("SIM", SandboxLiveExecClientFactory)
     node.build()
     with shared_store(state) as store:
-        loop.run_until_complete(play(node, chooser))
+        loop.run_until_complete(play(node, choosers))
         entries = store.entries(kind="expiry")
     orders = list(node.cache.orders())
     node.dispose()
     asyncio.set_event_loop(None)
-    return chooser, entries, orders
+    return {chooser.currency: chooser for chooser in choosers}, entries, orders
 
 
-@pytest.fixture(scope="module", params=["linear", "coin"])
-def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    return live(tmp_path_factory.mktemp("expiry"), request.param)
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return live(tmp_path_factory.mktemp("expiry"))
+
+
+@pytest.fixture(params=["USDT", "BTC"])
+def run(lived: Any, request: pytest.FixtureRequest) -> Any:
+    choosers, entries, orders = lived
+    return choosers[request.param], entries, orders
 
 
 def test_what_is_in_the_money_is_rolled_at_its_second(run: Any) -> None:
@@ -205,5 +215,6 @@ def test_what_is_left_expires_and_is_settled_to_the_last_digit(run: Any) -> None
 
 def test_everything_is_in_the_journal_and_nothing_was_an_alarm(run: Any) -> None:
     chooser, entries, _ = run
-    assert [(e.body["what"], e.ts) for e in entries] == [(u.what, u.ts) for u in chooser.updates]
+    mine = [e for e in entries if e.body["strategy"] == chooser.id.value]
+    assert [(e.body["what"], e.ts) for e in mine] == [(u.what, u.ts) for u in chooser.updates]
     assert [a.text for a in chooser.alerts if a.severity == "CRITICAL" and a.source == "expiry"] == []
