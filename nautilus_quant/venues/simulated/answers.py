@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from nautilus_trader.core.datetime import dt_to_unix_nanos
 from nautilus_trader.live.data_client import LiveMarketDataClient
@@ -20,6 +20,13 @@ else:
     _Base = object
 
 _EVERYTHING: Final = 2**63 - 1
+
+
+class Forward(NamedTuple):
+    """A forward as NautilusTrader's data engine reads it."""
+
+    instrument_id: InstrumentId
+    forward_price: str
 
 
 class Answers(_Base):
@@ -207,6 +214,14 @@ class Answers(_Base):
 
     async def _request_order_book_snapshot(self, request: Any) -> None:
         self._handle_order_book_deltas(request.instrument_id, [], *_about(request))
+
+    async def _request_forward_prices(self, request: Any) -> None:
+        """Tell the forward of an option's expiry: what an option chain is centred on until greeks come."""
+        sample, options, forward = request.sample_instrument_id, self._feed.options, None
+        if sample is not None and options is not None and self._player is not None:
+            forward = options.forward(sample, self._player.step)
+        found = [] if forward is None else [Forward(sample, f"{forward:.2f}")]
+        self._handle_forward_prices(found, request.id, request.params or {})
 
     async def _request(self, request: Any) -> None:
         self._handle_data_response(request.data_type, [], *_about(request))

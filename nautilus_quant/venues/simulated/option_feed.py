@@ -94,6 +94,15 @@ class OptionFeed:
                 if quotes is not None and speaker.id in ids:
                     yield getattr(speaker, kind)(quotes, row, start + rank)
 
+    def forward(self, instrument_id: InstrumentId, step: int) -> float | None:
+        """Return the forward of an option's expiry at a step [USDT]; ``None`` when it is not alive."""
+        assert self._block is not None
+        speaker, ts = self.speakers.get(instrument_id), int(self._block.ts[step])
+        if speaker is None or speaker.option.expiry <= ts:
+            return None
+        rows = table((speaker.option,))
+        return float(quote(self._market, _board_of(self._block), rows, step, ts).forward[0])
+
     def closes(self, step: int) -> list[InstrumentClose]:
         """Tell what every option is settled at that expires at a step."""
         assert self._block is not None

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from nautilus_trader.core.uuid import UUID4
 from nautilus_trader.model.data import InstrumentClose, MarkPriceUpdate, OptionGreeks, QuoteTick
 from nautilus_trader.model.enums import OptionKind
 from nautilus_trader.model.identifiers import InstrumentId
@@ -274,6 +275,18 @@ def test_a_loop_that_was_away_for_minutes_misses_no_listing(loop):
     )
     assert np.diff(expiries).tolist() == [1] * (len(expiries) - 1)  # one every ten seconds
     assert len(expiries) >= 11
+    bench.close()
+
+
+def test_an_option_chain_of_nautilus_s_own_is_centred_at_once(loop):
+    bench = bench_of(loop)
+    sample = next(item.id for item in options_in(bench) if str(item.id).startswith("BTC-"))
+    for name in (sample, InstrumentId.from_str("BTC-20200101-9000-C.SIM"), None):
+        bench.ask("_request_forward_prices", sample_instrument_id=name, id=UUID4(), params=None)
+    first, expired, unknown = (response.data for response in bench.responses)
+    assert [str(item.instrument_id) for item in first] == [str(sample)]
+    assert float(first[0].forward_price) == pytest.approx(62_000, rel=0.05)
+    assert expired == unknown == []
     bench.close()
 
 
