@@ -1,0 +1,579 @@
+"""Strategies that hold spreads of options: protection first, all legs or none, and out again."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Literal
+
+from nautilus_trader.config import PositiveFloat
+from nautilus_trader.model.enums import OrderSide, OrderStatus, TimeInForce
+from nautilus_trader.model.events import OrderFilled
+from nautilus_trader.model.identifiers import InstrumentId
+
+from nautilus_quant.config.units import Fraction, Seconds
+from nautilus_quant.gating.intent import Side
+from nautilus_quant.host.gateway import find_gateway
+from nautilus_quant.host.option_legs_market import OptionMarket
+from nautilus_quant.host.rule_memory import RuleMemory
+from nautilus_quant.host.target import TargetStrategy, TargetStrategyConfig, lot_of
+from nautilus_quant.options.settlement import exact
+from nautilus_quant.options.spread_book import Phase, SpreadBook
+from nautilus_quant.options.spread_steps import next_changes, opens, whole_units
+from nautilus_quant.portfolio.matching import matched
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from nautilus_trader.common.component import TimeEvent
+    from nautilus_trader.model.data import Bar
+    from nautilus_trader.model.events import OrderEvent
+    from nautilus_trader.model.orders import Order
+
+    from nautilus_quant.options.spread_exit import Standing
+    from nautilus_quant.options.spreads import Spread
+
+_ZERO, _ONE = Decimal(0), Decimal(1)
+_NANOS = 1_000_000_000
+_TAG, _OPENS, _CLOSES = "LEGS", "OPENS", "CLOSES"
+_NAMESPACE = "option_legs"
+
+type Quantities = dict[InstrumentId, Decimal]
+
+
+class OptionLegsConfig(TargetStrategyConfig, kw_only=True, frozen=True):
+    """
+    What every strategy that holds spreads of options can be told.
+
+    `instrument` is the market of the underlying: a perpetual, a future or spot, on whose bars it decides.
+    Spreads are entered and left whole: `rebalance_threshold`, `fee_hurdle`, `fee_horizon` are not looked at.
+
+    Parameters
+    ----------
+    settlement
+        Which options: ``money`` (linear, paid in dollars of some kind) or ``coin`` (inverse, paid in the
+        underlying).
+    underlying
+        Code of the coin; ``None`` takes the base currency of `instrument`.
+    max_loss
+        Most that one spread may lose, as known before its entry [fraction of the allocated equity];
+        typically 0.5% to 5%. More is larger.
+    leg_timeout
+        Longest time an order of a leg may work [s]; then it is cancelled, and legs are cut down to what they
+        have in common. Also the wait before a closing order that failed is sent again. Typically 2 to 30.
+    cooldown
+        Time after a spread is gone before the next one is entered [s].
+    exit_days
+        Days before the first expiry at which it is left [days]; more than whoever handles expiries takes.
+    width
+        Farthest strikes that are looked at, as a distance from the forward [fraction].
+
+    """
+
+    settlement: Literal["money", "coin"] = "money"
+    underlying: str | None = None
+    max_loss: Fraction = 0.02
+    leg_timeout: Seconds = 5.0
+    cooldown: Seconds = 60.0
+    exit_days: PositiveFloat = 1.0
+    width: PositiveFloat = 0.6
+
+
+class OptionLegsStrategy(TargetStrategy):
+    """
+    Base of strategies that hold one spread of options at a time.
+
+    - Every leg is previewed through the gateway before the first order; the one of which the smallest share
+      is allowed decides for all.
+    - What is bought is bought first, and only when all of it is filled is anything sold. Out of it, what was
+      sold is bought back first.
+    - When a leg is denied, rejected, cancelled or not filled within `leg_timeout`, all are cut down to what
+      they have in common, and nothing is added.
+    - Orders are limits at the best price of the other side. What closes is sent again, at the best price
+      then, until it is done.
+    - When somebody else closes, rolls or settles a leg, the rest is closed, and what it was rolled into.
+    - An allocation of 0 closes it; others count when the next one is sized.
+
+    It has no fixed legs, so that a selector learns from its closed positions. What it wants in each option
+    is published as an exposure: the premium of the position as a share of a full one.
+
+    Parameters
+    ----------
+    config
+        An `OptionLegsConfig` or a subclass of it.
+
+    Raises
+    ------
+    ValueError
+        If `leg_timeout` is zero.
+
+    """
+
+    def __init__(self, config: OptionLegsConfig) -> None:
+        super().__init__(config)
+        if not float(config.leg_timeout) > 0.0:
+            raise ValueError(f"need leg_timeout > 0 [s], was {config.leg_timeout}; typical values 2-30")
+        self.book: SpreadBook | None = None
+        """The spread that is entered, held or left; ``None`` without one."""
+        self._market: OptionMarket | None = None
+        self._memory: RuleMemory | None = None
+        self._sending = False
+        self._idle_since = 0
+        self._said = ""
+
+    # -- for subclasses ------------------------------------------------------------------------------
+
+    @abstractmethod
+    def decide(self, ts: int) -> None:
+        """Call `enter` or `leave`, or neither; on each bar, `ts` is its time, UNIX time [ns]."""
+
+    @property
+    @abstractmethod
+    def wanted_days(self) -> tuple[float, ...]:
+        """Days to the expiries it looks at."""
+
+    def rule_to_dict(self) -> dict[str, Any]:
+        """Give what the rule remembers. Override me."""
+        return {}
+
+    def restore_rule(self, state: Mapping[str, Any]) -> None:
+        """Take what `rule_to_dict` gave. Override me."""
+
+    # -- life ----------------------------------------------------------------------------------------
+
+    @property
+    def legs(self) -> tuple[InstrumentId, ...]:
+        """None that stay: every spread has others."""
+        return ()
+
+    @property
+    def underlying(self) -> str:
+        """Code of the coin."""
+        if self.config.underlying is not None:
+            return str(self.config.underlying)
+        instrument = self.cache.instrument(self.config.instrument)
+        base = None if instrument is None else instrument.get_base_currency()
+        return "" if base is None else str(base.code)
+
+    def on_start(self) -> None:
+        """Subscribe the underlying, and go on with the spread there is."""
+        if self.cache.instrument(self.config.instrument) is None:
+            self.log.error(f"cannot trade {self.config.instrument}: no such instrument in the cache")
+            self.stop()
+            return
+        super().on_start()
+
+    def on_target_start(self) -> None:
+        """Go on from the saved state; what is held and not known of is closed."""
+        coin_settled = self.config.settlement == "coin"
+        width = float(self.config.width)
+        self._market = OptionMarket(self, self.underlying, coin_settled=coin_settled, width=width)
+        self._memory = RuleMemory(self.msgbus, self.config.state, self._key, self._documents)
+        try:
+            saved = self._memory.get(_NAMESPACE)
+            if saved is not None:
+                self._restore(saved)
+        except Exception as error:  # noqa: BLE001 (whatever is wrong with it, it must not stop the node)
+            self.log.error(f"the saved state of {self._key} cannot be read, begins anew: {error!r}")
+            self.book = None
+        for order in self._working():
+            if _TAG in (order.tags or ()):
+                self.cancel_order(order)
+        self.subscribe_quote_ticks(self.config.instrument)
+        self._hear()
+        if self.book is not None:
+            self.book.hold()
+        self._wait()
+
+    def on_stop(self) -> None:
+        """Cancel what works, and save; the spread stays, whoever stops the node decides about it."""
+        for order in self._working():
+            self.cancel_order(order)
+        if self._alert in self.clock.timer_names:
+            self.clock.cancel_timer(self._alert)
+        if self._memory is not None:
+            self._memory.close(self.clock.timestamp_ns())
+            self._memory = None
+
+    def on_reset(self) -> None:
+        """Forget the spread, too."""
+        super().on_reset()
+        self.book = None
+        self._market = None
+        self._sending = False
+        self._idle_since = 0
+        self._said = ""
+
+    @property
+    def _key(self) -> str:
+        return f"{self.id.value}|{self.bar_type}"
+
+    @property
+    def _alert(self) -> str:
+        return f"{self.id.value}-legs"
+
+    def _documents(self) -> dict[str, dict[str, Any]]:
+        book = None if self.book is None else self.book.to_dict()
+        return {_NAMESPACE: {"book": book, "idle_since": self._idle_since, "rule": self.rule_to_dict()}}
+
+    def _restore(self, saved: Mapping[str, Any]) -> None:
+        self.restore_rule(saved["rule"])
+        self._idle_since = int(saved["idle_since"])
+        self.book = None if saved["book"] is None else SpreadBook.from_dict(saved["book"])
+
+    def _save(self) -> None:
+        if self._memory is not None:
+            self._memory.save(self.clock.timestamp_ns())
+
+    # -- bars ----------------------------------------------------------------------------------------
+
+    def on_bar(self, bar: Bar) -> None:
+        """Look at the market, decide, and go on with what is under way."""
+        if bar.bar_type != self.bar_type:
+            return
+        self._hear()
+        if not self._allocation(self.config.instrument) > 0.0:
+            self.leave("no allocation")
+        self.decide(bar.ts_event)
+        self._advance()
+        self._tell(bar.ts_event)
+        if self._memory is not None:
+            self._memory.save_sometimes(bar.ts_init)
+
+    def _hear(self) -> None:
+        if self._market is not None:
+            self._market.hear(self.wanted_days, self._held())
+
+    @property
+    def market(self) -> OptionMarket:
+        """The options it looks at; only while it runs."""
+        assert self._market is not None
+        return self._market
+
+    # -- entering and leaving ------------------------------------------------------------------------
+
+    @property
+    def may_enter(self) -> bool:
+        """Whether a spread may be entered now: there is none, nothing is left over, and it has waited."""
+        waited = self.clock.timestamp_ns() - self._idle_since >= float(self.config.cooldown) * _NANOS
+        allotted = self._allocation(self.config.instrument) > 0.0
+        soon = self._too_soon(self.config.instrument)
+        return self.book is None and waited and allotted and not soon and not any(self._held().values())
+
+    def equity(self) -> float:
+        """Return the equity it may use [reporting currency]; NaN when nobody can tell."""
+        assert self._valuer is not None  # set in on_start
+        valuation = self._valuer.value(self.clock.timestamp_ns())
+        share = self._allocation(self.config.instrument) * float(self.config.leverage)
+        return share * valuation.equity if valuation.fresh else math.nan
+
+    def rate(self, spread: Spread) -> float:
+        """Return what the currency of the strikes is worth [reporting currency]; NaN when unknown."""
+        assert self._valuer is not None
+        code = "USD" if spread.coin_settled else spread.legs[0].contract.settlement
+        return self._valuer.rate(code, self.clock.timestamp_ns())
+
+    def price_of(self, spread: Spread) -> tuple[Decimal, Decimal] | None:
+        """
+        Return premium and fees of a unit [settlement currency]: at the best prices, in and out again.
+
+        ``None`` when a leg cannot be had.
+        """
+        premium = fees = _ZERO
+        for contract, ratio in spread.legs:
+            name = InstrumentId.from_str(contract.name)
+            touch = self.market.touch(name)
+            at = touch.ask if ratio > 0 else touch.bid
+            if not at > 0.0:
+                return None
+            fee = self.market.fee(name, Decimal(ratio), at)
+            if not math.isfinite(fee):
+                return None
+            premium += ratio * exact(contract.multiplier) * exact(at)
+            fees += 2 * exact(fee)
+        return premium, fees
+
+    def standing(self, now: int) -> Standing:
+        """Return how the spread there is stands at the best prices, closing fees included; UNIX time [ns]."""
+        assert self.book is not None
+        touches, fees = {}, 0.0
+        for name, quantity in self.book.bought.items():
+            leg = InstrumentId.from_str(name)
+            touches[name] = touch = self.market.touch(leg)
+            price = touch.bid if quantity > 0 else touch.ask
+            fees += self.market.fee(leg, quantity, price) if price > 0.0 else 0.0
+        return self.book.standing(now, touches, fees)
+
+    def enter(self, spread: Spread, units: float, *, loss: float, reason: str) -> bool:
+        """
+        Enter a spread, as far as lots and gates allow; tell whether orders are on their way.
+
+        Parameters
+        ----------
+        spread
+            Which.
+        units
+            How many are wanted; rounded down.
+        loss
+            The most a unit can lose [currency of the strikes].
+        reason
+            Why, in a few words.
+
+        """
+        if not self.may_enter or not math.isfinite(units):
+            return False
+        whole = self._affordable(spread, exact(units))
+        if not whole > 0:
+            self.say(f"{reason}: fewer than can be traded, {units:.6g} units")
+            return False
+        ts = self.clock.timestamp_ns()
+        lost = float(whole) * loss
+        self.book = SpreadBook.begin(spread, whole, ts=ts, loss=lost, reason=reason)
+        self._last_open[self.config.instrument] = ts
+        self.log.info(f"enters {whole} {spread.kind}: at most {lost:.6g} can be lost; {reason}")
+        self._save()
+        self._advance()
+        return True
+
+    def leave(self, reason: str) -> None:
+        """Close the spread, if there is one."""
+        if self.book is not None and self.book.phase is not Phase.LEAVING:
+            self.log.info(f"leaves {self.book.spread.kind}: {reason}")
+            self.book.leave(reason)
+            self._save()
+            self._cancel_pending(_OPENS)
+            self._advance()
+
+    def say(self, text: str) -> None:
+        """Log what keeps it from entering, once as long as it is so."""
+        if text != self._said:
+            self._said = text
+            self.log.info(text)
+
+    def _affordable(self, spread: Spread, units: Decimal) -> Decimal:
+        """Return the units that lots and gates allow."""
+        lots = [lot_of(self.cache.instrument(InstrumentId.from_str(c.name))) for c, _ in spread.legs]
+        step = max(lot.step for lot in lots)
+        least = max(lot.minimum or lot.step for lot in lots)
+        for lot, (_, ratio) in zip(lots, spread.legs, strict=True):
+            units = units if lot.maximum is None else min(units, lot.maximum / abs(ratio))
+        units = whole_units(units, step, least)
+        if not units > 0:
+            return _ZERO
+        return whole_units(units * min(self._share(c.name, units * r) for c, r in spread.legs), step, least)
+
+    def _share(self, name: str, change: Decimal) -> Decimal:
+        """Return how much of a change of one leg the gates allow now [0, 1]."""
+        gateway = find_gateway(self.msgbus)
+        if gateway is None:
+            return _ONE
+        leg = InstrumentId.from_str(name)
+        side = Side.BUY if change > 0 else Side.SELL
+        touch = self.market.touch(leg)
+        price = touch.ask if change > 0 else touch.bid
+        intent = gateway.exposure.preview(self.id, leg, side, abs(change), price)
+        decision = gateway.preview(intent)
+        self._note(gateway, leg, decision)
+        return min(_ONE, decision.passes / abs(change))
+
+    # -- what is held and wanted -----------------------------------------------------------------------
+
+    def _held(self) -> Quantities:
+        """Return what it holds of the legs, and of any other option."""
+        names = [] if self.book is None else [InstrumentId.from_str(name) for name in self.book.plan]
+        held = {name: self.position_of(name) for name in names}
+        for position in self.cache.positions_open(strategy_id=self.id):
+            name = position.instrument_id
+            if name not in held and self._is_option(name):
+                held[name] = self.position_of(name)
+        return held
+
+    def _is_option(self, name: InstrumentId) -> bool:
+        return self._market is not None and self._market.desk.contract(name) is not None
+
+    def _wanted(self, held: Quantities) -> Quantities:
+        none = dict.fromkeys(held, _ZERO)
+        if self.book is None or self.book.phase is Phase.LEAVING:
+            return none
+        plan = {InstrumentId.from_str(name): quantity for name, quantity in self.book.plan.items()}
+        if self.book.phase is Phase.ENTERING:
+            return {**none, **plan}
+        lots = {leg: lot_of(self.cache.instrument(leg)) for leg in plan}
+        return {**none, **matched(plan, {leg: held[leg] for leg in plan}, lots)}
+
+    def _working(self) -> list[Order]:
+        """Return all its orders that are on their way or rest, whoever sent them."""
+        found = (
+            *self.cache.orders_open(strategy_id=self.id),
+            *self.cache.orders_inflight(strategy_id=self.id),
+        )
+        return list({order.client_order_id: order for order in found}.values())
+
+    # -- trading ---------------------------------------------------------------------------------------
+
+    def _trade_all(self, instrument_ids: Iterable[InstrumentId]) -> None:
+        """Close when there is no allocation; nothing else follows from one."""
+        del instrument_ids
+        if not self._allocation(self.config.instrument) > 0.0:
+            self.leave("no allocation")
+
+    def _trade(self, instrument_id: InstrumentId) -> None:
+        self._trade_all((instrument_id,))
+
+    def _advance(self) -> None:
+        """Send what is next, unless orders of anybody's in its name are on their way."""
+        if self._sending or self._working():
+            return
+        held = self._held()
+        wanted = self._wanted(held)
+        changes = next_changes(wanted, held)
+        if not changes:
+            self._arrived(held)
+            return
+        if self.book is not None and self.book.phase is Phase.HELD and not any(wanted.values()):
+            self.leave("legs do not match")  # comes back here
+            return
+        entered = self._enters
+        self._send(changes, held)
+        if entered and not self._enters and not self._working():
+            self._advance()  # refused at once: what was bought is sold again
+
+    def _arrived(self, held: Quantities) -> None:
+        if self.book is None:
+            return
+        if not any(held.values()) and self.book.phase is not Phase.ENTERING:
+            self.log.info(f"left {self.book.spread.kind}: {self.book.reason}; cash {self.book.cash:f}")
+            self.book = None
+            self._idle_since = self.clock.timestamp_ns()
+        elif self.book.phase is Phase.ENTERING:
+            self.book.hold()
+        else:
+            return
+        self._save()
+
+    def _send(self, changes: Quantities, held: Quantities) -> None:
+        """Send the orders of one step, and stop at the first opening one that cannot be sent."""
+        self._sending = True
+        self._wait()
+        try:
+            for leg, change in changes.items():
+                opening = opens(change, held[leg])
+                if opening and not self._enters:
+                    break
+                if not self._order(leg, change, opening=opening) and opening:
+                    self._give_up(f"{leg} cannot be had")
+        finally:
+            self._sending = False
+
+    @property
+    def _enters(self) -> bool:
+        return self.book is not None and self.book.phase is Phase.ENTERING
+
+    def _order(self, leg: InstrumentId, change: Decimal, *, opening: bool) -> bool:
+        """Send one order at the best price; tell whether there is one."""
+        instrument, price = self.cache.instrument(leg), self._limit(leg, change)
+        if not price > 0.0:
+            return False
+        most = lot_of(instrument).maximum
+        quantity = abs(change) if most is None else min(abs(change), most)
+        order = self.order_factory.limit(
+            instrument_id=leg,
+            order_side=OrderSide.BUY if change > 0 else OrderSide.SELL,
+            quantity=instrument.make_qty(quantity),
+            price=instrument.make_price(price),
+            time_in_force=TimeInForce.GTC,
+            reduce_only=not opening and self._may_go_short(instrument),
+            tags=[_TAG, _OPENS if opening else _CLOSES],
+        )
+        self._pending[leg] = order
+        self.submit_order(order)
+        return True
+
+    def _limit(self, leg: InstrumentId, change: Decimal) -> float:
+        """Return the best price of the other side; NaN where nobody is, or the option has expired."""
+        contract = self.market.desk.contract(leg)
+        if contract is None or contract.expiry <= self.clock.timestamp_ns():
+            return math.nan
+        touch = self.market.touch(leg)
+        return touch.ask if change > 0 else touch.bid
+
+    def _cancel_pending(self, tag: str) -> None:
+        for order in list(self._pending.values()):
+            if tag in (order.tags or ()) and not order.is_closed and not order.is_pending_cancel:
+                self.cancel_order(order)
+
+    def _give_up(self, why: str) -> None:
+        if self._enters:
+            assert self.book is not None
+            self.log.warning(f"{why}: legs are cut to what they have in common, nothing is added")
+            self.book.hold()
+            self._save()
+
+    # -- events ----------------------------------------------------------------------------------------
+
+    def on_order_event(self, event: OrderEvent) -> None:
+        """Keep the books, and go on when an order is done, whoever sent it."""
+        if isinstance(event, OrderFilled):
+            self._on_fill(event)
+        order = self.cache.order(event.client_order_id)
+        if order is None or not order.is_closed:
+            return
+        if self._failed(order) and _TAG in (order.tags or ()):
+            self._give_up(f"order of {event.instrument_id} {order.status_string()}")
+        if self._sending:
+            return
+        refused = order.status in (OrderStatus.REJECTED, OrderStatus.DENIED)
+        if refused and _CLOSES in (order.tags or ()):
+            self._wait()  # sent again later, not at once: a venue that refuses might do so for ever
+        else:
+            self._advance()
+
+    def _on_fill(self, fill: OrderFilled) -> None:
+        if self.book is None:
+            return
+        sign = 1 if fill.order_side == OrderSide.BUY else -1
+        fee = fill.commission.as_decimal() if fill.commission is not None else _ZERO
+        quantity = sign * fill.last_qty.as_decimal()
+        self.book.on_fill(fill.instrument_id.value, quantity, fill.last_px.as_decimal(), fee)
+
+    @staticmethod
+    def _failed(order: Order) -> bool:
+        return bool(order.is_closed and order.status != OrderStatus.FILLED)
+
+    def _on_alert(self, _event: TimeEvent) -> None:
+        late = [leg for leg, order in self._pending.items() if not order.is_closed]
+        if late:
+            self._give_up(f"no fill of {', '.join(leg.value for leg in late)} in time")
+            self._cancel_pending(_TAG)
+        else:
+            self._advance()
+        held = self._held()
+        if self._working() or next_changes(self._wanted(held), held):
+            self._wait()
+
+    def _wait(self) -> None:
+        """Look again after the timeout."""
+        at = self.clock.timestamp_ns() + int(float(self.config.leg_timeout) * _NANOS)
+        if self._alert in self.clock.timer_names:
+            self.clock.cancel_timer(self._alert)
+        self.clock.set_time_alert_ns(self._alert, at, self._on_alert)
+
+    # -- telling ---------------------------------------------------------------------------------------
+
+    def _tell(self, ts: int) -> None:
+        """Publish what is wanted of each option, and zero once of what is wanted no more."""
+        held = self._held()
+        wanted = self._wanted(held)
+        budget = self.equity()
+        for leg in [leg for leg in self._exposures if leg not in wanted]:
+            self._want(leg, 0.0, ts, "gone")
+            del self._exposures[leg]
+            self._pending.pop(leg, None)
+        now = self.clock.timestamp_ns()
+        assert self._valuer is not None
+        for leg, quantity in wanted.items():
+            unit = self._valuer.unit(self.cache.instrument(leg), now) if quantity else 0.0
+            exposure = float(quantity) * unit / budget if quantity else 0.0
+            if math.isfinite(exposure):
+                self._want(leg, exposure, ts, "" if self.book is None else self.book.reason)
