@@ -402,7 +402,7 @@ class ExpiryBook:
         self, desk: ExpiryHands, what: str, code: str, reason: str, numbers: Mapping[str, float | str]
     ) -> None:
         ts, position = self._now(), desk.position
-        self._memory.note(position, what, ts, code=code, reason=reason, numbers=dict(numbers))
+        self._memory.note(position, what, ts, code=code, reason=reason, **numbers)
         update = ExpiryUpdate(
             key=position.id.value,
             ts=ts,

@@ -102,6 +102,8 @@ class ExpiryHands(ABC):
             self.pending = None
         elif order.is_closed:
             self._finish(order)
+        else:
+            self.again = self._now() + round(float(self._tools.settings.patience) * SECOND)
 
     def _order_of(self, pending: Pending) -> Order | None:
         return self._tools.host.cache.order(ClientOrderId(pending.order))
@@ -224,7 +226,8 @@ class ExpiryHands(ABC):
         if filled < pending.quantity:
             self._wait()
             numbers = {"filled": str(filled), "quantity": str(pending.quantity), "order": pending.order}
-            self._tools.say(self, "unfilled", order.status_string(), f"the {pending.leg} leg", numbers)
+            reason = f"{filled} of {pending.quantity} {order.instrument_id} to {pending.leg}"
+            self._tools.say(self, "unfilled", order.status_string(), reason, numbers)
         if pending.leg is Leg.SPREAD and filled:
             pending.legs = filled
             if not self._legs_are_booked(pending):
@@ -253,7 +256,8 @@ class ExpiryHands(ABC):
             self.plan.filled(pending.leg, filled)
         numbers = {"quantity": str(filled), "order": pending.order}
         done = {Leg.CLOSE: "closed", Leg.OPEN: "opened", Leg.SPREAD: "spread"}[pending.leg]
-        self._tools.say(self, done, "FILLED", f"the {pending.leg} leg", numbers)
+        what = {Leg.CLOSE: self.contract.name, Leg.OPEN: str(self.target), Leg.SPREAD: f"to {self.target}"}
+        self._tools.say(self, done, "FILLED", f"{filled} {what[pending.leg]}", numbers)
 
     def _look_for_an_answer(self, pending: Pending) -> None:
         """Cancel what nobody answers, and tell a person; nothing else is sent before it is known."""

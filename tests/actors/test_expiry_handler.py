@@ -216,5 +216,5 @@ def test_everything_is_in_the_journal() -> None:
         ]
         assert {e.body["strategy"] for e in entries} == {"Holder-001"}
         rolling = next(e.body for e in entries if e.body["what"] == "rolling")
-        assert rolling["numbers"]["intrinsic"] == pytest.approx(3_000.0)
+        assert rolling["intrinsic"] == pytest.approx(3_000.0)
         assert rolling["reason"].endswith(str(NEW.id))

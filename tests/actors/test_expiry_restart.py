@@ -168,6 +168,25 @@ def test_an_order_nobody_knows_is_counted_by_what_is_held() -> None:
     assert len(ran.orders()) == 2
 
 
+def test_an_order_still_on_its_way_is_waited_for() -> None:
+    """Ten minutes without an answer, a restart in between: told once, and nothing is sent a second time."""
+    url = "memory://expiry-slow"
+    with shared_store(url):
+        ran = restarted(
+            url,
+            ROLL + 30 * SECOND,
+            ROLL + 2 * MINUTE,
+            latency=5 * MINUTE,
+            slice=1.0,
+            patience=60.0,
+            max_age=600.0,
+        )
+    assert ran.held() == {NEW_NAME: 2.0}
+    assert len(ran.orders()) == 2
+    told = [a.severity for a in ran.alerts if a.key.endswith("|order")]
+    assert told == ["CRITICAL", "INFO", "CRITICAL", "INFO"]  # of each leg
+
+
 def test_moments_that_were_missed_count() -> None:
     """Away from before four hours until after two: closed at once, and not rolled any more."""
     url = "memory://expiry-missed"
