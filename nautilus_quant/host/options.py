@@ -50,7 +50,8 @@ class Known(NamedTuple):
     age
         Of what it rests on [s]; infinite when unknown.
     source
-        ``"venue"``, ``"surface"``, ``"parity"``, ``"future"``, ``"spot"``, ``"mid"``, or nothing.
+        ``"venue"``, ``"surface"``, ``"parity"``, ``"future"``, ``"spot"``, ``"mid"``, ``"nearest"``,
+        or nothing.
 
     """
 
@@ -205,12 +206,22 @@ class OptionDesk:
         return self._of_underlying(contract.underlying, contract.expiry)
 
     def vol(self, contract: Contract) -> Known:
-        """Return the volatility of an option: of the surface, else the venue's, else that of its own mid."""
+        """
+        Return the volatility of an option.
+
+        Of the surface between its first and last slice, else the venue's own, else that of its own mid, else
+        the surface's beyond its slices (``"nearest"``).
+        """
         surface = self.surface(contract.underlying)
-        if surface is not None:
-            vol = float(surface.vol(contract.strike, contract.expiry))
-            if math.isfinite(vol):
-                return Known(vol, self._age(surface.ts), "surface")
+        if surface is None or not surface.covers(contract.expiry):
+            own = self._vol_of_its_own(contract)
+            if own.is_known or surface is None:
+                return own
+        vol = float(surface.vol(contract.strike, contract.expiry))
+        source = "surface" if surface.covers(contract.expiry) else "nearest"
+        return Known(vol, self._age(surface.ts), source) if math.isfinite(vol) else UNKNOWN
+
+    def _vol_of_its_own(self, contract: Contract) -> Known:
         instrument_id = self._listing.id_of(contract.name)
         greeks = self._greeks.get(instrument_id) if instrument_id is not None else None
         if greeks is not None and self._age(greeks.ts_init) <= self.max_age:
@@ -286,7 +297,8 @@ class OptionDesk:
         vols = np.full(len(contracts), np.nan)
         if surface is not None:
             strike, expiry = [one.strike for one in contracts], [one.expiry for one in contracts]
-            vols = surface.vol(strike, expiry)
+            covered = [surface.covers(one.expiry) for one in contracts]
+            vols = np.where(covered, surface.vol(strike, expiry), np.nan)
         for at in np.flatnonzero(~np.isfinite(vols)).tolist():
             vols[at] = self.vol(contracts[at]).value
         return vols

@@ -223,6 +223,10 @@ class Surface:
         w: Floats = (1.0 - share) * w_before + share * w_after
         return np.sqrt(np.maximum(w, 0.0) / left)
 
+    def covers(self, expiry: int) -> bool:
+        """Tell whether an expiry [ns] has a slice or lies between two; others take the nearest's vol."""
+        return bool(self.slices) and self.slices[0].expiry <= expiry <= self.slices[-1].expiry
+
     def atm(self, expiry: int) -> float:
         """Return the volatility at the money of an expiry [ns]; NaN without any slice."""
         return float(self.smile(0.0, expiry))

@@ -8,6 +8,8 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from nautilus_trader.common.actor import Actor
+from nautilus_trader.model.data import DataType
 from nautilus_trader.model.enums import OrderSide
 from nautilus_trader.model.objects import Quantity
 
@@ -248,3 +250,56 @@ def test_the_config_survives_the_trip_through_json():
     assert IVMonitorConfig.parse(config.json()) == config
     with pytest.raises(msgspec.ValidationError, match="evry"):
         IVMonitorConfig.parse('{"evry": 3}')
+
+
+def test_a_node_without_options_is_left_in_peace():
+    made = engine(actors=[monitor(every=5.0)])
+    told: list[Alert] = []
+    subscribe(made.kernel.msgbus, Alert, told.append)
+    made.run()
+    assert told == []
+    made.dispose()
+
+
+def test_anybody_may_subscribe_surfaces_as_data():
+    class Reader(Actor):
+        def __init__(self) -> None:
+            super().__init__()
+            self.heard: list[Any] = []
+
+        def on_start(self) -> None:
+            self.subscribe_data(DataType(SurfaceUpdate))
+
+        def on_data(self, data: Any) -> None:
+            self.heard.append(data)
+
+    market, reader = Market(SLICES), Reader()
+    made = engine(many(market, TIMES), actors=[reader, monitor()], instruments=market.instruments)
+    made.run()
+    assert [type(data) for data in reader.heard] == [SurfaceUpdate] * 3
+    made.dispose()
+
+
+def test_options_beyond_the_last_day_and_of_other_venues_are_left_alone():
+    market = Market(SLICES)
+    made, heard, _ = run(monitor(max_days=30.0), many(market, TIMES), market)
+    assert [slice_.expiry for slice_ in heard[-1].surface.slices] == [NOW + 9 * DAY, NOW + 23 * DAY]
+    made.dispose()
+    made, heard, _ = run(monitor(venue="DERIBIT"), many(market, TIMES), market)
+    assert heard == []
+    made.dispose()
+
+
+def test_nobody_hears_of_a_surface_before_its_quotes():
+    """The same run, cut off at any time, has said the same until then."""
+    market, data = jump(6)
+    made, heard, _ = run(monitor(every=10.0, score_fewest=3), data, market)
+    made.dispose()
+    until = NOW + 95 * SECOND
+    made, early, _ = run(
+        monitor(every=10.0, score_fewest=3), [quote for quote in data if quote.ts_init <= until], market
+    )
+    made.dispose()
+    assert early
+    for one, other in zip(early, heard, strict=False):
+        assert (one.ts, one.surface, one.scores) == (other.ts, other.surface, other.scores)

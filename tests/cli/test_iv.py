@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -220,3 +221,24 @@ def test_the_command_prints_one_json_object(archive, tmp_path):
     refused = CliRunner().invoke(app, [str(other)])
     assert refused.exit_code == FAILED
     assert "is no recorded option chain" in refused.stderr
+
+
+def test_a_config_leads_to_the_archive_of_its_monitor(archive, tmp_path):
+    plugin = "nautilus_quant.actors.iv_monitor"
+    monitor = {"use": f"{plugin}:IVMonitor", "config": f"{plugin}_config:IVMonitorConfig"}
+    file = tmp_path / "node.yaml"
+
+    def written(**settings: str) -> Path:
+        file.write_text(
+            "mode: paper\n"
+            "venues: {SIM: {adapter: simulated, balances: [100_000 USDT]}}\n"
+            "strategies: {}\n"
+            f"actors: {json.dumps({'iv': {**monitor, **settings}})}\n"
+        )
+        return file
+
+    answer = iv.run(written(archive=str(archive)))
+    assert answer.data["past"]["surfaces"] == 40
+    without = iv.run(written())
+    assert without.code == FAILED
+    assert "archive" in without.data["advice"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -172,6 +173,21 @@ def test_the_volatility_is_that_of_the_surface_then_of_the_venue_then_of_the_mid
     found = node.desk.vol(contract)
     assert (found.source, found.value) == ("surface", float(surface.vol(contract.strike, EXPIRY)))
     assert node.desk.greeks_of_venue(key).mark_iv == 61.0
+
+
+def test_beyond_its_slices_a_surface_is_asked_last(node):
+    node.quote()
+    surface = fit_surface(node.desk.chain("BTC"))
+    near = replace(surface, slices=surface.slices[:1])  # nine days alone
+    publish(node.bus, SurfaceUpdate(key="BTC", ts=NOW, surface=near))
+    key, contract = node.some()  # of 23 days
+    assert node.desk.vol(contract).source == "mid"
+    assert node.desk.book({key: 1.0}).vega[0] == pytest.approx(node.desk.greeks(key, 1.0).vega)
+    node.at(61)  # quotes are too old by now
+    found = node.desk.vol(contract)
+    assert (found.source, found.value) == ("nearest", float(near.vol(contract.strike, EXPIRY)))
+    key, contract = node.some(NOW + 9 * DAY)
+    assert node.desk.vol(contract).source == "surface"
 
 
 def test_greeks_are_those_of_what_is_known(node):
