@@ -280,7 +280,7 @@ def test_a_loop_that_was_away_for_minutes_misses_no_listing(loop):
 
 def test_an_option_chain_of_nautilus_s_own_is_centred_at_once(loop):
     bench = bench_of(loop)
-    sample = next(item.id for item in options_in(bench) if str(item.id).startswith("BTC-"))
+    sample = next(item.id for item in options_in(bench) if str(item.id).startswith("BTCUSDT-"))
     for name in (sample, InstrumentId.from_str("BTC-20200101-9000-C.SIM"), None):
         bench.ask("_request_forward_prices", sample_instrument_id=name, id=UUID4(), params=None)
     first, expired, unknown = (response.data for response in bench.responses)
