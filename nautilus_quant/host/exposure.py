@@ -9,6 +9,7 @@ from nautilus_trader.model.enums import ContingencyType, OmsType, OrderSide
 from nautilus_trader.model.identifiers import PositionId
 
 from nautilus_quant.gating.intent import Intent, Side
+from nautilus_quant.host.book_reducers import BookReducers
 from nautilus_quant.host.routing import oms_of
 
 if TYPE_CHECKING:
@@ -78,6 +79,16 @@ class WorkingOrders:
         """Return those of the open ones which were to close, and which no venue keeps from doing more."""
         return _open_of(self._exits.get((strategy_id, instrument_id)))
 
+    def of_strategy(self, strategy_id: StrategyId) -> list[Order]:
+        """Return the open ones of a strategy on whatever instrument."""
+        mine = [key for key in self._books if key[0] == strategy_id]
+        return [order for key in mine for order in self.of(*key)]
+
+    def exits_of_strategy(self, strategy_id: StrategyId) -> list[Order]:
+        """Return its `exits` on whatever instrument."""
+        mine = [key for key in self._exits if key[0] == strategy_id]
+        return [order for key in mine for order in self.exits(*key)]
+
     @property
     def has_exits(self) -> bool:
         """Whether anybody sent what was to close a position and could do more, and it was not seen closed."""
@@ -128,6 +139,7 @@ class Exposure:
         self._working = working
         self._valuer = valuer
         self._pairs: dict[tuple[StrategyId, InstrumentId], _Pair] = {}
+        self.reducers = BookReducers.on(kernel.msgbus)
 
     def submit(
         self,
@@ -188,6 +200,8 @@ class Exposure:
             (o.leaves_qty.as_decimal() for o in self._closers(strategy_id, instrument_id, side)), _ZERO
         )
         reducing = _closable(position, side, quantity, closing)
+        if strategy_id in self.reducers:
+            reducing = self._by_book(strategy_id, instrument_id, side, quantity, reducing)
         instrument = self._cache.instrument(instrument_id)
         ts = self._clock.timestamp_ns()
         return Intent(
@@ -263,6 +277,44 @@ class Exposure:
         return None if parent is None or parent.is_closed else parent
 
     def _reducing(
+        self,
+        order: Order,
+        quantity: Decimal,
+        side: Side,
+        pair: _Pair,
+        position_id: PositionId | None,
+        *,
+        gone: Container[ClientOrderId] = (),
+    ) -> Decimal:
+        closing = self._closing(order, quantity, side, pair, position_id, gone=gone)
+        if order.strategy_id not in self.reducers:
+            return closing
+        name = order.client_order_id
+        return self._by_book(
+            order.strategy_id, order.instrument_id, side, quantity, closing, gone=gone, own=name
+        )
+
+    def _by_book(
+        self,
+        strategy_id: StrategyId,
+        instrument_id: InstrumentId,
+        side: Side,
+        quantity: Decimal,
+        closing: Decimal,
+        *,
+        gone: Container[ClientOrderId] = (),
+        own: ClientOrderId | None = None,
+    ) -> Decimal:
+        """Return what closes a position or reduces the book, whichever is more; never more than all of it."""
+        others = [
+            other
+            for other in self._working.of_strategy(strategy_id)
+            if other.client_order_id != own and other.client_order_id not in gone
+        ]
+        most = self.reducers.reducible(strategy_id, instrument_id, side, others)
+        return max(closing, min(quantity, most))
+
+    def _closing(
         self,
         order: Order,
         quantity: Decimal,

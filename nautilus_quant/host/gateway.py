@@ -278,6 +278,8 @@ class OrderGateway:
         if not self._working.has_exits:
             return
         exits = self._working.exits(event.strategy_id, event.instrument_id)
+        for strategy_id in self.exposure.reducers.ids:  # what reduces a book hangs on everybody's positions
+            exits += [o for o in self._working.exits_of_strategy(strategy_id) if o not in exits]
         if not exits:
             return
         gone: dict[ClientOrderId, Order] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -58,3 +59,43 @@ class ExpiryUpdate(Message):
 def settlement_key(venue: str, underlying: str, expiry: int) -> str:
     """Return the key of a settlement price: venue, coin and expiry, UNIX time [ns]."""
     return f"{venue}|{underlying}|{expiry}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class HedgeUpdate(Message):
+    """
+    What became of a hedge, or of the way hedges are made (key: the underlying, e.g. ``"BTC"``).
+
+    Parameters
+    ----------
+    what
+        ``filled``, ``cancelled``, ``rejected``, ``denied``, ``lost`` or ``unknown`` (a restart cannot tell)
+        of an order; ``mode``, ``rolled_back`` or ``version`` of the way.
+    mode
+        In force.
+    version
+        Of the parameters in force.
+    delta_before, delta_after
+        Net delta when it was decided and afterwards [coins].
+    slippage
+        Against the middle of the market when it was decided [fraction]; NaN when nothing filled.
+    latency
+        From the order to its first fill, or its end [s].
+    instrument, quantity, style
+        Of the order: signed units that filled, as people write them; empty where there is none.
+    reason
+        In words.
+
+    """
+
+    what: str
+    mode: str
+    version: int
+    delta_before: float
+    delta_after: float
+    slippage: float = math.nan
+    latency: float = math.nan
+    instrument: str = ""
+    quantity: str = ""
+    style: str = ""
+    reason: str = ""

@@ -93,6 +93,10 @@ class Breaker:
         self._failed = self._trips = self._until = 0
         self._trying = False
 
+    def withdrawn(self) -> None:
+        """Take note that an order never reached the venue: it says nothing, and another may be tried."""
+        self._trying = False
+
     def failed(self, now: int) -> bool:
         """Take note of a reject or a timeout at `now` [ns]; tell whether that opened the breaker."""
         self._failed += 1
