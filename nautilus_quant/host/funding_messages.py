@@ -1,0 +1,43 @@
+"""What a venue that books funding itself tells of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from nautilus_quant.host.messages import Message
+
+
+@dataclass(frozen=True, kw_only=True)
+class FundingPaid(Message):
+    """
+    Funding is being booked into an account (key: instrument id): told just before the balance changes.
+
+    Amounts are texts, so that they are exact.
+
+    Parameters
+    ----------
+    account
+        Id of the account.
+    due
+        Time of the settlement, UNIX time [ns].
+    currency
+        Of the amounts.
+    amount
+        Booked in all [currency]; negative when it is paid.
+    rate
+        Of the interval [fraction].
+    mark
+        Price the positions were settled at [quote currency].
+    positions
+        What is booked for each position, by its id [currency].
+
+    """
+
+    account: str
+    due: int
+    currency: str
+    amount: str
+    rate: str
+    mark: str
+    positions: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,253 @@
+"""Books funding in backtests and on paper, where NautilusTrader 1.231 books none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+from nautilus_trader.common.component import Clock, MessageBus
+from nautilus_trader.model.enums import OrderSide, PriceType
+from nautilus_trader.model.identifiers import InstrumentId
+from nautilus_trader.model.instruments import CryptoPerpetual, Instrument, PerpetualContract
+from nautilus_trader.model.objects import AccountBalance, Currency, Money
+
+from nautilus_quant.carry.funding_ledger import FundingLedger, Payment, Stamp, Terms
+from nautilus_quant.carry.funding_schedule import FundingSchedule, RecentFills
+from nautilus_quant.host.funding_messages import FundingPaid
+from nautilus_quant.host.messages import publish
+
+if TYPE_CHECKING:
+    from nautilus_trader.backtest.engine import SimulatedExchange
+    from nautilus_trader.cache.cache import Cache
+    from nautilus_trader.model.data import FundingRateUpdate
+    from nautilus_trader.model.events import OrderFilled
+
+_SECOND: Final = 1_000_000_000
+_MINUTE: Final = 60 * _SECOND
+_AGAIN: Final = 5 * _SECOND
+
+type Held = Callable[[InstrumentId], Mapping[str, Decimal]]
+
+
+def terms_of(instrument: Instrument | None) -> Terms | None:
+    """Return how an instrument pays funding; ``None`` when it is no perpetual."""
+    if not isinstance(instrument, CryptoPerpetual | PerpetualContract):
+        return None
+    currency = instrument.get_settlement_currency()
+    return Terms(
+        currency=currency.code,
+        decimals=currency.precision,
+        multiplier=instrument.multiplier.as_decimal(),
+        inverse=instrument.is_inverse,
+    )
+
+
+class FundingSettlement:
+    """
+    Settles the funding of one venue: what was held at each stamp, at the mark price of that moment.
+
+    The price is the last mark known at the stamp. Where there is none, or only an old one, it is the middle
+    of the venue's book, and without a book the last trade; without any price the stamp waits for one.
+
+    Parameters
+    ----------
+    exchange
+        The venue.
+    bus
+        Message bus of the node.
+    cache
+        Cache of the node.
+    clock
+        Clock of the node: rings right after each stamp.
+    held
+        Says what is held in an instrument now, by position.
+    schedule
+        Which rate is settled when; a restored one goes on where it was.
+    stale_after
+        Age at which a mark price is none [ns].
+    ready
+        Whether the account can be changed now; what is due waits for it.
+
+    """
+
+    def __init__(
+        self,
+        exchange: SimulatedExchange,
+        *,
+        bus: MessageBus,
+        cache: Cache,
+        clock: Clock,
+        held: Held,
+        schedule: FundingSchedule,
+        stale_after: int,
+        ready: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._exchange = exchange
+        self._bus = bus
+        self._cache = cache
+        self._clock = clock
+        self._held = held
+        self._ready = ready
+        self._stale_after = stale_after
+        self._fills = RecentFills()
+        self._open: list[Stamp] = []
+        self._alert = f"{exchange.id}-funding"
+        self._armed: int | None = None
+        self.schedule = schedule
+        self.ledger = FundingLedger()
+
+    @property
+    def rates(self) -> str:
+        """Topic of the venue's funding rates."""
+        return f"data.funding_rates.{self._exchange.id}.*"
+
+    @property
+    def waiting(self) -> int:
+        """How many stamps wait for a price, or for the account."""
+        return len(self._open)
+
+    def on_rate(self, update: FundingRateUpdate) -> None:
+        """Take a funding rate."""
+        self.schedule.update(
+            update.instrument_id.value,
+            Decimal(str(update.rate)),
+            update.ts_init,
+            update.next_funding_ns or None,
+            int(update.interval) * _MINUTE if update.interval else None,
+        )
+        self.arm()
+
+    def on_fill(self, fill: OrderFilled, position: str | None = None) -> None:
+        """Remember a fill; `position` names its position where the fill itself does not."""
+        if fill.instrument_id.venue != self._exchange.id:
+            return
+        change = fill.last_qty.as_decimal()
+        self._fills.note(
+            fill.ts_event,
+            fill.instrument_id.value,
+            position or fill.position_id.value,
+            change if fill.order_side == OrderSide.BUY else -change,
+        )
+
+    def arm(self) -> None:
+        """Ring right after the next stamp: by then everything that happened at its time is known."""
+        at = self.schedule.next
+        if at is not None:
+            self._ring(max(at, self._clock.timestamp_ns()) + 1)
+
+    def _ring(self, at: int) -> None:
+        if self._armed == at:
+            return
+        if self._alert in self._clock.timer_names:
+            self._clock.cancel_timer(self._alert)
+        self._armed = at
+        self._clock.set_time_alert_ns(self._alert, at, self._on_alert)
+
+    def _on_alert(self, _event: Any) -> None:
+        self._armed = None
+        self.settle(self._clock.timestamp_ns())
+        self.arm()
+        if self._open and self._armed is None:
+            self._ring(self._clock.timestamp_ns() + _AGAIN)
+
+    def stop(self) -> None:
+        """Ring no more."""
+        self._armed = None
+        if self._alert in self._clock.timer_names:
+            self._clock.cancel_timer(self._alert)
+
+    def reset(self) -> None:
+        """Forget everything but how rates are read."""
+        self.stop()
+        self.schedule = FundingSchedule(self.schedule.untimed, self.schedule.interval)
+        self.ledger = FundingLedger()
+        self._fills = RecentFills()
+        self._open.clear()
+
+    def settle(self, now: int, *, last: bool = False) -> None:
+        """Book all that is due before `now` [ns]; with `last` also what is due at it."""
+        self._open += self.schedule.due(now, last=last)
+        self._open = [stamp for stamp in self._open if not (self._ready() and self._book(stamp, now))]
+
+    def _book(self, stamp: Stamp, now: int) -> bool:
+        """Book one stamp; return False when it has to wait."""
+        instrument_id = InstrumentId.from_str(stamp.instrument)
+        instrument = self._cache.instrument(instrument_id)
+        terms = terms_of(instrument)
+        held = self._fills.held_before(stamp.ts, stamp.instrument, self._held(instrument_id))
+        if terms is None or not held:
+            return True
+        mark = self._price(instrument_id, stamp.ts)
+        if mark is None:
+            return False
+        payments = self.ledger.settle(stamp, mark, terms, held)
+        if payments:
+            self._pay(payments, now)
+        return True
+
+    def _price(self, instrument_id: InstrumentId, at: int) -> Decimal | None:
+        """Return what a stamp is settled at."""
+        for index in range(self._cache.mark_price_count(instrument_id)):
+            mark = self._cache.mark_price(instrument_id, index)
+            if mark.ts_init <= at:
+                if at - mark.ts_init <= self._stale_after and mark.value > 0:
+                    return Decimal(mark.value.as_decimal())
+                break
+        book = self._exchange.get_book(instrument_id)
+        middle = book.midpoint() if book is not None else None
+        if middle is not None:
+            return Decimal(repr(middle))
+        traded = self._cache.price(instrument_id, PriceType.LAST)
+        return None if traded is None else Decimal(traded.as_decimal())
+
+    def _pay(self, payments: tuple[Payment, ...], now: int) -> None:
+        stamp, first = payments[0].stamp, payments[0]
+        amount = sum((payment.amount for payment in payments), Decimal(0))
+        money = Money(amount, Currency.from_str(first.currency))
+        account = self._exchange.exec_client.get_account()
+        base = account.base_currency
+        if base is not None and base != money.currency:
+            money = self._converted(money, base)
+        told = FundingPaid(
+            key=stamp.instrument,
+            ts=now,
+            account=account.id.value,
+            due=stamp.ts,
+            currency=money.currency.code,
+            amount=_text(money.as_decimal()),
+            rate=_text(stamp.rate),
+            mark=_text(first.mark),
+            positions={payment.position: _text(payment.amount) for payment in payments},
+        )
+        publish(self._bus, told)
+        if money:
+            self._credit(account, money, now)
+
+    def _converted(self, money: Money, base: Currency) -> Money:
+        rate = self._cache.get_xrate(self._exchange.id, money.currency, base, PriceType.MID)
+        if not rate:
+            raise ValueError(
+                f"funding of {money} needs a rate into {base}, the account's base currency: add quotes of a "
+                f"market of the two to venue {self._exchange.id}, or give the account no base currency"
+            )
+        return Money(float(money) * rate, base)
+
+    def _credit(self, account: Any, money: Money, now: int) -> None:
+        """Change one balance; NautilusTrader's own `adjust_account` refuses a currency not held so far."""
+        total = account.balance_total(money.currency) or Money(0, money.currency)
+        locked = account.balance_locked(money.currency) or Money(0, money.currency)
+        total += money
+        margins = []
+        if account.is_margin_account:
+            margins = [*account.margins().values(), *account.account_margins().values()]
+        self._exchange.exec_client.generate_account_state(
+            balances=[AccountBalance(total, locked, total - locked)],
+            margins=margins,
+            reported=True,
+            ts_event=now,
+        )
+
+
+def _text(number: Decimal) -> str:
+    return f"{number.normalize():f}"
