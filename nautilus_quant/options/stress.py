@@ -136,6 +136,12 @@ class Lines:
         pairs = ((getattr(self, name), getattr(other, name)) for name in _COLUMNS)
         return Lines(self.names + other.names, *(np.concatenate(pair) for pair in pairs))
 
+    def take(self, places: Sequence[int]) -> Lines:
+        """Return some of them, by their places."""
+        at = np.array(places, dtype=np.intp)
+        columns = (getattr(self, name)[at] for name in _COLUMNS)
+        return Lines(tuple(self.names[place] for place in places), *columns)
+
     @property
     def problem(self) -> str:
         """Name the first contract that cannot be valued, and why; empty when all can."""

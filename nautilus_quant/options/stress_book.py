@@ -83,16 +83,19 @@ class Holdings(NamedTuple):
 
 class Asked(NamedTuple):
     """
-    The contract an order is for.
+    What an order is for.
 
     Parameters
     ----------
     line
-        One line.
+        The contract, or the legs of a spread.
     low, high
-        Least and most that may be held of it by orders that are there, this one left out [contracts].
+        Least and most that may be held of it by orders that are there, this one left out [contracts]. Of a
+        spread they say nothing: its legs are held.
     step
         Increment of quantities [contracts].
+    ratio
+        Contracts of each leg in one spread; empty for one contract.
 
     """
 
@@ -100,6 +103,7 @@ class Asked(NamedTuple):
     low: float
     high: float
     step: Decimal
+    ratio: tuple[float, ...] = ()
 
 
 class _Part:
@@ -116,6 +120,8 @@ class _Part:
         if not self.problem:
             self.profit = profits(holdings.lines, scenarios)
             self.losses = book_losses(self.profit, holdings.low, holdings.high)
+        if not self.problem and not np.isfinite(self.losses).all():
+            self.problem = "how much an order on its way may fill is unknown"
         self.worst = worst(self.losses, scenarios)
 
 
@@ -226,7 +232,7 @@ class StressBook:
         if problem or not math.isfinite(limit + others):
             return self._say_unknown(intent, problem or self._other_problem(underlying))
         losses = np.zeros(len(self.scenarios)) if part is None else part.losses
-        unit = self._profit(part, asked.line) * float(intent.side)
+        unit = self._profit(part, asked) * float(intent.side)
         before = float(losses.max())
         losses = self._with(losses, part, asked, unit, intent)
         fits = room(losses, unit, max(limit - others, before, float(losses.max())))
@@ -237,15 +243,20 @@ class StressBook:
         after = after._replace(loss=after.loss + others)
         return self._say_limit(intent, asked.step, fits, before + others, after)
 
-    def _profit(self, part: _Part | None, line: Lines) -> Floats:
-        place = None if part is None else part.places.get(line.names[0])
+    def _profit(self, part: _Part | None, asked: Asked) -> Floats:
+        if asked.ratio:
+            spread: Floats = profits(asked.line, self.scenarios) @ np.array(asked.ratio)
+            return spread
+        place = None if part is None else part.places.get(asked.line.names[0])
         if part is None or place is None:
-            return profits(line, self.scenarios)[:, 0]
+            return profits(asked.line, self.scenarios)[:, 0]
         column: Floats = part.profit[:, place]
         return column
 
     def _with(self, losses: Floats, part: _Part | None, asked: Asked, unit: Floats, intent: Intent) -> Floats:
         """Return the losses with this order's own part that reduces, and without what it replaces."""
+        if asked.ratio:
+            return losses
         side = float(intent.side)
         place = None if part is None else part.places.get(asked.line.names[0])
         was_low, was_high = 0.0, 0.0
