@@ -234,7 +234,7 @@ def test_the_last_volatility_is_good_for_a_while():
     """Nothing is held, so the equity rests on nothing that is silent; an order rests, so it is remembered."""
     data = tape(40, options=3)
     resting = order(AT_MONEY, SELL, "0.5", price="60000.00")
-    steps = {1: resting, 16: resting}  # 80 s: quotes are too old
+    steps = {1: resting, 24: resting}  # quotes are good until 70 s, this is at 120 s
     (reason,) = denials(run(steps, data, max_vol_age=30.0))
     assert f"the volatility of {AT_MONEY.id} is unknown" in reason
     assert denials(run(steps, data, max_vol_age=300.0)) == []
