@@ -14,6 +14,7 @@ from nautilus_trader.model.objects import Price, Quantity
 
 from nautilus_quant.host.gateway import OrderGateway, find_gateway
 from nautilus_quant.host.messages import GateDecision, subscribe
+from nautilus_quant.portfolio.reservations import SCALE
 from tests.host.budget_kit import (
     BUY,
     SELL,
@@ -343,3 +344,17 @@ def test_exits_that_wait_for_their_entry_take_nothing_from_others():
     )
     play(keeper, script)
     assert seen == [29_000.0]
+
+
+def test_a_position_counts_though_nobody_told_of_its_fill():
+    keeper, seen = Keeper(max_gross=1.0), []
+
+    def deafen(script: Script) -> None:
+        script.msgbus.unsubscribe("events.fills.*", keeper.gate._on_fill)
+
+    def net(_script: Script) -> None:
+        seen.append(keeper.gate.budget.exposures.sums["total"].net / SCALE)
+
+    steps = {1: deafen, 2: market(BUY, "1.000"), 3: net, 4: market(SELL, "1.000"), 5: net}
+    play(keeper, Script(steps))
+    assert seen == [30_000.0, 0.0]

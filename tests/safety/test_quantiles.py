@@ -197,3 +197,11 @@ def test_a_steady_beginning_saves_work_and_changes_nothing(p, same, values, stor
             quick = P2Quantile(p).restore(json.loads(json.dumps(quick.to_dict())))
     told = quick.to_dict()
     assert (told["count"], told["heights"], told["places"]) == (slow.count, slow._heights, slow._places)
+
+
+def test_steady_markers_stand_where_working_them_out_puts_them():
+    quick, slow = P2Quantile(), Laborious()
+    for _ in range(450):
+        quick.update(2.0)
+        slow.update(2.0)
+        assert slow.count <= 5 or quick.to_dict()["places"] == slow._places
