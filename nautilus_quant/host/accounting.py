@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple, override
 
 from nautilus_trader.common.component import Logger
 from nautilus_trader.model.objects import FIXED_PRECISION, Currency, Money
 
 from nautilus_quant.account.flows import FlowDetector
-from nautilus_quant.account.statement import AMOUNT_DIGITS, Part, Statement, number_of, rate_units
+from nautilus_quant.account.statement import AMOUNT_DIGITS, Part, Statement, number_of, rate_units, units
 from nautilus_quant.host.cash import CashWatch
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from nautilus_trader.system.kernel import NautilusKernel
 
     from nautilus_quant.account.equity import Valuation
+    from nautilus_quant.host.funding_messages import FundingPaid
     from nautilus_quant.host.valuation import Valuer
 
 _NANOS = 1_000_000_000
@@ -191,6 +193,11 @@ class Accounting(CashWatch):
             self._book(Part.REALISED, code, paid, fill.ts_init)
         super()._on_fill(fill)
         self._wait(fill.ts_init)
+
+    @override
+    def _explain_funding(self, paid: FundingPaid) -> None:
+        self._book(Part.FUNDING, paid.currency, units(Decimal(paid.amount)), paid.ts)
+        FlowDetector.explain(self.detector, paid.ts, paid.currency, float(paid.amount))
 
     @override
     def _on_account(self, event: AccountState) -> None:

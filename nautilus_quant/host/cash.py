@@ -10,6 +10,8 @@ from nautilus_trader.model.events import PositionClosed, PositionOpened
 
 from nautilus_quant.account.flows import FlowDetector, spot_effects
 from nautilus_quant.account.funding_untimed import UntimedFunding
+from nautilus_quant.host.funding_messages import FundingPaid
+from nautilus_quant.host.messages import subscribe, topic_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,6 +61,7 @@ class CashWatch:
         self._due: dict[str, tuple[int, float]] = {}
         self._pays_at: dict[str, int] = {}
         self._untimed = UntimedFunding()
+        self._told: set[str] | None = None
 
     def start(self, now: int, held_before: Mapping[str, Any] | None) -> None:
         """
@@ -81,6 +84,8 @@ class CashWatch:
         msgbus.subscribe("events.position.*", self._on_position)
         msgbus.subscribe("events.fills.*", self._on_fill)
         msgbus.subscribe("data.funding_rates.*", self._on_funding)
+        subscribe(msgbus, FundingPaid, self._on_paid)
+        self._told = set()  # payments before are part of what the accounts start with
 
     def stop(self) -> None:
         """Listen no more."""
@@ -89,6 +94,8 @@ class CashWatch:
         msgbus.unsubscribe("events.position.*", self._on_position)
         msgbus.unsubscribe("events.fills.*", self._on_fill)
         msgbus.unsubscribe("data.funding_rates.*", self._on_funding)
+        msgbus.unsubscribe(topic_of(FundingPaid), self._on_paid)
+        self._told = None
 
     def held(self) -> dict[str, str]:
         """Return net signed quantities by instrument, as text."""
@@ -202,10 +209,26 @@ class CashWatch:
         if fee is not None:
             self.detector.explain(fill.ts_init, fee.currency.code, -fee.as_double())
 
+    # -- funding that the venue tells of -----------------------------------------------------------
+
+    def _on_paid(self, paid: FundingPaid) -> None:
+        """Take a payment, and guess none of this instrument's from now on."""
+        if self._told is None:
+            return
+        self._told.add(paid.key)
+        self._funding.pop(paid.key, None)
+        self._untimed.forget(paid.key)
+        self._explain_funding(paid)
+
+    def _explain_funding(self, paid: FundingPaid) -> None:
+        self.detector.explain(paid.ts, paid.currency, float(paid.amount))
+
     # -- funding: paid by the venue without an event of its own ------------------------------------
 
     def _on_funding(self, update: FundingRateUpdate) -> None:
         instrument, now = update.instrument_id.value, update.ts_init
+        if self._told and instrument in self._told:
+            return
         self._note_due(instrument, now)
         at = self._next_payment(update, now)
         self._funding[instrument] = (update, at)

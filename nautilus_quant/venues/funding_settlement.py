@@ -176,7 +176,7 @@ class FundingSettlement:
         instrument = self._cache.instrument(instrument_id)
         terms = terms_of(instrument)
         held = self._fills.held_before(stamp.ts, stamp.instrument, self._held(instrument_id))
-        if terms is None or not held:
+        if terms is None or not held or self._exchange.is_frozen_account:
             return True
         mark = self._price(instrument_id, stamp.ts)
         if mark is None:
