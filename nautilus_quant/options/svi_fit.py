@@ -32,6 +32,8 @@ _HIGH = np.array([np.log(4.0), np.log(1e4), 3.8, 8.0, np.log(6.0)])
 _USUAL = np.array([np.log(0.9), np.log(0.1), 0.0, 0.0, np.log(1.0)])
 _PULL = np.array([0.0, 0.0, 0.05, 0.05, 0.05])  # of what few points leave undetermined, towards the usual
 _STEEPEST = 1.99
+_EXACT, _FOLLOWED = 1e-5, 2e-3  # gain of a step over the cost, below which it is the last
+_ENOUGH = 0.25  # cost of errors half as large as half the spread: below it nobody can tell the difference
 _GRID = np.array([(m, s) for m in (-1.2, -0.4, 0.0, 0.4, 1.2) for s in (0.1, 0.35, 1.0, 2.5)])
 
 
@@ -98,7 +100,9 @@ def fit(points: Points, start: list[Svi | None] | None = None, *, steps: int = 4
     """
     scale = _scale(points)
     problem = _Problem(points, scale)
-    descent = _Descent(problem, _starts(problem, start))
+    known = np.array([slice_ is not None for slice_ in start or [None] * len(scale)])
+    # What moves from moment to moment is followed over many fits: none has to go to the very end.
+    descent = _Descent(problem, _starts(problem, start), np.where(known, _FOLLOWED, _EXACT))
     taken = descent.run(steps)
     return Fit(_to_slices(descent.u, scale), descent.cost, taken)
 
@@ -199,8 +203,9 @@ def _huber(errors: Floats, bound: Floats) -> tuple[Floats, Floats]:
 class _Descent:
     """Levenberg–Marquardt on all rows at once; each has its own damping and keeps its own best."""
 
-    def __init__(self, problem: _Problem, start: Floats) -> None:
+    def __init__(self, problem: _Problem, start: Floats, tolerance: Floats | float) -> None:
         self.problem = problem
+        self.tolerance = tolerance
         self.u = problem.bounded(start)
         self.pull = (_PULL / np.sqrt(problem.count)[:, None]) ** 2
         self.damping = np.full(len(start), 1e-3)
@@ -242,7 +247,7 @@ class _Descent:
         total = _huber(errors, self.bound)[0] + self._pulled(candidate)
         better = total < self.total
         gained = np.where(better, self.total - total, 0.0)
-        small = gained <= 1e-5 * self.total + 1e-9
+        small = gained <= self.tolerance * np.maximum(self.total, _ENOUGH)
         done = bool(np.all(small & (better | (self.damping >= 1.0))))
         self.u = np.where(better[:, None], candidate, self.u)
         self.errors = np.where(better[:, None], errors, self.errors)
@@ -294,7 +299,7 @@ def _best_of(problem: _Problem, starts: Floats) -> Floats:
     few = np.argsort(cost, axis=0)[:3]
     rows = np.arange(starts.shape[1])
     tried = np.concatenate([starts[place, rows] for place in few])
-    descent = _Descent(problem.rows(np.tile(rows, 3)), tried)
+    descent = _Descent(problem.rows(np.tile(rows, 3)), tried, _EXACT)
     descent.run(8)
     totals = descent.total.reshape(3, -1)
     best: Floats = descent.u.reshape(3, -1, 5)[totals.argmin(axis=0), rows]
