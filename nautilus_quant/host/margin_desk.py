@@ -252,17 +252,7 @@ class MarginDesk:
             else:
                 terms = self.terms(instrument)
             watched.held.append((Held(instrument_id.value, net, gross, terms), currency))
-            watched.positions += [
-                OpenPosition(
-                    instrument_id.value,
-                    p.signed_qty,
-                    p.avg_px_open,
-                    currency,
-                    terms.multiplier,
-                    terms.inverse,
-                )
-                for p in positions
-            ]
+            watched.positions += map(self._valuer.held, positions)
 
     def _equity(self, watched: Watched, now: int) -> tuple[float, str, int]:
         """Return the equity of an account, what is wrong with it, and until when it holds [ns]."""

@@ -303,7 +303,7 @@ class Valuer:
         accounts: list[VenueAccount] = self._cache.accounts()
         positions: dict[AccountId, list[OpenPosition]] = {}
         for position in self._cache.positions_open():
-            positions.setdefault(position.account_id, []).append(self._held(position))
+            positions.setdefault(position.account_id, []).append(self.held(position))
         if self.currency is None:
             self.currency = _main_currency(accounts)
         return [_account(account, positions.get(account.id, [])) for account in accounts]
@@ -339,7 +339,8 @@ class Valuer:
             positions.append((name, size, entry))
         return PlainAccounts(balance, tuple(positions)) if math.isfinite(balance) else None
 
-    def _held(self, position: Position) -> OpenPosition:
+    def held(self, position: Position) -> OpenPosition:
+        """Return a position as the equity counts it."""
         name, currency, multiplier, inverse, paid = self._terms_held(position)
         entry = 0.0 if paid else position.avg_px_open
         return OpenPosition(name, position.signed_qty, entry, currency, multiplier, inverse)

@@ -14,7 +14,8 @@ from nautilus_quant.actors.margin_monitor import MarginMonitor, MarginUpdate
 from nautilus_quant.host.messages import everything
 from nautilus_quant.host.valuation import Valuer
 from tests.actors.test_margin_monitor import ACCOUNT, buy, denials, monitor, order
-from tests.host.engine import Script, engine, quotes
+from tests.host.engine import SECOND, START, USDT, Script, engine, quotes
+from tests.venues.test_settlement import option, quote
 
 XBT = TestInstrumentProvider.xbtusd_bitmex()
 BITCOIN = Currency.from_str("BTC")
@@ -66,3 +67,27 @@ def test_an_inverse_position(side):
     coins = last.equity / 30_000.0 + sign * 1_500_000.0 * (1 / 30_000.0 - 1 / price)
     assert coins == pytest.approx(0.0035 * 1_500_000.0 / price)
     assert last.distances[str(XBT.id)] == pytest.approx(sign * (1 - price / 30_000.0))
+
+
+def test_an_option_is_part_of_its_accounts_equity_at_all_it_is_worth():
+    item = option(USDT, expiry=START + 3_600 * SECOND)
+    actor, script = (
+        monitor(report_interval=0.0),
+        Script({1: buy("1.000"), 3: order(OrderSide.BUY, "2.0", item)}),
+    )
+    made = engine(actors=[actor], strategies=[script])
+    made.add_venue(
+        venue=item.venue,
+        oms_type=OmsType.NETTING,
+        account_type=AccountType.MARGIN,
+        base_currency=None,
+        starting_balances=[Money(100_000, USDT)],
+    )
+    made.add_instrument(item)
+    bids = [("500.0", "510.0")] * 10 + [("600.0", "620.0")] * 40
+    made.add_data([quote(item, *prices, START + n * SECOND) for n, prices in enumerate(bids)])
+    made.run()
+    updates = everything(made.kernel.msgbus, MarginUpdate)
+    made.dispose()
+    # 2 bought at 510 and worth 610 each: 100 000 - 1020 + 1220.
+    assert updates["SIM-001"].equity == pytest.approx(100_200.0)

@@ -31,7 +31,9 @@ EXPIRY = 100 * S
 SIM = Venue("SIM")
 
 
-def option(currency: Currency, *, call: bool = True, inverse: bool = False) -> CryptoOption:
+def option(
+    currency: Currency, *, call: bool = True, inverse: bool = False, expiry: int = EXPIRY
+) -> CryptoOption:
     name = f"BTC{'' if currency == BTC else 'USDT'}-X-60000-{'C' if call else 'P'}"
     coin = currency == BTC
     return CryptoOption(
@@ -44,7 +46,7 @@ def option(currency: Currency, *, call: bool = True, inverse: bool = False) -> C
         option_kind=OptionKind.CALL if call else OptionKind.PUT,
         strike_price=Price.from_str("60000"),
         activation_ns=0,
-        expiration_ns=EXPIRY,
+        expiration_ns=expiry,
         price_precision=4 if coin else 1,
         size_precision=1,
         price_increment=Price.from_str("0.0001" if coin else "0.1"),
