@@ -209,6 +209,7 @@ class _Descent:
         self.u = problem.bounded(start)
         self.pull = (_PULL / np.sqrt(problem.count)[:, None]) ** 2
         self.damping = np.full(len(start), 1e-3)
+        self.done = np.zeros(len(start), dtype=np.bool_)
         self.errors, self.slopes = problem.errors_and_slopes(self.u)
         self._weigh()
 
@@ -227,7 +228,8 @@ class _Descent:
         pulled: Floats = np.sum(self.pull * (u - _USUAL) ** 2, axis=1)
         return pulled
 
-    def _move(self) -> Floats:
+    def _move(self) -> tuple[Floats, Floats]:
+        """Return the next step of each row, and at most what it gains."""
         weighted = self.slopes * self.root[:, :, None]
         transposed = weighted.transpose(0, 2, 1)
         normal = transposed @ weighted
@@ -238,23 +240,26 @@ class _Descent:
         normal *= free[:, :, None] * free[:, None, :]
         diagonal = np.einsum("sii->si", normal)  # a view: what is added there is added to the matrix
         diagonal += self.pull + self.damping[:, None] * diagonal + 1e-12
-        return np.clip(np.linalg.solve(normal, gradient[:, :, None])[:, :, 0], -1.5, 1.5)
+        move = np.clip(np.linalg.solve(normal, gradient[:, :, None])[:, :, 0], -1.5, 1.5)
+        return move, 2.0 * np.sum(gradient * move, axis=1)
 
     def _step(self) -> bool:
         """Take a step; tell whether no row has anything to gain from another one."""
-        candidate = self.problem.bounded(self.u - self._move())
+        move, promised = self._move()
+        candidate = self.problem.bounded(self.u - move)
         errors, slopes = self.problem.errors_and_slopes(candidate)
         total = _huber(errors, self.bound)[0] + self._pulled(candidate)
         better = total < self.total
         gained = np.where(better, self.total - total, 0.0)
-        small = gained <= self.tolerance * np.maximum(self.total, _ENOUGH)
-        done = bool(np.all(small & (better | (self.damping >= 1.0))))
+        little = self.tolerance * np.maximum(self.total, _ENOUGH)
+        # What is refused again and again is at a bound, or as good as numbers can tell.
+        self.done |= (better & (gained <= little)) | (promised <= little) | (self.damping >= 10.0)
         self.u = np.where(better[:, None], candidate, self.u)
         self.errors = np.where(better[:, None], errors, self.errors)
         self.slopes = np.where(better[:, None, None], slopes, self.slopes)
         self.damping = np.where(better, np.maximum(0.2 * self.damping, 1e-9), 10.0 * self.damping)
         self._weigh()
-        return done
+        return bool(self.done.all())
 
 
 # -- where to start -----------------------------------------------------------------------------------
