@@ -83,6 +83,10 @@ def option_instrument(option: Option, venue: str, window: int) -> CryptoOption:
     )
 
 
+_GIVEN_AWAY = 1_000_000
+"""What is taken of an option that costs nothing [lots]."""
+
+
 class OptionSpeaker:
     """
     Speaks for one option.
@@ -104,7 +108,12 @@ class OptionSpeaker:
         self._lot = 10 ** (FIXED_PRECISION - self._unit.size)
 
     def quote(self, quotes: OptionQuotes, row: int, ts: int) -> QuoteTick:
-        """Best bid and ask; where there is no bid its price and size are 0."""
+        """
+        Best bid and ask; where there is no bid its price is 0.
+
+        There is size then: in a quote with an empty side NautilusTrader fills neither side, and beyond the
+        size of one at 0 it sells at negative prices.
+        """
         price, size = self._unit.price, self._unit.size
         return QuoteTick.from_raw(
             self.id,
@@ -112,7 +121,7 @@ class OptionSpeaker:
             int(quotes.ask[row]) * self._tick,
             price,
             price,
-            int(quotes.bid_size[row]) * self._lot,
+            (int(quotes.bid_size[row]) or _GIVEN_AWAY) * self._lot,
             int(quotes.ask_size[row]) * self._lot,
             size,
             size,
