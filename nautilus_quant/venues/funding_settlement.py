@@ -68,6 +68,10 @@ class FundingSettlement:
         Age at which a mark price is none [ns].
     ready
         Whether the account can be changed now; what is due waits for it.
+    keep
+        Writes down what is being paid, before it is.
+    run
+        Runs a job where the account may be changed: the clock of a live node rings in a thread of its own.
 
     """
 
@@ -82,6 +86,8 @@ class FundingSettlement:
         schedule: FundingSchedule,
         stale_after: int,
         ready: Callable[[], bool] = lambda: True,
+        keep: Callable[[], None] = lambda: None,
+        run: Callable[[Callable[[], None]], Any] = lambda job: job(),
     ) -> None:
         self._exchange = exchange
         self._bus = bus
@@ -89,6 +95,8 @@ class FundingSettlement:
         self._clock = clock
         self._held = held
         self._ready = ready
+        self._keep = keep
+        self._run = run
         self._stale_after = stale_after
         self._fills = RecentFills()
         self._open: list[Stamp] = []
@@ -145,6 +153,9 @@ class FundingSettlement:
         self._clock.set_time_alert_ns(self._alert, at, self._on_alert)
 
     def _on_alert(self, _event: Any) -> None:
+        self._run(self._on_time)
+
+    def _on_time(self) -> None:
         self._armed = None
         self.settle(self._clock.timestamp_ns())
         self.arm()
@@ -202,6 +213,7 @@ class FundingSettlement:
         return None if traded is None else Decimal(traded.as_decimal())
 
     def _pay(self, payments: tuple[Payment, ...], now: int) -> None:
+        self._keep()
         stamp, first = payments[0].stamp, payments[0]
         amount = sum((payment.amount for payment in payments), Decimal(0))
         money = Money(amount, Currency.from_str(first.currency))

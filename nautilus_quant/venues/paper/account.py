@@ -70,7 +70,7 @@ class PaperAccount:
         """Move balances and position by one fill and write the account."""
         instrument = self._cache.instrument(fill.instrument_id)
         account = self._cache.account(fill.account_id)
-        position = self._position_of(fill)
+        position = self.position_of(fill)
         for money in self._flows(fill, instrument, account, self.ledger.holdings.get(position)):
             self.ledger.credit(money.currency.code, money.as_decimal())
         sign = 1 if fill.order_side == OrderSide.BUY else -1
@@ -89,7 +89,7 @@ class PaperAccount:
 
     def still_held(self, fill: OrderFilled) -> Decimal:
         """Return the unsigned size of the position a booked fill belongs to."""
-        holding = self.ledger.holdings.get(self._position_of(fill))
+        holding = self.ledger.holdings.get(self.position_of(fill))
         return Decimal(0) if holding is None else abs(holding.quantity)
 
     def book_state(self, state: AccountState) -> None:
@@ -125,7 +125,8 @@ class PaperAccount:
             self.ledger.balances.update(changed)
             self.save(now)
 
-    def _position_of(self, fill: OrderFilled) -> str:
+    def position_of(self, fill: OrderFilled) -> str:
+        """Return the id of the position a fill belongs to."""
         known = fill.position_id or self._cache.position_id(fill.client_order_id)
         return str(known.value) if known is not None else f"{fill.instrument_id}-{fill.strategy_id}"
 

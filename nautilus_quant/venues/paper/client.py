@@ -39,6 +39,7 @@ from nautilus_quant.venues.paper.config import PaperExecClientConfig
 from nautilus_quant.venues.paper.exchange import build_exchange, build_fees
 from nautilus_quant.venues.paper.expiry import Expiry
 from nautilus_quant.venues.paper.faults import FaultPlan
+from nautilus_quant.venues.paper.funding import PaperFunding
 from nautilus_quant.venues.paper.remainder import Remainders
 from nautilus_quant.venues.paper.reports import flat_report, hedge_report, net_report, order_report
 from nautilus_quant.venues.paper.restore import Restoration
@@ -63,6 +64,7 @@ class PaperExecutionClient(SandboxExecutionClient):
     - Events carry the node's time rather than the time of the last tick; ``batch_cancel_orders`` works.
     - A market order larger than the best quote is filled to the end, one tick further, as in a backtest.
     - Options are settled in cash at the price their venue publishes when they expire.
+    - Perpetuals pay funding at the mark price, at the venue's times and rates.
     - Faults for drills: rejections and outages.
 
     Parameters
@@ -151,6 +153,18 @@ class PaperExecutionClient(SandboxExecutionClient):
         self._expiry = Expiry(
             self.exchange, self._account, self._wire, trader_id=self.trader_id, cache=self._cache
         )
+        self._funding = PaperFunding(
+            config,
+            exchange=self.exchange,
+            account=self._account,
+            store=self._store,
+            bus=self._msgbus,
+            cache=self._cache,
+            clock=self._clock,
+            loop=self._loop,
+            ready=self._is_settled,
+            alarm=self._log.error,
+        )
 
     @property
     def account(self) -> PaperAccount:
@@ -172,12 +186,14 @@ class PaperExecutionClient(SandboxExecutionClient):
         if self._account.resumed:
             self._log.info(f"Resumed account {self._account.ledger.to_dict()}", LogColor.BLUE)
         self._restore()
+        self._funding.start()
         self._set_connected(True)
         self._plan_outages()
 
     def disconnect(self) -> None:
         """Leave the market; working orders die with the process."""
         self._set_connected(False)
+        self._funding.stop()
         for topic, handler in (
             (f"data.*.{self.venue}.*", self.on_data),
             (self._closes, self.on_data),
@@ -224,6 +240,7 @@ class PaperExecutionClient(SandboxExecutionClient):
         if isinstance(event, OrderFilled):
             self._unprocessed += 1
             self._account.book_fill(event)
+            self._funding.on_fill(event)
             if isinstance(self._fees, TieredFeeModel):
                 self._store.put(FEES, self.venue.value, self._fees.to_dict(), ts=event.ts_event)
         self._remainders.note(event)
@@ -237,6 +254,10 @@ class PaperExecutionClient(SandboxExecutionClient):
         account = self._cache.account(self.account_id)
         if self._unprocessed == 0 and self._restored and account is not None:
             self._account.take_over(account, self._clock.timestamp_ns())
+
+    def _is_settled(self) -> bool:
+        """Tell whether the node's balances are the venue's, and it hears of a change."""
+        return not self._tick() and self._unprocessed == 0 and self._restored
 
     def _restore_fees(self) -> None:
         document = self._store.get(FEES, self.venue.value)

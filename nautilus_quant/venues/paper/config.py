@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from nautilus_trader.adapters.sandbox.config import SandboxExecutionClientConfig
 from nautilus_trader.backtest.config import ImportableFeeModelConfig, ImportableFillModelConfig
+
+from nautilus_quant.config.units import Seconds
 
 
 class PaperExecClientConfig(SandboxExecutionClientConfig, frozen=True, kw_only=True):
@@ -36,6 +40,14 @@ class PaperExecClientConfig(SandboxExecutionClientConfig, frozen=True, kw_only=T
         Windows [s after connecting: from, to] in which the venue cannot be reached: submits, cancels and
         modifies are rejected, reports raise, and events of working orders arrive when the window is over.
         For drills.
+    funding : str, default "predicted"
+        How to read funding rates that do not say when they are paid: ``predicted`` for the next whole
+        multiple of the interval, as most venues stream them; ``paid`` at their own time, as in recorded
+        funding; or ``ignored``. ``off`` pays no funding at all. Rates that say when are paid then.
+    funding_interval : float, default 28_800
+        Between two payments, where the venue does not say [s].
+    mark_stale_after : float, default 300
+        Age at which a mark price is none, and funding is paid at the middle of the book [s].
     seed : int, default 0
         Seed of the fill model and of the rejections.
     """
@@ -47,6 +59,9 @@ class PaperExecClientConfig(SandboxExecutionClientConfig, frozen=True, kw_only=T
     prob_slippage: float = 0.0
     reject_probability: float = 0.0
     outages: tuple[tuple[float, float], ...] = ()
+    funding: Literal["predicted", "paid", "ignored", "off"] = "predicted"
+    funding_interval: Seconds = 28_800.0
+    mark_stale_after: Seconds = 300.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -54,6 +69,10 @@ class PaperExecClientConfig(SandboxExecutionClientConfig, frozen=True, kw_only=T
             value = getattr(self, name)
             if not 0.0 <= value <= 1.0:
                 raise ValueError(f"{name} must be a probability [0 to 1], was {value}")
+        if self.funding not in {"predicted", "paid", "ignored", "off"}:
+            raise ValueError(f"funding must be predicted, paid, ignored or off, was {self.funding!r}")
+        if not self.funding_interval > 0.0:
+            raise ValueError(f"funding_interval must be positive [s], was {self.funding_interval}")
         for window in self.outages:
             if not 0.0 <= window[0] < window[1] < float("inf"):
                 raise ValueError(f"an outage needs 0 <= from < to [s after connecting], was {window}")
