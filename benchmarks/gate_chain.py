@@ -82,11 +82,6 @@ class OrderTimes:
 
     In CPU time of the thread: what the chain takes, not what others on the machine take from it.
 
-    Parameters
-    ----------
-    actors
-        Makes the gates.
-
     Attributes
     ----------
     run
@@ -98,12 +93,12 @@ class OrderTimes:
 
     """
 
-    def __init__(self, actors: Callable[[], list[Any]] = suite) -> None:
+    def __init__(self) -> None:
         self.run: list[float] = []
         self.stream: list[float] = []
         self.collections = 0
         self._timing = False
-        self._engine = engine(actors())
+        self._engine = engine(suite())
         self._bars = len(month()[2])
         self._count = 0
         self._gateway: OrderGateway | None = None
@@ -192,9 +187,10 @@ def whole(wall: float, seen: str) -> list[Figure]:
     ]
 
 
-def orders(times: OrderTimes, one: str = "one order through the chain") -> list[Figure]:
+def orders(times: OrderTimes) -> list[Figure]:
     """Bind the stream, which is the chain's own cost; what a run adds are caches the engine has emptied."""
     run, stream = times.run, times.stream
+    one = "one order through the chain"
     seen = f"CPU time of {len(run):,} orders of a run, {times.collections} garbage collections in all of it"
     steady = f"CPU time of {len(stream):,} orders sent back to back"
     return [

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks import instructions
 from benchmarks.btc_month import engine, month
 from benchmarks.figure import Figure, Unavailable
-from benchmarks.gate_chain import OrderTimes, Runs, orders
+from benchmarks.gate_chain import Runs
 from benchmarks.timing import ratios
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def memory() -> Figure:
 
 
 def measure() -> list[Figure]:
-    """Count instructions, time both in turns, time single orders, and look at what is left in memory."""
+    """Count instructions, time both in turns, and look at what is left in memory."""
     bare, full = Runs(list), Runs(stack)
     bare_time, full_time, _ = ratios(bare, full, ROUNDS)
     if bare.orders != full.orders:
@@ -124,7 +124,6 @@ def measure() -> list[Figure]:
     return [
         *whole(full.best / bare.best, f"best takes of {ROUNDS} rounds; {seen}"),
         Figure("whole stack, cost per bar, last quarter over first", growth, "x", 1.15),
-        *orders(OrderTimes(stack), "one order through the whole stack"),
         memory(),
     ]
 
