@@ -9,11 +9,15 @@ if TYPE_CHECKING:
     from nautilus_quant.actors.anomaly_detector import AnomalyDetector
     from nautilus_quant.actors.anomaly_detector_config import AnomalyDetectorConfig
     from nautilus_quant.actors.exit_manager import ExitManager, ExitManagerConfig
+    from nautilus_quant.actors.expiry_handler import ExpiryHandler, ExpiryHandlerConfig
+    from nautilus_quant.actors.iv_monitor import IVMonitor
+    from nautilus_quant.actors.iv_monitor_config import IVMonitorConfig
     from nautilus_quant.actors.liquidity_monitor import LiquidityMonitor, LiquidityMonitorConfig
     from nautilus_quant.actors.margin_monitor import MarginMonitor
     from nautilus_quant.actors.margin_monitor_config import MarginMonitorConfig
     from nautilus_quant.actors.meta_learner import MetaLearner
     from nautilus_quant.actors.meta_learner_config import MetaLearnerConfig
+    from nautilus_quant.actors.option_margin import OptionMargin, OptionMarginConfig
     from nautilus_quant.actors.order_flow_config import OrderFlowGateConfig
     from nautilus_quant.actors.order_flow_gate import OrderFlowGate
     from nautilus_quant.actors.order_policy_config import OrderPolicyGateConfig
@@ -28,12 +32,18 @@ __all__ = [
     "AnomalyDetectorConfig",
     "ExitManager",
     "ExitManagerConfig",
+    "ExpiryHandler",
+    "ExpiryHandlerConfig",
+    "IVMonitor",
+    "IVMonitorConfig",
     "LiquidityMonitor",
     "LiquidityMonitorConfig",
     "MarginMonitor",
     "MarginMonitorConfig",
     "MetaLearner",
     "MetaLearnerConfig",
+    "OptionMargin",
+    "OptionMarginConfig",
     "OrderFlowGate",
     "OrderFlowGateConfig",
     "OrderPolicyGate",
@@ -54,12 +64,18 @@ _WHERE = {
     "AnomalyDetectorConfig": "anomaly_detector_config",
     "ExitManager": "exit_manager",
     "ExitManagerConfig": "exit_manager",
+    "ExpiryHandler": "expiry_handler",
+    "ExpiryHandlerConfig": "expiry_handler",
+    "IVMonitor": "iv_monitor",
+    "IVMonitorConfig": "iv_monitor_config",
     "LiquidityMonitor": "liquidity_monitor",
     "LiquidityMonitorConfig": "liquidity_monitor",
     "MarginMonitor": "margin_monitor",
     "MarginMonitorConfig": "margin_monitor_config",
     "MetaLearner": "meta_learner",
     "MetaLearnerConfig": "meta_learner_config",
+    "OptionMargin": "option_margin",
+    "OptionMarginConfig": "option_margin",
     "OrderFlowGate": "order_flow_gate",
     "OrderFlowGateConfig": "order_flow_config",
     "OrderPolicyGate": "order_policy_gate",

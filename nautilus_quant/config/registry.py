@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
@@ -20,10 +21,12 @@ def _ours(room: str, *names: str) -> dict[str, Entry]:
     return {_snake(name): Entry(f"{module}:{name}", f"{module}:{name}Config") for name in names}
 
 
+# Where one word of a name ends and the next begins, an abbreviation being one word: IV|Monitor.
+_SEAM: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+
 def _snake(name: str) -> str:
-    return "".join(
-        f"_{letter.lower()}" if letter.isupper() and at else letter.lower() for at, letter in enumerate(name)
-    )
+    return _SEAM.sub("_", name).lower()
 
 
 _ALGORITHMS: Final = "nautilus_trader.examples.algorithms"
@@ -43,6 +46,9 @@ REGISTRY: Final[Mapping[Kind, Mapping[str, Entry]]] = {
         "OrderFlowGate",
         "AnomalyDetector",
         "ExitManager",
+        "IVMonitor",
+        "ExpiryHandler",
+        "OptionMargin",
     ),
     "exec_algorithm": {
         "twap": Entry(f"{_ALGORITHMS}.twap:TWAPExecAlgorithm", f"{_ALGORITHMS}.twap:TWAPExecAlgorithmConfig"),
