@@ -90,6 +90,19 @@ def test_a_warm_start_ends_where_a_cold_one_does_in_few_steps():
     assert again.steps <= 4
 
 
+@given(shapes, shapes)
+@settings(max_examples=25, deadline=None)
+def test_a_fit_follows_smiles_that_move_a_lot(before, after):
+    before = {**after, "rho": before["rho"]}  # the tilt turns; the level is where it was
+    k = np.array([k_of(days, after["vol"]) for days in DAYS])
+    left = np.array(DAYS)[:, None] / 365.0
+    true = [svi(days, **after) for days in DAYS]
+    vol = np.sqrt(total_variance(k, stack(true)) / left)
+    points = Points(k, vol**2 * left, 2.0 * vol * left * 0.002, np.ones_like(k, dtype=bool))
+    found = fit(points, [svi(days, **before) for days in DAYS])
+    assert np.abs(np.sqrt(total_variance(k, stack(found.slices)) / left) - vol).max() < 1e-3
+
+
 def test_rows_do_not_know_of_each_other():
     """What is fitted beside it does not change a slice: each is padded to another width alone."""
     k = np.array([k_of(days, 0.5) for days in DAYS])
