@@ -103,11 +103,8 @@ def run(
     chosen = underlying or (known[0] if len(known) == 1 else None)
     if chosen not in known:
         names = ", ".join(known) or "nothing"
-        return note(
-            FAILED if not known else REFUSED,
-            f"there are surfaces of {names} in {where}: say which with --underlying",
-            underlyings=list(known),
-        )
+        text = f"there are surfaces of {names} in {where}: say which with --underlying"
+        return note(REFUSED if known else FAILED, text, underlyings=list(known))
     study = read_study(where, str(chosen), end, days)
     if study.surface is None:
         return note(FAILED, f"no surface of {chosen} in {where} in that time: {ADVICE}", advice=ADVICE)

@@ -103,18 +103,21 @@ def cone(
         if len(past) < 2:
             continue
         implied = math.nan if surface is None else surface.atm(surface.ts + round(days * DAY))
-        found.append(
-            Horizon(
-                days=float(days),
-                quantiles=tuple(np.quantile(past, QUANTILES).tolist()),
-                now=float(realised[-1]) if whole[-1] else math.nan,
-                windows=len(past),
-                independent=len(past) / size + 1.0 - 1.0 / size,
-                implied=implied,
-                rank=float(np.mean(past < implied)) if math.isfinite(implied) else math.nan,
-            )
-        )
+        now = float(realised[-1]) if whole[-1] else math.nan
+        found.append(_horizon(float(days), size, past, now, implied))
     return tuple(found)
+
+
+def _horizon(days: float, size: int, past: Floats, now: float, implied: float) -> Horizon:
+    return Horizon(
+        days=days,
+        quantiles=tuple(np.quantile(past, QUANTILES).tolist()),
+        now=now,
+        windows=len(past),
+        independent=len(past) / size + 1.0 - 1.0 / size,
+        implied=implied,
+        rank=float(np.mean(past < implied)) if math.isfinite(implied) else math.nan,
+    )
 
 
 def _running_sums(closes: Floats) -> tuple[Floats, Floats, Floats]:
