@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from nautilus_trader.common.component import TimeEvent
     from nautilus_trader.model.data import Bar
     from nautilus_trader.model.events import OrderEvent
+    from nautilus_trader.model.identifiers import ClientOrderId
     from nautilus_trader.model.orders import Order
 
     from nautilus_quant.options.spread_exit import Standing
@@ -89,7 +90,7 @@ class OptionLegsStrategy(TargetStrategy):
     - What is bought is bought first, and only when all of it is filled is anything sold. Out of it, what was
       sold is bought back first.
     - When a leg is denied, rejected, cancelled or not filled within `leg_timeout`, all are cut down to what
-      they have in common, and nothing is added.
+      they have in common, and nothing is added. When what is bought comes in part, less is sold.
     - Orders are limits at the best price of the other side. What closes is sent again, at the best price
       then, until it is done.
     - When somebody else closes, rolls or settles a leg, the rest is closed, and what it was rolled into.
@@ -118,6 +119,7 @@ class OptionLegsStrategy(TargetStrategy):
         """The spread that is entered, held or left; ``None`` without one."""
         self._market: OptionMarket | None = None
         self._memory: RuleMemory | None = None
+        self._late: set[ClientOrderId] = set()  # orders cancelled since they took too long
         self._sending = False
         self._idle_since = 0
         self._said = ""
@@ -201,6 +203,7 @@ class OptionLegsStrategy(TargetStrategy):
         super().on_reset()
         self.book = None
         self._market = None
+        self._late.clear()
         self._sending = False
         self._idle_since = 0
         self._said = ""
@@ -504,11 +507,30 @@ class OptionLegsStrategy(TargetStrategy):
                 self.cancel_order(order)
 
     def _give_up(self, why: str) -> None:
-        if self._enters:
-            assert self.book is not None
+        """Add nothing more; or only what the protection bought so far allows to be sold."""
+        if not self._enters:
+            return
+        assert self.book is not None
+        covered = self._covered()
+        if 0 < covered < self.book.units:
+            self.log.warning(f"{why}: {covered} units instead of {self.book.units}")
+            self.book.shrink(covered)
+        else:
             self.log.warning(f"{why}: legs are cut to what they have in common, nothing is added")
             self.book.hold()
-            self._save()
+        self._save()
+
+    def _covered(self) -> Decimal:
+        """Return the units whose bought legs are held; 0 when none are bought, or something is sold."""
+        assert self.book is not None
+        legs = [(InstrumentId.from_str(contract.name), ratio) for contract, ratio in self.book.spread.legs]
+        bought = [self.position_of(leg) / ratio for leg, ratio in legs if ratio > 0]
+        sold = [ratio for leg, ratio in legs if ratio < 0]
+        if not bought or not sold or any(self.position_of(leg) < 0 for leg, _ in legs):
+            return _ZERO
+        lots = [lot_of(self.cache.instrument(leg)) for leg, _ in legs]
+        step = max(lot.step for lot in lots)
+        return whole_units(min(bought), step, max(lot.minimum or lot.step for lot in lots))
 
     # -- events ----------------------------------------------------------------------------------------
 
@@ -519,7 +541,9 @@ class OptionLegsStrategy(TargetStrategy):
         order = self.cache.order(event.client_order_id)
         if order is None or not order.is_closed:
             return
-        if self._failed(order) and _TAG in (order.tags or ()):
+        if order.client_order_id in self._late:
+            self._late.discard(order.client_order_id)  # given up when it was cancelled
+        elif self._failed(order) and _TAG in (order.tags or ()):
             self._give_up(f"order of {event.instrument_id} {order.status_string()}")
         if self._sending:
             return
@@ -542,9 +566,10 @@ class OptionLegsStrategy(TargetStrategy):
         return bool(order.is_closed and order.status != OrderStatus.FILLED)
 
     def _on_alert(self, _event: TimeEvent) -> None:
-        late = [leg for leg, order in self._pending.items() if not order.is_closed]
+        late = [order for order in self._pending.values() if not order.is_closed]
         if late:
-            self._give_up(f"no fill of {', '.join(leg.value for leg in late)} in time")
+            self._late.update(order.client_order_id for order in late)
+            self._give_up(f"no fill of {', '.join(order.instrument_id.value for order in late)} in time")
             self._cancel_pending(_TAG)
         else:
             self._advance()

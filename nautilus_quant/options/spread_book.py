@@ -108,6 +108,11 @@ class SpreadBook:
         self.cash -= quantity * exact(contract.multiplier) * price + fee
         self.bought[name] = self.bought.get(name, _ZERO) + quantity
 
+    def shrink(self, units: Decimal) -> None:
+        """Want fewer units."""
+        self.loss *= float(units / self.units)
+        self.units = units
+
     def hold(self) -> None:
         """Add nothing any more."""
         if self.phase is Phase.ENTERING:

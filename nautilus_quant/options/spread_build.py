@@ -140,6 +140,39 @@ def build(params: SpreadParams, quoted: Iterable[Quoted], now: int) -> Built:
     return Built(Spread(params.kind, tuple(Leg(contract, ratio) for contract, ratio in legs)))
 
 
+def expiry_for(params: SpreadParams, quoted: Iterable[Quoted], now: int) -> int:
+    """Return the expiry `build` would take, UNIX time [ns]; 0 when there is none."""
+    try:
+        return _Shelf(params, quoted, now).expiry()
+    except _NotFoundError:
+        return 0
+
+
+def at_money_vol(quoted: Iterable[Quoted], expiry: int) -> float:
+    """
+    Return the volatility of the strike nearest to the forward, the mean of call and put (annual, decimal).
+
+    Parameters
+    ----------
+    quoted
+        Options on one underlying.
+    expiry
+        Which, UNIX time [ns].
+
+    Returns
+    -------
+    float
+        NaN when none is known.
+
+    """
+    known = [i for i in quoted if i.contract.expiry == expiry and i.forward > 0.0 and i.vol > 0.0]
+    if not known:
+        return math.nan
+    nearest = min(known, key=lambda i: (abs(math.log(i.contract.strike / i.forward)), i.contract.strike))
+    vols = [i.vol for i in known if i.contract.strike == nearest.contract.strike]
+    return math.fsum(vols) / len(vols)
+
+
 type _Legs = list[tuple[Contract, int]]
 
 

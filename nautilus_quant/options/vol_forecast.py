@@ -138,6 +138,11 @@ class VolForecast:
     # -- forecasting ---------------------------------------------------------------------------------
 
     @property
+    def seen(self) -> int:
+        """How many bars were learnt from, those in gaps included."""
+        return self._seen
+
+    @property
     def ready(self) -> bool:
         """Whether enough has been seen for any forecast."""
         return self._seen >= self.params.warm_up * self._per_day

@@ -121,7 +121,12 @@ class VolatilityView:
             self.side = 0
         if not self.side:
             self.side = self._taken(points, score)
-        return View(self.side, points, score, f"implied {points:+.1f} points from expected, z {score:+.1f}")
+        usual = f", z {score:+.1f}" if math.isfinite(score) else ""
+        return View(self.side, points, score, f"implied {points:+.1f} points from expected{usual}")
+
+    def forget(self) -> None:
+        """Take no side until there is reason to enter again."""
+        self.side = 0
 
     def _taken(self, points: float, score: float) -> int:
         """Return the side against the difference; one that is not known to be unusual is none."""
