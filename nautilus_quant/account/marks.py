@@ -125,7 +125,7 @@ class MarkBook:
 
     """
 
-    __slots__ = ("_doubts", "_marks", "jump_within", "max_age", "max_jump", "only")
+    __slots__ = ("_doubts", "_marks", "_told", "jump_within", "max_age", "max_jump", "only")
 
     def __init__(
         self,
@@ -144,6 +144,7 @@ class MarkBook:
         self._marks: dict[str, dict[str, Mark]] = {}
         self._doubts: dict[str, dict[str, Mark]] = {}
         self.only: dict[str, Mark] = {}
+        self._told: dict[str, tuple[int, Price]] = {}
 
     def put(self, instrument: str, mark: Mark) -> bool:
         """Take in a mark of `instrument`; False when it is absurd and held back."""
@@ -159,6 +160,7 @@ class MarkBook:
         return self._weigh(instrument, mark)
 
     def _weigh(self, instrument: str, mark: Mark) -> bool:
+        self._told.pop(instrument, None)
         marks = self._marks.setdefault(instrument, {})
         doubts = self._doubts.setdefault(instrument, {})
         accepted = marks.get(mark.source)
@@ -200,6 +202,16 @@ class MarkBook:
             if ts - self.max_age <= now <= until:
                 # What `Price(...)` does, without its detour through a Python function.
                 return tuple.__new__(Price, (price, "", until))
+            return self._weighed(instrument, now)
+        # All gates ask the same of one order.
+        told = self._told.get(instrument)
+        if told is not None and told[0] == now:
+            return told[1]
+        weighed = self._weighed(instrument, now)
+        self._told[instrument] = (now, weighed)
+        return weighed
+
+    def _weighed(self, instrument: str, now: int) -> Price:
         marks = self._marks.get(instrument)
         if marks is None:
             return UNKNOWN

@@ -278,3 +278,23 @@ def test_a_bar_does_not_keep_a_market_fresh_whose_quotes_fell_silent(book):
     assert book.price("BTC", 1_041 * SECOND).problem == "stale"
     book.put("BTC", Mark(102.0, 3_600 * SECOND, "bar", 3_600 * SECOND))
     assert book.price("BTC", 5_000 * SECOND).problem == ""
+
+
+marks_and_questions = st.lists(
+    st.tuples(st.integers(0, 20), prices, st.sampled_from([*SOURCES, None])), min_size=1, max_size=30
+)
+
+
+@given(marks_and_questions)
+def test_an_answer_does_not_depend_on_what_was_asked_before(events):
+    asked, ts, heard = MarkBook(max_age=30 * SECOND), NOW, []
+    for pause, price, source in events:
+        ts += pause * SECOND
+        if source is not None:
+            heard.append(Mark(price, ts, source))
+            asked.put("BTC", heard[-1])
+        quiet = MarkBook(max_age=30 * SECOND)
+        for mark in heard:
+            quiet.put("BTC", mark)
+        for now in (ts, ts, ts + 31 * SECOND, ts):
+            assert repr(asked.price("BTC", now)) == repr(quiet.price("BTC", now))
