@@ -96,10 +96,12 @@ class AnomalyDetector(GateActor):
     def _on_observation(self, seen: Observation) -> None:
         instrument = seen.instrument
         changes = self._book.observe(seen.ts, instrument, seen.measure, seen.value, seen.strategy)
-        for key in (instrument, instrument.rpartition(".")[2]):
-            self._changed.add(key)
-            self._wait(key)
-        self._follow(changes)
+        for monitor in self._book.pair(instrument):
+            self._changed.add(monitor.key)
+            if monitor.severity:
+                self._wait(monitor.key)
+        if changes:
+            self._follow(changes)
         self._save_sometimes(seen.ts)
 
     def _wait(self, key: str) -> None:

@@ -206,6 +206,9 @@ class MarginMonitor(GateActor):
         self._orders.update_all()
         idle = True
         for watched in self._desk:
+            if self._watch.waits(watched.pool, now) and self._desk.is_calm(watched, now):
+                idle = False
+                continue
             self._desk.refresh(watched, now)
             idle = idle and watched.pool.is_idle
             self._follow(watched, now)

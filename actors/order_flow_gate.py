@@ -80,6 +80,10 @@ class FlowUpdate(Message):
     trades: float
 
 
+_PLACED = frozenset({OrderAccepted, OrderUpdated, OrderTriggered})
+_REACHED = frozenset({OrderFilled, OrderCanceled, OrderExpired})
+
+
 class _Followed:
     """One instrument: its flow, and when it was last looked at and told."""
 
@@ -236,9 +240,10 @@ class OrderFlowGate(GateActor):
     # -- own orders --------------------------------------------------------------------------------
 
     def _on_order(self, event: OrderEvent) -> None:
-        if isinstance(event, OrderAccepted | OrderUpdated | OrderTriggered):
+        kind = type(event)
+        if kind in _PLACED:
             self._place(event)
-        elif isinstance(event, OrderFilled | OrderCanceled | OrderExpired):
+        elif kind in _REACHED:
             self._reached(event)
 
     def _place(self, event: OrderEvent) -> None:
