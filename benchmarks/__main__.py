@@ -33,6 +33,7 @@ FAMILIES = (
     "whole_stack",
     "live_quotes",
     "options",
+    "surface",
 )
 
 

@@ -15,6 +15,7 @@ from nautilus_quant.cli.assign import assign
 from nautilus_quant.cli.codes import MEANINGS
 from nautilus_quant.cli.config import config_app
 from nautilus_quant.cli.data import data_app
+from nautilus_quant.cli.iv import iv
 from nautilus_quant.cli.pnl import pnl
 from nautilus_quant.live import live
 
@@ -54,5 +55,6 @@ for command in (operate.status, operate.kill, operate.rearm, operate.explain, op
     app.command()(command)
 app.command()(arms)
 app.command()(pnl)
+app.command()(iv)
 app.add_typer(data_app, name="data")
 app.add_typer(config_app, name="config")
