@@ -16,6 +16,7 @@ from nautilus_quant.host.budget import BudgetGate
 from nautilus_quant.host.budget_settings import BudgetSettings
 from nautilus_quant.host.fee_terms import FeeTerms
 from nautilus_quant.host.fees import FeeBook
+from nautilus_quant.host.funding import FundingWatch
 from nautilus_quant.host.kernel import find_kernel, is_backtest
 from nautilus_quant.host.portfolio_book import PortfolioBook
 from nautilus_quant.host.state import StateStore, shared_store
@@ -113,6 +114,7 @@ class PortfolioMonitor(Actor):  # type: ignore[misc]
         self._gate: BudgetGate | None = None
         self._fees: FeeBook | None = None
         self._book: PortfolioBook | None = None
+        self._funding: FundingWatch | None = None
         self._heard: set[InstrumentId] = set()
 
     @property
@@ -166,7 +168,12 @@ class PortfolioMonitor(Actor):  # type: ignore[misc]
         self._book.start()
         self._hear_currencies()
         self._every("snapshot", config.snapshot_interval, self._on_snapshot)
-        if config.state is not None and not is_backtest(find_kernel(self.msgbus)):
+        if is_backtest(find_kernel(self.msgbus)):
+            return
+        self._funding = FundingWatch(self.msgbus, self.cache, self.clock)
+        self._book.accounting.on_funding = self._funding.on_funding
+        self._funding.start()
+        if config.state is not None:
             self._every("save", _SAVE_EVERY, self._on_save)
 
     def on_stop(self) -> None:
@@ -174,6 +181,9 @@ class PortfolioMonitor(Actor):  # type: ignore[misc]
         for what in ("snapshot", "save"):
             if self._timer(what) in self.clock.timer_names:
                 self.clock.cancel_timer(self._timer(what))
+        if self._funding is not None:
+            self._funding.stop()
+            self._funding = None
         if self._book is not None:
             self._book.stop()
             if self.config.subscribe:
@@ -215,8 +225,8 @@ class PortfolioMonitor(Actor):  # type: ignore[misc]
 
     def _hear_currencies(self) -> None:
         """Subscribe prices of the currencies held, as far as there are markets."""
-        if self.config.subscribe:
-            for market in Valuer.on(self.msgbus).markets():
+        if self.config.subscribe and self._book is not None:
+            for market in self._book.valuer.markets():
                 self._hear(InstrumentId.from_str(market))
 
     # -- time --------------------------------------------------------------------------------------

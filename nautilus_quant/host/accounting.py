@@ -98,6 +98,8 @@ class Accounting(CashWatch):
     ----------
     statement
         The book; ``None`` before the first account.
+    on_funding
+        Called with time [ns], currency and amount [1e-16] of every funding payment that is booked.
 
     """
 
@@ -121,6 +123,7 @@ class Accounting(CashWatch):
         self._tolerance = tolerance
         self._running = False
         self._on_settled: Callable[[int], None] | None = None
+        self.on_funding: Callable[[int, str, int], None] | None = None
 
     def begin(self, now: int, on_settled: Callable[[int], None] | None = None) -> None:
         """
@@ -224,6 +227,8 @@ class Accounting(CashWatch):
             return
         self._use_rate(code, now)
         self.statement.entry(kind, code, amount)
+        if kind is Part.FUNDING and self.on_funding is not None:
+            self.on_funding(now, code, amount)
 
     def _use_rate(self, code: str, now: int) -> None:
         statement = self.statement

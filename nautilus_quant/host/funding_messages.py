@@ -41,3 +41,26 @@ class FundingPaid(Message):
     rate: str
     mark: str
     positions: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FundingChecked(Message):
+    """
+    What a venue paid at one settlement beside what was owed (key: currency).
+
+    Parameters
+    ----------
+    due
+        Time of the settlement, UNIX time [ns].
+    expected, paid, difference
+        What was owed, what came, and what came more; received > 0 [currency].
+    wrong
+        Whether they differ by more than is allowed.
+
+    """
+
+    due: int
+    expected: float
+    paid: float
+    difference: float
+    wrong: bool

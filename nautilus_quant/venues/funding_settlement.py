@@ -7,13 +7,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from nautilus_trader.common.component import Clock, MessageBus
-from nautilus_trader.model.enums import OrderSide, PriceType
+from nautilus_trader.model.enums import PriceType
 from nautilus_trader.model.identifiers import InstrumentId
-from nautilus_trader.model.instruments import CryptoPerpetual, Instrument, PerpetualContract
 from nautilus_trader.model.objects import AccountBalance, Currency, Money
 
-from nautilus_quant.carry.funding_ledger import FundingLedger, Payment, Stamp, Terms
+from nautilus_quant.carry.funding_ledger import FundingLedger, Payment, Stamp
 from nautilus_quant.carry.funding_schedule import FundingSchedule, RecentFills
+from nautilus_quant.host.funding import mark_at, take_fill, take_rate, terms_of
 from nautilus_quant.host.funding_messages import FundingPaid
 from nautilus_quant.host.messages import publish
 
@@ -28,19 +28,6 @@ _MINUTE: Final = 60 * _SECOND
 _AGAIN: Final = 5 * _SECOND
 
 type Held = Callable[[InstrumentId], Mapping[str, Decimal]]
-
-
-def terms_of(instrument: Instrument | None) -> Terms | None:
-    """Return how an instrument pays funding; ``None`` when it is no perpetual."""
-    if not isinstance(instrument, CryptoPerpetual | PerpetualContract):
-        return None
-    currency = instrument.get_settlement_currency()
-    return Terms(
-        currency=currency.code,
-        decimals=currency.precision,
-        multiplier=instrument.multiplier.as_decimal(),
-        inverse=instrument.is_inverse,
-    )
 
 
 class FundingSettlement:
@@ -117,26 +104,13 @@ class FundingSettlement:
 
     def on_rate(self, update: FundingRateUpdate) -> None:
         """Take a funding rate."""
-        self.schedule.update(
-            update.instrument_id.value,
-            Decimal(str(update.rate)),
-            update.ts_init,
-            update.next_funding_ns or None,
-            int(update.interval) * _MINUTE if update.interval else None,
-        )
+        take_rate(self.schedule, update)
         self.arm()
 
     def on_fill(self, fill: OrderFilled, position: str | None = None) -> None:
         """Remember a fill; `position` names its position where the fill itself does not."""
-        if fill.instrument_id.venue != self._exchange.id:
-            return
-        change = fill.last_qty.as_decimal()
-        self._fills.note(
-            fill.ts_event,
-            fill.instrument_id.value,
-            position or fill.position_id.value,
-            change if fill.order_side == OrderSide.BUY else -change,
-        )
+        if fill.instrument_id.venue == self._exchange.id:
+            take_fill(self._fills, fill, position)
 
     def arm(self) -> None:
         """Ring right after the next stamp: by then everything that happened at its time is known."""
@@ -199,12 +173,9 @@ class FundingSettlement:
 
     def _price(self, instrument_id: InstrumentId, at: int) -> Decimal | None:
         """Return what a stamp is settled at."""
-        for index in range(self._cache.mark_price_count(instrument_id)):
-            mark = self._cache.mark_price(instrument_id, index)
-            if mark.ts_init <= at:
-                if at - mark.ts_init <= self._stale_after and mark.value > 0:
-                    return Decimal(mark.value.as_decimal())
-                break
+        mark = mark_at(self._cache, instrument_id, at, self._stale_after)
+        if mark is not None:
+            return mark
         book = self._exchange.get_book(instrument_id)
         middle = book.midpoint() if book is not None else None
         if middle is not None:

@@ -4,7 +4,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nautilus_quant.carry.funding_ledger import FundingLedger, Payment, Stamp, Terms, booked, owed
@@ -35,6 +35,7 @@ def test_by_hand():
 
 
 @given(sizes, marks, rates, st.booleans())
+@settings(max_examples=40)
 def test_owed_is_exact(size, mark, rate, inverse):
     """Against fractions of whole numbers; what no decimal can hold is right in its first 90 digits."""
     value = Fraction(size) / Fraction(mark) if inverse else Fraction(size) * Fraction(mark)
@@ -53,6 +54,7 @@ def test_longs_pay_what_shorts_receive(one, other, mark, rate):
 
 
 @given(st.lists(st.tuples(sizes, sizes, marks, rates), min_size=1, max_size=20))
+@settings(max_examples=40)
 def test_the_total_is_what_positions_were_paid(stamps):
     ledger, paid = FundingLedger(), Decimal(0)
     for n, (one, other, mark, rate) in enumerate(stamps):

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nautilus_quant.carry.funding_ledger import Stamp
@@ -135,6 +135,7 @@ def test_several_instruments_in_order_of_time():
     st.lists(st.tuples(st.integers(1, 5 * HOUR), st.integers(0, 10)), min_size=1, max_size=60),
     st.integers(0, 60),
 )
+@settings(max_examples=40)
 def test_every_announced_stamp_is_settled_once_at_the_last_rate_before_it(steps, restart):
     schedule, now, last, expected, found = FundingSchedule(), 0, {}, {}, []
     for n, (step, rate) in enumerate(steps):
@@ -172,6 +173,7 @@ def test_held_before_undoes_what_came_since():
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from("ab"), st.integers(-5, 5)), max_size=40))
+@settings(max_examples=40)
 def test_held_before_is_what_was_there(changes):
     fills, held, ts, history = RecentFills(memory=10_000), {}, 0, [(0, {})]
     for step, position, change in changes:
