@@ -13,6 +13,7 @@ from nautilus_quant.account.fees import Liquidity, Tier
 from nautilus_quant.options.black76 import price_and_greeks
 from nautilus_quant.options.clean import Reason
 from nautilus_quant.options.implied_vol import implied_vol
+from nautilus_quant.options.scan_leave_out import left_out
 from nautilus_quant.options.surface_fit import SurfaceParams, read_quotes
 from nautilus_quant.signals.sequence import require
 
@@ -121,7 +122,7 @@ class Rows(NamedTuple):
     vol
         Of the middle [vol]; NaN where it holds none.
     fit
-        Of the surface [vol]; NaN without one.
+        Of the surface, as all other strikes of the expiry make it [vol]; NaN without one.
     fair
         Premium by the surface [same unit as `bid`].
     vega
@@ -189,7 +190,7 @@ def read_rows(
     slope = found.slope[np.searchsorted(found.expiry, chain.expiry)]
     usable = np.isin(quotes.reasons, _TWO_SIDED) & np.isfinite(quotes.forward)
     bid, ask = chain.bid / slope, chain.ask / slope
-    fit = surface.vol(chain.strike, chain.expiry)
+    fit, scatter = left_out(chain, quotes, surface)
     with np.errstate(invalid="ignore", divide="ignore"):
         fair, moved = price_and_greeks(quotes.forward, chain.strike, quotes.years, fit, chain.call)
         middle = np.where(usable, 0.5 * (bid + ask), np.nan)
@@ -198,7 +199,8 @@ def read_rows(
         fitted = usable & np.isin(quotes.reasons, _FITTED) & _is_inside(chain, quotes.k, surface)
         fitted &= np.isfinite(vol) & (vega > 0.0)
         half = 0.5 * (ask - bid) / vega
-    error = np.hypot(half, _scatter(chain.expiry, vol - fit, fitted, params.surface.least_error))
+    scatter = np.where(np.isfinite(scatter), scatter, _scatter(chain.expiry, vol - fit, fitted))
+    error = np.hypot(half, np.maximum(_MAD * scatter, params.surface.least_error))
     return Rows(
         chain,
         quotes.forward,
@@ -225,12 +227,12 @@ def _is_inside(chain: Chain, k: Floats, surface: Surface) -> Bools:
     return inside
 
 
-def _scatter(expiry: NDArray[np.int64], residual: Floats, fitted: Bools, least: float) -> Floats:
-    """Return the usual size of residuals of each row's slice [vol]: by the median, which no outlier moves."""
+def _scatter(expiry: NDArray[np.int64], residual: Floats, fitted: Bools) -> Floats:
+    """Return the usual size of residuals of each row's slice [vol]: the median, which no outlier moves."""
     scatter = np.full(len(expiry), np.nan)
     for each in np.unique(expiry[fitted]):
         rows = expiry == each
-        scatter[rows] = max(_MAD * float(np.median(np.abs(residual[rows & fitted]))), least)
+        scatter[rows] = float(np.median(np.abs(residual[rows & fitted])))
     return scatter
 
 

@@ -125,12 +125,39 @@ def test_what_cannot_be_traded_is_left_out():
     depth = Depth(np.full(len(chain), 50.0), np.full(len(chain), 2.0), np.full(len(chain), 8.0))
     idea = look(chain, depth=depth).options[0]
     assert (idea.open_interest, idea.size) == (50.0, 2.0)  # sold at the bid
-    assert look(chain, depth=depth, params={"min_size": 2.5}).options == ()
+
+    def named(**params: float) -> set[str]:
+        return {one.name for one in look(chain, depth=depth, params=params).options}
+
+    assert "23-96000-C" not in named(min_size=2.5)
+    assert named(min_size=8.5) == set()
     depth.open_interest[n] = 3.0
-    assert look(chain, depth=depth, params={"min_open_interest": 4.0}).options == ()
-    assert look(chain, depth=depth, params={"min_open_interest": 3.0}).options[0].name == "23-96000-C"
+    assert "23-96000-C" not in named(min_open_interest=4.0)
+    assert "23-96000-C" in named(min_open_interest=3.0)
     assert look(chain, params={"min_open_interest": 1.0}).options == ()  # unknown
     assert look(chain).options[0].name == "23-96000-C"
+
+
+def test_a_mistake_does_not_hide_itself_by_pulling_the_surface():
+    """Against the slice that it helped to make it would be less off, and its neighbours would be off too."""
+    chain = shifted(grid(), "23-90000-C", -8.0)
+    plain = fit_surface(chain)
+    n = chain.names.index("23-90000-C")
+    rows = read_rows(chain, plain)
+    assert rows.fit[n] == pytest.approx(0.5, abs=0.01)
+    assert abs(float(plain.vol(90_000.0, NOW + 23 * DAY)) - 0.5) > abs(rows.fit[n] - 0.5)
+    twin = chain.names.index("23-90000-P")
+    assert rows.fit[twin] == rows.fit[n]
+
+
+def test_slices_too_short_to_leave_one_out_are_held_against_themselves():
+    chain = grid(days=(23,))
+    chain = chain.take(np.isin(chain.strike, [82_000.0, 86_000.0, 90_000.0, 94_000.0, 98_000.0]))
+    surface = fit_surface(chain)
+    rows = read_rows(chain, surface)
+    assert rows.fit == pytest.approx(surface.vol(chain.strike, chain.expiry))
+    assert np.isfinite(rows.error[rows.fitted]).all()
+    assert rows.fitted.sum() >= 5
 
 
 def test_options_in_the_money_are_compared_too():
