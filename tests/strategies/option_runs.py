@@ -162,6 +162,8 @@ class Run:
 
 def label(name: InstrumentId) -> str:
     """Whether the nearer or the farther expiry, strike in thousands, and kind, e.g. ``"near 100 C"``."""
+    if name == PERP.id:
+        return "perpetual"
     _, expiry, strike, kind = name.symbol.value.split("-")
     return f"{'near' if int(expiry) * SECOND == NEAR else 'far'} {float(strike) / 1_000:g} {kind}"
 

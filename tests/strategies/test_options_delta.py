@@ -10,11 +10,12 @@ from nautilus_trader.core.uuid import UUID4
 from nautilus_trader.model.data import Bar
 from nautilus_trader.model.objects import Price, Quantity
 
+from nautilus_quant.actors.hedging_actor import HedgingActor, HedgingActorConfig
 from nautilus_quant.host.messages import AllocationUpdate, publish
 from nautilus_quant.host.state import shared_store
 from nautilus_quant.host.target import TargetStrategy
 from nautilus_quant.strategies.options_delta import OptionsDelta, OptionsDeltaConfig
-from tests.actors.expiry_runs import DAY, HOUR, SECOND
+from tests.actors.expiry_runs import DAY, HOUR, MINUTE, SECOND
 from tests.strategies.option_runs import BARS, NEAR, PERP, START, Market, Run, chain, engine, run
 
 EQUITY = 2_000_000.0
@@ -184,6 +185,28 @@ def test_without_an_allocation_any_more_it_is_closed() -> None:
     assert len(ran.fills) == 4
     assert ran.held() == {}
     ran.engine.dispose()
+
+
+@pytest.mark.parametrize("coin", [False, True])
+def test_its_delta_is_hedged_by_the_hedging_actor_and_the_hedge_is_none_of_its_business(coin: bool) -> None:
+    rising = lambda ts: CALM(ts) + 600.0 * max((ts - START) / HOUR - 6.0, 0.0)  # noqa: E731
+    strategy = delta(recenter_delta=0.0, buy=False, coin=coin)
+    hedger = HedgingActor(HedgingActorConfig())
+    near = [o for o in chain(coin=coin, expiries=(NEAR,)) if abs(float(o.strike_price) - 100_000.0) < 3_000.0]
+    market = Market(near, hours=9, path=rising, vol=1.0, step=MINUTE)
+    made = engine(market, [strategy], [hedger])
+    ran = Run(made)
+    made.run()
+    assert strategy.book is not None
+    units = float(strategy.book.units)
+    held = ran.held()
+    assert held.pop("perpetual") != 0.0
+    assert held == {"near 100 C": -units, "near 100 P": -units}
+    assert abs(strategy._delta_of_unit()) * units > 0.1
+    assert abs(hedger.nets["BTC"].delta) <= 0.05  # the actor's band
+    hedges = [f for f in ran.fills if f.instrument_id == PERP.id]
+    assert strategy.id not in {f.strategy_id for f in hedges}
+    made.dispose()
 
 
 # -- memory -----------------------------------------------------------------------------------------------
