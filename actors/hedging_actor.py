@@ -14,6 +14,7 @@ from nautilus_quant.host.hedging_settings import HedgeSettings
 if TYPE_CHECKING:
     from nautilus_trader.model.data import QuoteTick
 
+    from nautilus_quant.host.hedging_desk import HedgeDesk
     from nautilus_quant.options.hedging_limits import Net
     from nautilus_quant.options.hedging_params import Mode
 
@@ -84,6 +85,10 @@ class HedgingActor(Actor):  # type: ignore[misc]
         """Number of the version of the parameters in force, by coin."""
         desks = {} if self._book is None else self._book.desks
         return {coin: desk.hedger.versions.current.number for coin, desk in desks.items()}
+
+    def desk(self, coin: str) -> HedgeDesk | None:
+        """Return the one that hedges a coin."""
+        return None if self._book is None else self._book.desks.get(coin)
 
     def on_start(self) -> None:
         """Take up what an earlier run left, then hedge."""

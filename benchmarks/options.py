@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks.figure import Figure, Unavailable
+from benchmarks.hedging import decision
 from benchmarks.timing import each, ratios, seconds
 
 OPTIONS = 1_000
@@ -146,4 +147,11 @@ def measure() -> list[Figure]:
             2.0,
         ),
         Figure(f"net greeks of {POSITIONS} positions", book(), "µs", 500.0),
+        Figure(
+            f"hedging decision for {POSITIONS} positions",
+            decision(POSITIONS),
+            "µs",
+            1_000.0,
+            note="greeks of all by the venue's volatilities, candidates and what to trade, in an engine",
+        ),
     ]

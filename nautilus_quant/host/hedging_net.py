@@ -10,6 +10,7 @@ from nautilus_trader.model.identifiers import StrategyId
 from nautilus_trader.model.instruments import CryptoFuture, CryptoPerpetual, CurrencyPair
 
 from nautilus_quant.host.valuation import DOLLARS
+from nautilus_quant.options.contract import Contract
 from nautilus_quant.options.hedging_limits import Net
 
 if TYPE_CHECKING:
@@ -84,22 +85,45 @@ class BookNet:
         always = {own, EXTERNAL} if external else {own}
         self._book: set[StrategyId] = {*self._chosen, *always}
         self._adjusted = adjusted
-        self._coins: dict[InstrumentId, str | None] = {}
+        self._kinds: dict[InstrumentId, Contract | Instrument | None] = {}
 
     def options(self) -> dict[InstrumentId, float]:
         """Return the options of the book that live, net over strategies [contracts]."""
-        now = self._desk.now()
+        return self._split()[0]
+
+    def _split(self) -> tuple[dict[InstrumentId, float], list[tuple[Position, Instrument]]]:
+        """Return the options of the book, net, and the positions that move like the coin."""
+        now, book = self._desk.now(), self._book
         held: dict[InstrumentId, float] = {}
+        linear: list[tuple[Position, Instrument]] = []
+        kinds = self._kinds
         for position in self._cache.positions_open():
-            contract = self._desk.contract(position.instrument_id)
-            if contract is None or contract.underlying != self.underlying or contract.expiry <= now:
+            name = position.instrument_id
+            kind = kinds[name] if name in kinds else self._kind(name)
+            if kind is None:
                 continue
-            if not self._chosen:
-                self._book.add(position.strategy_id)
-            if position.strategy_id in self._book:
-                name = position.instrument_id
-                held[name] = held.get(name, 0.0) + position.signed_qty
-        return held
+            if not isinstance(kind, Contract):
+                linear.append((position, kind))
+            elif kind.expiry > now:
+                if not self._chosen:
+                    book.add(position.strategy_id)
+                if position.strategy_id in book:
+                    held[name] = held.get(name, 0.0) + position.signed_qty
+        # Only now it is known who holds options.
+        return held, [one for one in linear if one[0].strategy_id in book]
+
+    def _kind(self, instrument_id: InstrumentId) -> Contract | Instrument | None:
+        """Return an option on the coin as a contract, what moves like it as an instrument, else nothing."""
+        contract = self._desk.contract(instrument_id)
+        instrument = self._cache.instrument(instrument_id)
+        found: Contract | Instrument | None = None
+        if contract is not None:
+            found = contract if contract.underlying == self.underlying else None
+        elif coin_of(instrument) == self.underlying:
+            found = instrument
+        if instrument is not None:
+            self._kinds[instrument_id] = found
+        return found
 
     def net(self, price: Callable[[InstrumentId], float]) -> Net:
         """
@@ -111,54 +135,34 @@ class BookNet:
             Of a hedge instrument now, NaN when nobody knows: what inverse contracts are counted at.
 
         """
-        held = self.options()
-        linear, count = self._linear(price)
+        held, linear = self._split()
+        coins = math.fsum(p.signed_qty * unit_delta(one, price(p.instrument_id)) for p, one in linear)
+        count = len(linear) + len(held)
         if not held:
-            return Net(linear, 0.0, 0.0, self._price(()), count)
+            return Net(coins, 0.0, 0.0, math.nan, count)
         book = self._desk.book(held)
         if book is None:
-            return Net(math.nan, math.nan, math.nan, math.nan, count + len(held))
+            return Net(math.nan, math.nan, math.nan, math.nan, count)
         forwards = self._forwards(held)
         moved = book.delta_adjusted if self._adjusted else book.delta
         return Net(
-            delta=float(np.sum(moved)) + linear,
+            delta=float(np.sum(moved)) + coins,
             gamma_1pct=float(np.sum(book.gamma_1pct)),
             vega=float(np.dot(book.vega, forwards)),
-            price=self._price(forwards),
-            positions=count + len(held),
+            price=float(np.median(forwards)),
+            positions=count,
         )
-
-    def _linear(self, price: Callable[[InstrumentId], float]) -> tuple[float, int]:
-        found: list[Position] = [
-            position
-            for position in self._cache.positions_open()
-            if position.strategy_id in self._book and self._coin(position.instrument_id) == self.underlying
-        ]
-        units = (
-            position.signed_qty
-            * unit_delta(self._cache.instrument(position.instrument_id), price(position.instrument_id))
-            for position in found
-        )
-        return math.fsum(units), len(found)
-
-    def _coin(self, instrument_id: InstrumentId) -> str | None:
-        if instrument_id not in self._coins:
-            self._coins[instrument_id] = coin_of(self._cache.instrument(instrument_id))
-        return self._coins[instrument_id]
 
     def _forwards(self, held: Iterable[InstrumentId]) -> list[float]:
         known: dict[int, float] = {}
         forwards = []
         for instrument_id in held:
-            contract = self._desk.contract(instrument_id)
-            assert contract is not None
+            contract = self._kinds[instrument_id]
+            assert isinstance(contract, Contract)
             if contract.expiry not in known:
                 known[contract.expiry] = self._desk.forward(contract).value
             forwards.append(known[contract.expiry])
         return forwards
-
-    def _price(self, forwards: Collection[float]) -> float:
-        return float(np.median(list(forwards))) if forwards else math.nan
 
     def held(self, instrument_id: InstrumentId) -> float:
         """Return what everybody holds of an instrument, signed [units]: what a venue would say."""
