@@ -15,6 +15,7 @@ from nautilus_trader.model.identifiers import InstrumentId
 from nautilus_quant.config.units import Fraction, Seconds
 from nautilus_quant.gating.intent import Side
 from nautilus_quant.host.gateway import find_gateway
+from nautilus_quant.host.messages import Alert, publish
 from nautilus_quant.host.option_legs_market import OptionMarket
 from nautilus_quant.host.rule_memory import RuleMemory
 from nautilus_quant.host.target import TargetStrategy, TargetStrategyConfig, lot_of
@@ -91,10 +92,11 @@ class OptionLegsStrategy(TargetStrategy):
       sold is bought back first.
     - When a leg is denied, rejected, cancelled or not filled within `leg_timeout`, all are cut down to what
       they have in common, and nothing is added. When what is bought comes in part, less is sold.
-    - Orders are limits at the best price of the other side. What closes is sent again, at the best price
-      then, until it is done.
+    - Orders are limits at the best price of the other side. What opens is sent at the prices the loss was
+      known by, and no worse; what closes is sent again, at the best price then, until it is done.
     - When somebody else closes, rolls or settles a leg, the rest is closed, and what it was rolled into.
     - An allocation of 0 closes it; others count when the next one is sized.
+    - Legs that came in part or not at all, or that somebody else closed, are told in an alert.
 
     It has no fixed legs, so that a selector learns from its closed positions. What it wants in each option
     is published as an exposure: the premium of the position as a share of a full one.
@@ -120,7 +122,7 @@ class OptionLegsStrategy(TargetStrategy):
         self._market: OptionMarket | None = None
         self._memory: RuleMemory | None = None
         self._late: set[ClientOrderId] = set()  # orders cancelled since they took too long
-        self._sending = False
+        self._sending = self._given_up = False
         self._idle_since = 0
         self._said = ""
 
@@ -186,6 +188,8 @@ class OptionLegsStrategy(TargetStrategy):
         self._hear()
         if self.book is not None:
             self.book.hold()
+            if not any(self._held().values()):
+                self._warn(f"nothing is left of the {self.book.spread.kind} it held before its start")
         self._wait()
 
     def on_stop(self) -> None:
@@ -204,7 +208,7 @@ class OptionLegsStrategy(TargetStrategy):
         self.book = None
         self._market = None
         self._late.clear()
-        self._sending = False
+        self._sending = self._given_up = False
         self._idle_since = 0
         self._said = ""
 
@@ -268,8 +272,7 @@ class OptionLegsStrategy(TargetStrategy):
         """Return the equity it may use [reporting currency]; NaN when nobody can tell."""
         assert self._valuer is not None  # set in on_start
         valuation = self._valuer.value(self.clock.timestamp_ns())
-        share = self._allocation(self.config.instrument) * float(self.config.leverage)
-        return share * valuation.equity if valuation.fresh else math.nan
+        return self._allocation(self.config.instrument) * valuation.equity if valuation.fresh else math.nan
 
     def rate(self, spread: Spread) -> float:
         """Return what the currency of the strikes is worth [reporting currency]; NaN when unknown."""
@@ -286,8 +289,7 @@ class OptionLegsStrategy(TargetStrategy):
         premium = fees = _ZERO
         for contract, ratio in spread.legs:
             name = InstrumentId.from_str(contract.name)
-            touch = self.market.touch(name)
-            at = touch.ask if ratio > 0 else touch.bid
+            at = self._best(contract.name, ratio)
             if not at > 0.0:
                 return None
             fee = self.market.fee(name, Decimal(ratio), at)
@@ -331,10 +333,11 @@ class OptionLegsStrategy(TargetStrategy):
             self.say(f"{reason}: fewer than can be traded, {units:.6g} units")
             return False
         ts = self.clock.timestamp_ns()
-        lost = float(whole) * loss
-        self.book = SpreadBook.begin(spread, whole, ts=ts, loss=lost, reason=reason)
+        book = self.book = SpreadBook.begin(spread, whole, ts=ts, loss=loss, reason=reason)
+        book.limits = {contract.name: self._best(contract.name, ratio) for contract, ratio in spread.legs}
+        self._given_up = False
         self._last_open[self.config.instrument] = ts
-        self.log.info(f"enters {whole} {spread.kind}: at most {lost:.6g} can be lost; {reason}")
+        self.log.info(f"enters {whole} {spread.kind}: at most {book.loss:.6g} can be lost; {reason}")
         self._save()
         self._advance()
         return True
@@ -366,6 +369,11 @@ class OptionLegsStrategy(TargetStrategy):
             return _ZERO
         return whole_units(units * min(self._share(c.name, units * r) for c, r in spread.legs), step, least)
 
+    def _best(self, name: str, change: Decimal | int) -> float:
+        """Return the best price of the other side; NaN where nobody is."""
+        touch = self.market.touch(InstrumentId.from_str(name))
+        return touch.ask if change > 0 else touch.bid
+
     def _share(self, name: str, change: Decimal) -> Decimal:
         """Return how much of a change of one leg the gates allow now [0, 1]."""
         gateway = find_gateway(self.msgbus)
@@ -373,8 +381,7 @@ class OptionLegsStrategy(TargetStrategy):
             return _ONE
         leg = InstrumentId.from_str(name)
         side = Side.BUY if change > 0 else Side.SELL
-        touch = self.market.touch(leg)
-        price = touch.ask if change > 0 else touch.bid
+        price = self._best(name, change)
         intent = gateway.exposure.preview(self.id, leg, side, abs(change), price)
         decision = gateway.preview(intent)
         self._note(gateway, leg, decision)
@@ -435,6 +442,8 @@ class OptionLegsStrategy(TargetStrategy):
             self._arrived(held)
             return
         if self.book is not None and self.book.phase is Phase.HELD and not any(wanted.values()):
+            if any(held.values()) and not self._given_up:
+                self._warn("legs do not match, and what is left is closed")
             self.leave("legs do not match")  # comes back here
             return
         entered = self._enters
@@ -475,7 +484,7 @@ class OptionLegsStrategy(TargetStrategy):
 
     def _order(self, leg: InstrumentId, change: Decimal, *, opening: bool) -> bool:
         """Send one order at the best price; tell whether there is one."""
-        instrument, price = self.cache.instrument(leg), self._limit(leg, change)
+        instrument, price = self.cache.instrument(leg), self._limit(leg, change, opening=opening)
         if not price > 0.0:
             return False
         most = lot_of(instrument).maximum
@@ -493,13 +502,18 @@ class OptionLegsStrategy(TargetStrategy):
         self.submit_order(order)
         return True
 
-    def _limit(self, leg: InstrumentId, change: Decimal) -> float:
-        """Return the best price of the other side; NaN where nobody is, or the option has expired."""
+    def _limit(self, leg: InstrumentId, change: Decimal, *, opening: bool) -> float:
+        """
+        Return what an order is sent at; NaN where nobody is, or the option has expired.
+
+        What closes follows the market; what opens pays no more than its loss was known by.
+        """
         contract = self.market.desk.contract(leg)
         if contract is None or contract.expiry <= self.clock.timestamp_ns():
             return math.nan
-        touch = self.market.touch(leg)
-        return touch.ask if change > 0 else touch.bid
+        best = self._best(leg.value, change)
+        known = self.book.limits.get(leg.value, math.nan) if self.book is not None else math.nan
+        return known if opening and best > 0.0 else best
 
     def _cancel_pending(self, tag: str) -> None:
         for order in list(self._pending.values()):
@@ -513,10 +527,11 @@ class OptionLegsStrategy(TargetStrategy):
         assert self.book is not None
         covered = self._covered()
         if 0 < covered < self.book.units:
-            self.log.warning(f"{why}: {covered} units instead of {self.book.units}")
+            self._warn(f"{why}: {covered} units instead of {self.book.units}")
             self.book.shrink(covered)
         else:
-            self.log.warning(f"{why}: legs are cut to what they have in common, nothing is added")
+            self._warn(f"{why}: legs are cut to what they have in common, nothing is added")
+            self._given_up = True
             self.book.hold()
         self._save()
 
@@ -560,6 +575,7 @@ class OptionLegsStrategy(TargetStrategy):
         fee = fill.commission.as_decimal() if fill.commission is not None else _ZERO
         quantity = sign * fill.last_qty.as_decimal()
         self.book.on_fill(fill.instrument_id.value, quantity, fill.last_px.as_decimal(), fee)
+        self._save()
 
     @staticmethod
     def _failed(order: Order) -> bool:
@@ -586,11 +602,19 @@ class OptionLegsStrategy(TargetStrategy):
 
     # -- telling ---------------------------------------------------------------------------------------
 
+    def _warn(self, text: str) -> None:
+        self.log.warning(text)
+        name, ts = self.id.value, self.clock.timestamp_ns()
+        alert = Alert(
+            key=f"option_legs|{name}", ts=ts, source="option_legs", severity="WARNING", text=f"{name}: {text}"
+        )
+        publish(self.msgbus, alert)
+
     def _tell(self, ts: int) -> None:
         """Publish what is wanted of each option, and zero once of what is wanted no more."""
         held = self._held()
         wanted = self._wanted(held)
-        budget = self.equity()
+        budget = self.equity() * float(self.config.leverage)
         for leg in [leg for leg in self._exposures if leg not in wanted]:
             self._want(leg, 0.0, ts, "gone")
             del self._exposures[leg]

@@ -61,6 +61,8 @@ class SpreadBook:
         Why it was entered, then why it is left.
     bought
         Net quantities of all fills by instrument id [contracts]: what is held, but for a settlement.
+    limits
+        Prices the loss was known by, by instrument id [settlement currency]: nothing is opened at worse ones.
 
     """
 
@@ -74,12 +76,13 @@ class SpreadBook:
     stake: Decimal = _ZERO
     reason: str = ""
     bought: dict[str, Decimal] = field(default_factory=dict)
+    limits: dict[str, float] = field(default_factory=dict)
 
     @classmethod
     def begin(cls, spread: Spread, units: Decimal, *, ts: int, loss: float, reason: str) -> Self:
-        """Plan to enter `units` at `ts`, UNIX time [ns]."""
+        """Plan to enter `units` at `ts`, UNIX time [ns]; each may lose `loss` [currency of the strikes]."""
         best = extremes(spread).best if spread.one_expiry else Decimal("Infinity")
-        return cls(spread, units, ts, loss, best=best, reason=reason)
+        return cls(spread, units, ts, float(units) * loss, best=best, reason=reason)
 
     @property
     def plan(self) -> dict[str, Decimal]:
@@ -166,6 +169,7 @@ class SpreadBook:
             "stake": str(self.stake),
             "reason": self.reason,
             "bought": {name: str(quantity) for name, quantity in self.bought.items()},
+            "limits": dict(self.limits),
         }
 
     @classmethod
@@ -183,6 +187,7 @@ class SpreadBook:
             stake=Decimal(state["stake"]),
             reason=str(state["reason"]),
             bought={str(name): Decimal(quantity) for name, quantity in state["bought"].items()},
+            limits={str(name): float(price) for name, price in state["limits"].items()},
         )
 
 

@@ -127,6 +127,7 @@ def test_a_leg_that_is_denied_when_sent_takes_the_others_with_it(leg: Any) -> No
     ran = go(strategy, Gatekeeper(leg, submit=0))
     assert ran.result == {}
     assert strategy.book is None
+    assert [alert.severity for alert in ran.alerts] == ["WARNING"]
     if CONDOR[leg] > 0:  # nothing is sold before all protection is there
         assert {side for side, name, _ in ran.traded() if CONDOR_OF[name] < 0} == set()
     short = 0.0
@@ -160,6 +161,24 @@ def test_the_cut_waits_no_longer_than_the_timeout() -> None:
         ran = go(One(leg_timeout=timeout), size=sizes(short=1.2), step=30 * SECOND, hours=2)
         first, last = ran.fills[0].ts_event, ran.fills[-1].ts_event
         assert timeout * SECOND <= last - first <= timeout * SECOND + 35 * SECOND
+
+
+def test_nothing_is_sold_for_less_than_the_loss_was_known_by() -> None:
+    """While the wing is bought in three parts, the price falls: the calls are not sold any more."""
+    falls = lambda ts: 100_000.0 if ts <= START + HOUR else 99_000.0  # noqa: E731
+    strategy = One(leg_timeout=100.0)
+    ran = go(strategy, size=sizes(wing=1.5), path=falls, step=30 * SECOND, hours=2)
+    assert [f.ts_event for f in ran.fills if label(f.instrument_id) == NAMES[WING]][:3] == [
+        START + HOUR + at * 30 * SECOND for at in range(3)
+    ]
+    assert NAMES[SHORT] not in {name for _, name, _ in ran.traded()}
+    assert ran.result == {}
+    assert any("no fill" in alert.text for alert in ran.alerts)
+
+
+def test_what_goes_well_alarms_nobody() -> None:
+    ran = go(One(leaves=3))
+    assert ran.alerts == []
 
 
 def test_without_a_bid_what_is_long_is_kept_and_sold_when_there_is_one() -> None:
@@ -304,6 +323,17 @@ def test_a_restart_without_its_state_closes_what_it_finds() -> None:
     assert ran.held() == {}
     assert strategy.book is None
     ran.engine.dispose()
+
+
+def test_a_restart_that_finds_nothing_left_says_so() -> None:
+    url = "memory://legs-nothing"
+    with shared_store(url):
+        go(One(state=url))
+        strategy = One(enters=99, state=url)
+        ran = go(strategy)
+    assert strategy.book is None
+    assert ran.fills == []
+    assert ["nothing is left" in alert.text for alert in ran.alerts] == [True]
 
 
 def test_a_damaged_state_does_not_stop_the_node() -> None:

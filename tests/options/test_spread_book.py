@@ -21,7 +21,7 @@ SHORT = Contract("short", "BTC", EXPIRY, 90.0, False, 0.1, settlement="USDT")
 
 def book() -> SpreadBook:
     spread = Spread("put_credit", (Leg(WING, 1), Leg(SHORT, -1)))
-    return SpreadBook.begin(spread, D(30), ts=TS, loss=25.0, reason="because")
+    return SpreadBook.begin(spread, D(30), ts=TS, loss=0.5, reason="because")
 
 
 def filled() -> SpreadBook:
@@ -83,9 +83,10 @@ def test_a_calendar_has_no_largest_profit() -> None:
 
 def test_fewer_units_lose_less() -> None:
     made = book()
+    assert made.loss == pytest.approx(15.0)  # 30 units of a half
     made.shrink(D(12))
     assert made.plan == {"wing": D(12), "short": D(-12)}
-    assert made.loss == pytest.approx(10.0)
+    assert made.loss == pytest.approx(6.0)
 
 
 def test_phases_go_one_way_and_the_first_reason_to_leave_stays() -> None:
@@ -101,6 +102,7 @@ def test_phases_go_one_way_and_the_first_reason_to_leave_stays() -> None:
 def test_it_is_read_back_as_it_was_written() -> None:
     made = filled()
     made.hold()
+    made.limits = {"wing": 2.5, "short": 4.0}
     assert SpreadBook.from_dict(json.loads(json.dumps(made.to_dict()))) == made
     endless = SpreadBook.begin(Spread("call", (Leg(WING, -1),)), D(1), ts=TS, loss=1.0, reason="")
     endless.best = D("Infinity")

@@ -17,7 +17,7 @@ from nautilus_trader.model.identifiers import InstrumentId, Symbol
 from nautilus_trader.model.instruments import CryptoOption, CryptoPerpetual
 from nautilus_trader.model.objects import Money, Price, Quantity
 
-from nautilus_quant.host.messages import TargetUpdate, subscribe
+from nautilus_quant.host.messages import Alert, TargetUpdate, subscribe
 from nautilus_quant.options.black76 import price as black76
 from nautilus_quant.options.contract import years
 from tests.actors.expiry_runs import DAY, HOUR, MINUTE, SECOND, SIM, option
@@ -52,6 +52,12 @@ def chain(*, coin: bool = False, expiries: Iterable[int] = (NEAR, FAR)) -> list[
         for strike in STRIKES
         for call in (True, False)
     ]
+
+
+def few(*, coin: bool = False) -> list[CryptoOption]:
+    """Three strikes around the money, of one expiry."""
+    options = chain(coin=coin, expiries=(NEAR,))
+    return [one for one in options if abs(float(one.strike_price) - 100_000.0) < 3_000.0]
 
 
 class Market:
@@ -137,9 +143,10 @@ class Run:
         self.engine = made
         self.fills: list[OrderFilled] = []
         self.targets: list[TargetUpdate] = []
-        self.shorts: list[float] = []
+        self.alerts: list[Alert] = []
         made.kernel.msgbus.subscribe("events.order.*", self._on_order, priority=1)
         subscribe(made.kernel.msgbus, TargetUpdate, self.targets.append)
+        subscribe(made.kernel.msgbus, Alert, self.alerts.append)
 
     def _on_order(self, event: Any) -> None:
         if isinstance(event, OrderFilled):

@@ -16,7 +16,7 @@ from nautilus_quant.host.state import shared_store
 from nautilus_quant.host.target import TargetStrategy
 from nautilus_quant.strategies.options_delta import OptionsDelta, OptionsDeltaConfig
 from tests.actors.expiry_runs import DAY, HOUR, MINUTE, SECOND
-from tests.strategies.option_runs import BARS, NEAR, PERP, START, Market, Run, chain, engine, run
+from tests.strategies.option_runs import BARS, NEAR, PERP, START, Market, Run, chain, engine, few, run
 
 EQUITY = 2_000_000.0
 RULE: dict[str, Any] = {
@@ -192,8 +192,7 @@ def test_its_delta_is_hedged_by_the_hedging_actor_and_the_hedge_is_none_of_its_b
     rising = lambda ts: CALM(ts) + 600.0 * max((ts - START) / HOUR - 6.0, 0.0)  # noqa: E731
     strategy = delta(recenter_delta=0.0, buy=False, coin=coin)
     hedger = HedgingActor(HedgingActorConfig())
-    near = [o for o in chain(coin=coin, expiries=(NEAR,)) if abs(float(o.strike_price) - 100_000.0) < 3_000.0]
-    market = Market(near, hours=9, path=rising, vol=1.0, step=MINUTE)
+    market = Market(few(coin=coin), hours=9, path=rising, vol=1.0, step=MINUTE)
     made = engine(market, [strategy], [hedger])
     ran = Run(made)
     made.run()

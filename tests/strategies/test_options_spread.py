@@ -14,7 +14,7 @@ from nautilus_quant.options.spread_book import Phase
 from nautilus_quant.options.spreads import payoff
 from nautilus_quant.strategies.options_spread import OptionsSpread, OptionsSpreadConfig
 from tests.actors.expiry_runs import DAY, HOUR, MINUTE
-from tests.strategies.option_runs import NEAR, PERP, START, Market, chain, run
+from tests.strategies.option_runs import NEAR, PERP, START, Market, chain, few, run
 
 EQUITY = 2_000_000.0  # a million, and ten coins at a hundred thousand
 RULE: dict[str, Any] = {
@@ -90,7 +90,7 @@ def test_its_books_are_those_of_the_account() -> None:
     for coin, currency, start in ((False, USDT, 1_000_000), (True, BTC, 10)):
         # Gone after an hour, since a straddle at rest loses its spread at once.
         strategy = spreads("straddle", coin=coin, loss_multiple=0.001, leg_timeout=1.0)
-        ran = run(Market(chain(coin=coin), hours=4, step=MINUTE), strategy)
+        ran = run(Market(few(coin=coin), hours=3, step=MINUTE), strategy)
         assert strategy.book is None
         assert ran.held() == {}
         assert len(ran.fills) == 4
