@@ -23,6 +23,7 @@ from nautilus_quant.host.messages import Alert, SafetyStatus, latest, publish
 from nautilus_quant.host.options import OptionDesk
 from nautilus_quant.options.hedging import SECOND, Hedger
 from nautilus_quant.options.hedging_market import reducible
+from nautilus_quant.safety.kill_state import KillState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -106,6 +107,7 @@ class HedgeBook:
             orders=HedgeOrders(self._kernel, self._owner, self.strategy_id),
             memory=self._memory,
             drawdown=self._drawdown,
+            is_closing=self._is_closing,
             tell=self._tell,
             alert=self._alert,
         )
@@ -119,8 +121,10 @@ class HedgeBook:
         self._look_for_coins()
 
     def stop(self) -> None:
-        """Listen no more; an order on its way is found out about by the next run."""
+        """Listen no more, and leave nothing resting; what becomes of it the next run finds out."""
         host = self._host
+        for desk in self.desks.values():
+            desk.withdraw()
         BookReducers.on(host.msgbus).leave(self.strategy_id, self)
         host.msgbus.unsubscribe(f"events.order.{self.strategy_id}", self._on_order)
         host.msgbus.unsubscribe(_POSITIONS, self._on_position)
@@ -221,6 +225,10 @@ class HedgeBook:
     def _drawdown(self) -> float:
         status = latest(self._host.msgbus, SafetyStatus, "safety")
         return math.nan if status is None else status.drawdown
+
+    def _is_closing(self) -> bool:
+        status = latest(self._host.msgbus, SafetyStatus, "safety")
+        return status is not None and status.state != KillState.ARMED
 
     # -- what the gateway asks ---------------------------------------------------------------------
 

@@ -45,6 +45,8 @@ class HedgeTools:
         Hands and memory.
     drawdown
         Gives the drawdown of the equity [fraction]; NaN when nobody tells.
+    is_closing
+        Tells whether the kill switch is closing, or has closed, everything.
     tell
         Tells what became of a hedge: underlying and the fields of a `HedgeUpdate`.
     alert
@@ -56,6 +58,7 @@ class HedgeTools:
     orders: HedgeOrders
     memory: HedgeMemory
     drawdown: Callable[[], float]
+    is_closing: Callable[[], bool]
     tell: Callable[[HedgeUpdate], None]
     alert: Callable[[str, str, str, str], None]
 
@@ -183,22 +186,34 @@ class HedgeDesk:
         now, net = self._now(), self.net()
         if self.hedger.look(net, self._tools.drawdown()):
             self._tell_mode(net)
+        if self._tools.is_closing():
+            self._stand_aside()
+            return False
         if self.hedger.sent is not None:
             self._follow(now, net)
             return False
         plan = self.options.plan(net, self.hedger, now) or self.hedger.decide(
             now, net, self.market.candidates()
         )
-        self._tell_stuck()
+        self._tell_stuck(self.hedger.stuck)
         if plan is None:
             return False
         self._send(plan, now)
         return self.hedger.sent is None
 
+    def _stand_aside(self) -> None:
+        """Leave everything to the kill switch: what it closes must not be opened again as a hedge."""
+        self.withdraw()
+        self._tell_stuck("the kill switch closes everything, so nothing is hedged")
+
+    def withdraw(self) -> None:
+        """Ask the order on its way back: nobody looks after it any more."""
+        sent = self.hedger.sent
+        if sent is not None and not sent.cancelled:
+            sent.cancelled = self._tools.orders.cancel(sent.order)
+
     def _follow(self, now: int, net: Net) -> None:
         """Ask the order back when it is time, and give it up when nothing is heard."""
-        sent = self.hedger.sent
-        assert sent is not None
         if self._in_doubt:
             self._look_for_fill()
         if self.hedger.is_lost(now):
@@ -206,7 +221,7 @@ class HedgeDesk:
             self._in_doubt = False
             self._end(what)
         elif self.hedger.must_cancel(now, net):
-            sent.cancelled = self._tools.orders.cancel(sent.order)
+            self.withdraw()
 
     def _send(self, plan: Plan, now: int) -> None:
         orders = self._tools.orders
@@ -286,6 +301,8 @@ class HedgeDesk:
                 f"hedges slip {self.hedger.slips.mean * 1e4:.1f} bps, and there is no version to go back to"
             )
             self._tools.alert(self.underlying, "WARNING", "slippage", text)
+        elif sent.filled:
+            self._tools.alert(self.underlying, "INFO", "slippage", "hedges fill near the market again")
 
     def _roll_back(self, done: Done) -> None:
         slips, limits = self.hedger.slips, self.hedger.params.limits
@@ -311,8 +328,7 @@ class HedgeDesk:
             f"hedging is in mode {self.hedger.mode}: {reason}",
         )
 
-    def _tell_stuck(self) -> None:
-        stuck = self.hedger.stuck
+    def _tell_stuck(self, stuck: str) -> None:
         if bool(stuck) is bool(self._said):
             return
         self._said = stuck

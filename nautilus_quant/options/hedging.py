@@ -239,6 +239,8 @@ class Hedger:
     def look(self, net: Net, drawdown: float) -> bool:
         """Look at book and equity; tell whether an emergency came or went."""
         was = bool(self.urgent)
+        if was and not math.isfinite(net.delta):
+            return False  # nobody can say that it is over
         self.urgent = emergency(net, drawdown, self.params.limits, was=was)
         return was is not bool(self.urgent)
 
@@ -257,7 +259,7 @@ class Hedger:
 
         """
         self.stuck = ""
-        if not self.may_send(now) or not net.delta:
+        if not self.may_send(now):
             return None
         if not math.isfinite(net.delta):
             self.stuck = "the delta of a position is unknown"

@@ -41,10 +41,10 @@ def at(n: int) -> int:
     return START + n * SECOND
 
 
-def drawdown(run: Any, fraction: float, ts: int) -> None:
+def drawdown(run: Any, fraction: float, ts: int, state: str = "armed") -> None:
     status = SafetyStatus(
         ts=ts,
-        state="ARMED",
+        state=state,
         equity=1e6,
         currency="USDT",
         hourly_loss=0.0,
@@ -306,14 +306,43 @@ def test_after_its_pause_an_instrument_is_tried_again(done):
 # -- a crash ------------------------------------------------------------------------------------------
 
 
-def test_a_restart_goes_on_with_an_order_that_rests(done):
+def crash(actor: Any) -> None:
+    """What a crash and a restart leave of an actor: its state, and orders nobody asked back."""
+    actor._book._tools.orders.cancel = lambda _: False
+    actor.stop()
+    actor.reset()
+    actor.start()
+
+
+def test_a_restart_after_a_crash_goes_on_with_an_order_that_rests(done):
     actor = hedger({"mode": "conservative", "patience": 20.0}, state="memory://hedging-rests")
-    calls = {10: lambda _: (actor.stop(), actor.reset(), actor.start())}
     with shared_store("memory://hedging-rests"):
-        run = go(done, market(FLAT), {2: [(CALL, 5.0)]}, actor, calls=calls)
-    rests = [event for event in run.orders if isinstance(event, OrderInitialized)]
-    assert len(rests) == 2  # the one that was there, and the one that took after its end
+        run = go(done, market(FLAT), {2: [(CALL, 5.0)]}, actor, calls={10: lambda _: crash(actor)})
+    sent = [event for event in run.orders if isinstance(event, OrderInitialized)]
+    # The one that was there is asked back 5 s after the restart, and the next one takes.
+    assert [event.ts_init for event in sent] == [at(2), pytest.approx(at(15), abs=SECOND)]
     assert run.hedges[PERP.id] == pytest.approx(-5.0 * moved(CALL, 30_000, at(3))[1], abs=0.051)
+
+
+def test_a_stop_asks_back_what_rests(done):
+    actor = hedger({"mode": "conservative", "patience": 40.0})
+    run = go(done, market(FLAT), {2: [(CALL, 5.0)]}, actor, calls={10: lambda _: actor.stop()})
+    assert run.kinds()[-1] == "OrderCanceled"
+    assert run.hedges == {}
+
+
+def test_what_the_kill_switch_closes_is_not_hedged_again(done):
+    settings = {"mode": "conservative", "patience": 40.0}
+    calls = {
+        5: lambda s: drawdown(s, 0.11, at(5), "flattening"),
+        30: lambda s: drawdown(s, 0.0, at(30)),
+    }
+    run = go(done, market(FLAT), {2: [(CALL, 5.0)]}, hedger(settings), calls=calls)
+    assert [type(e).__name__ for e in run.orders if at(5) <= e.ts_init < at(30)] == ["OrderCanceled"]
+    told = [alert.severity for alert in run.alerts if alert.key == "hedging|BTC|stuck"]
+    assert told == ["CRITICAL", "INFO"]
+    sent = [event for event in run.orders if isinstance(event, OrderInitialized)]
+    assert sent[1].ts_init >= at(30)
 
 
 def crashed(done: Any, state: str) -> Any:

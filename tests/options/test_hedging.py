@@ -133,6 +133,13 @@ def test_an_emergency_stays_until_things_are_calm():
     assert one.mode is Mode.BALANCED
 
 
+def test_an_emergency_is_not_over_while_nobody_can_say_so():
+    one = hedger(delta=2.0)
+    one.look(net(2.1), math.nan)
+    assert not one.look(net(math.nan, gamma_1pct=math.nan, vega=math.nan), math.nan)
+    assert one.mode is Mode.EMERGENCY
+
+
 def test_what_rests_is_asked_back_in_an_emergency_or_when_it_would_add():
     one = hedger(Mode.CONSERVATIVE)
     plan = send(one, one.decide(0, net(0.4), [PERP]))
