@@ -167,7 +167,7 @@ class Scenarios:
         columns = (self.spot, self.vol, self.days, self.weight)
         return Scenario(*(float(column[place]) for column in columns))
 
-    def vols(self, vol: Floats, years: Floats) -> Floats:
+    def vols(self, vol: Floats, years: Floats, shocks: Floats | None = None) -> Floats:
         """
         Return shocked volatilities, float64[s, n].
 
@@ -175,14 +175,15 @@ class Scenarios:
         ----------
         vol, years
             Of each option, float64[n]; what expires within a day is shocked as what expires in a day.
+        shocks
+            Others than those of all scenarios, float64[s] [fraction at 30 days].
 
         """
         params = self.params
+        shock = (self.vol if shocks is None else shocks)[:, None]
         days = np.maximum(years * _DAYS_PER_YEAR, 1.0)
         power = np.where(days < _MONTH, params.short_power, params.long_power)
-        shocks, which = np.unique(self.vol, return_inverse=True)
-        moved = vol * (1.0 + shocks[:, None] * (_MONTH / days) ** power)
+        moved = vol * (1.0 + shock * (_MONTH / days) ** power)
         # A calm market is shocked to no less than a usual one; and never downwards by shocking it upwards.
-        least = np.where(shocks[:, None] > 0.0, np.maximum(params.least_up, vol), 0.0)
-        shocked: Floats = np.maximum(moved, least)[which]
+        shocked: Floats = np.maximum(moved, np.where(shock > 0.0, np.maximum(params.least_up, vol), 0.0))
         return shocked
