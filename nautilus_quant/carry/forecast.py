@@ -1,0 +1,322 @@
+"""The next funding rates: from the premium of this interval, and from those paid before."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Any, NamedTuple, Self
+
+from nautilus_quant.safety import stored
+from nautilus_quant.signals.sequence import require
+
+VERSION = 1
+HOUR = 3_600_000_000_000
+_EIGHT = 8 * HOUR
+_NORMAL = NormalDist()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FundingFormula:
+    """
+    What a venue makes of the average premium: ``P + clamp(interest - P, ±damper)``, within ``±cap``.
+
+    Binance, "Introduction to Binance Futures Funding Rates", with a premium weighted by time (the last minute
+    counts most); Deribit, "Funding Specifications", whose ``max(d, P) + min(-d, P)`` is the same without
+    interest, with a plain average. All per 8 hours; a shorter interval pays its share.
+
+    Parameters
+    ----------
+    interest
+        Per 8 hours [fraction].
+    damper
+        Largest difference that the interest makes good [fraction].
+    cap
+        Largest rate, per 8 hours [fraction].
+    interval
+        Between two payments [ns].
+    is_weighted
+        Whether a later premium counts more, in proportion to the time since the interval began.
+
+    """
+
+    interest: float = 0.0001
+    damper: float = 0.0005
+    cap: float = 0.02
+    interval: int = _EIGHT
+    is_weighted: bool = True
+
+    def __post_init__(self) -> None:
+        require(math.isfinite(self.interest), "a finite interest [fraction]", self.interest)
+        require(0.0 <= self.damper < math.inf, "0 <= damper < inf [fraction]", self.damper)
+        require(self.cap > 0.0, "cap > 0 [fraction]", self.cap)
+        require(self.interval > 0, "interval > 0 [ns]", self.interval)
+
+    def rate(self, premium: float) -> float:
+        """Return the rate of one interval [fraction] an average premium [fraction of the index] leads to."""
+        pull = min(max(self.interest - premium, -self.damper), self.damper)
+        return min(max(premium + pull, -self.cap), self.cap) * self.interval / _EIGHT
+
+    def weight(self, start: float, end: float) -> float:
+        """Return what a premium between two shares of the interval counts [0 to 1 in all]."""
+        return end * end - start * start if self.is_weighted else end - start
+
+
+BINANCE = FundingFormula()
+DERIBIT = FundingFormula(interest=0.0, damper=0.00025, cap=0.005, is_weighted=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForecastParams:
+    """
+    How fast the past is forgotten, and what is believed before there is one.
+
+    Parameters
+    ----------
+    half_life
+        Of past rates [payments]: what they return to, how fast, and how much they scatter.
+    premium_half_life
+        Of the premium that is taken for the rest of an interval, and of its scatter [s].
+    persistence
+        First guess of the autocorrelation of rates from one payment to the next [-].
+    prior_weight
+        What that guess counts [payments].
+    least
+        Payments, or premia of this interval, before anything is foretold [-].
+
+    """
+
+    half_life: float = 60.0
+    premium_half_life: float = 3_600.0
+    persistence: float = 0.7
+    prior_weight: float = 10.0
+    least: int = 5
+
+    def __post_init__(self) -> None:
+        require(0.0 < self.half_life < math.inf, "0 < half_life < inf [payments]", self.half_life)
+        require(0.0 < self.premium_half_life < math.inf, "0 < premium_half_life [s]", self.premium_half_life)
+        require(0.0 <= self.persistence < 1.0, "0 <= persistence < 1 [-]", self.persistence)
+        require(0.0 < self.prior_weight < math.inf, "0 < prior_weight < inf", self.prior_weight)
+        require(self.least >= 2, "least >= 2", self.least)
+
+
+class Carry(NamedTuple):
+    """
+    Funding over the next payments.
+
+    Parameters
+    ----------
+    expected
+        Sum of the rates [fraction]; what a short position receives.
+    error
+        Standard deviation of it [fraction].
+    flip
+        Probability that the sum is of the other sign [-].
+
+    """
+
+    expected: float
+    error: float
+    flip: float
+
+
+class PremiumAverage:
+    """
+    The average premium of the running interval, and what it will be at its end.
+
+    A premium counts from the one before it until itself. The rest of the interval is expected at the level of
+    the last while.
+
+    Parameters
+    ----------
+    formula
+        Length of the interval, and what counts how much.
+    half_life
+        Of the level [s].
+
+    """
+
+    def __init__(self, formula: FundingFormula, half_life: float) -> None:
+        self._formula = formula
+        self._half_life = half_life * 1e9
+        self._start = -1
+        self._end = 0.0
+        self._sum = 0.0
+        self._ts: int | None = None
+        self.level = 0.0
+        self.variance = 0.0
+        self.seen = 0
+
+    def update(self, ts: int, premium: float) -> None:
+        """Take a premium [fraction of the index] at a time [ns]; what is late or no number is passed over."""
+        if not math.isfinite(premium) or (self._ts is not None and ts <= self._ts):
+            return
+        interval = self._formula.interval
+        if ts // interval != self._start:
+            self._start, self._end, self._sum, self.seen = ts // interval, 0.0, 0.0, 0
+        share = (ts % interval) / interval
+        self._sum += premium * self._formula.weight(self._end, share)
+        self._end = share
+        gain = 1.0 if self._ts is None else 1.0 - 0.5 ** ((ts - self._ts) / self._half_life)
+        error = premium - self.level
+        self.level += gain * error
+        self.variance = (1.0 - gain) * (self.variance + gain * error * error)
+        self._ts = ts
+        self.seen += 1
+
+    def expected(self, ts: int) -> tuple[float, float] | None:
+        """Return average and its standard error at the end of the interval of `ts`; ``None`` without any."""
+        if not self.seen or ts // self._formula.interval != self._start:
+            return None
+        rest = self._formula.weight(self._end, 1.0)
+        return self._sum + self.level * rest, math.sqrt(self.variance) * rest
+
+
+class FundingForecast:
+    """
+    Foretells the funding of one instrument.
+
+    Past rates return to their mean by a share each time (an autoregression of order one, fitted to fading
+    sums). The premium says more, the further its interval has run. The two are weighed by their variances:
+    the one by what it missed so far, the other by the premium's scatter in the rest of the interval and by
+    what the formula missed at the end of others.
+
+    Parameters
+    ----------
+    formula
+        Of the venue.
+    params
+        How fast the past is forgotten.
+
+    """
+
+    def __init__(self, formula: FundingFormula = BINANCE, params: ForecastParams | None = None) -> None:
+        self.formula = formula
+        self.params = params or ForecastParams()
+        self._premium = PremiumAverage(formula, self.params.premium_half_life)
+        self._decay = 0.5 ** (1.0 / self.params.half_life)
+        self._count = self._sum = self._products = self._squares = 0.0
+        self._variance = self._formula_variance = 0.0
+        self._told: float | None = None
+        self.last: float | None = None
+        self.seen = 0
+
+    def premium(self, ts: int, value: float) -> None:
+        """Take a premium of the perpetual over its index [fraction] at a time [ns]."""
+        self._premium.update(ts, value)
+        told = self._premium.expected(ts)
+        self._told = None if told is None else self.formula.rate(told[0])
+
+    def settled(self, rate: float) -> None:
+        """Take a rate that was paid [fraction]; one that is no number changes nothing."""
+        if not math.isfinite(rate):
+            return
+        decay = self._decay
+        if self._told is not None:
+            missed = rate - self._told
+            gain = 1.0 - decay
+            self._formula_variance += gain * (missed * missed - self._formula_variance)
+            self._told = None
+        if self.last is not None:
+            foreseen = self.mean + self.persistence * (self.last - self.mean)
+            gain = max(1.0 - decay, 1.0 / (self.seen + 1.0))
+            self._variance += gain * ((rate - foreseen) ** 2 - self._variance)
+        before, mean = self.last, self.mean if self.seen else rate
+        self._count, self._sum = decay * self._count + 1.0, decay * self._sum + rate
+        if before is not None:
+            self._products = decay * self._products + (before - mean) * (rate - mean)
+            self._squares = decay * self._squares + (before - mean) ** 2
+        self.last = rate
+        self.seen += 1
+
+    @property
+    def mean(self) -> float:
+        """What rates return to [fraction]."""
+        return self._sum / self._count if self._count else 0.0
+
+    @property
+    def persistence(self) -> float:
+        """What is left of a difference to the mean after one payment [-]."""
+        usual = self._squares / self._count if self._count else 0.0
+        prior = self.params.prior_weight * usual
+        below = self._squares + prior
+        if not below > 0.0:
+            return self.params.persistence
+        return min(max((self._products + prior * self.params.persistence) / below, 0.0), 0.99)
+
+    def next(self, ts: int) -> tuple[float, float] | None:
+        """
+        Return the next rate and its standard error [fraction]; ``None`` while too little is known.
+
+        Parameters
+        ----------
+        ts
+            Now, UNIX time [ns].
+
+        """
+        found = []
+        if self.last is not None and self.seen >= self.params.least:
+            found.append((self.mean + self.persistence * (self.last - self.mean), self._variance))
+        average = self._premium.expected(ts)
+        if average is not None and self._premium.seen >= self.params.least:
+            scale = self.formula.interval / _EIGHT
+            variance = (average[1] * scale) ** 2 + self._formula_variance
+            found.append((self.formula.rate(average[0]), variance))
+        if not found:
+            return None
+        weights = [1.0 / max(variance, 1e-18) for _, variance in found]
+        total = sum(weights)
+        rate = sum(weight * told for weight, (told, _) in zip(weights, found, strict=True)) / total
+        return rate, math.sqrt(1.0 / total)
+
+    def over(self, payments: int, ts: int) -> Carry | None:
+        """
+        Return what the next payments come to; ``None`` while too little is known.
+
+        After the next one the rate returns to the mean: with ``g(j) = (1 - φʲ) / (1 - φ)`` the sum of ``n``
+        is ``n·m + (r - m)·g(n)``, its variance ``e²·g(n)² + s²·sum(g(j)²; j = 1 … n-1)`` for the error ``e``
+        of the next one and ``s`` of each after it.
+
+        Parameters
+        ----------
+        payments
+            How many, from the next one on.
+        ts
+            Now, UNIX time [ns].
+
+        """
+        require(payments >= 1, "payments >= 1", payments)
+        following = self.next(ts)
+        if following is None:
+            return None
+        rate, error = following
+        mean, left = (self.mean, self.persistence) if self.seen >= self.params.least else (rate, 0.99)
+        reach = [(1.0 - left**n) / (1.0 - left) for n in range(payments + 1)]
+        expected = payments * mean + (rate - mean) * reach[payments]
+        each = self._variance if self.seen >= self.params.least else error * error
+        variance = (error * reach[payments]) ** 2 + each * sum(g * g for g in reach[1:payments])
+        deviation = math.sqrt(variance)
+        flip = _NORMAL.cdf(-abs(expected) / deviation) if deviation > 0.0 else 0.0
+        return Carry(expected, deviation, flip)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what past rates have taught; the running interval is not kept."""
+        numbers = [self._count, self._sum, self._products, self._squares]
+        return {
+            "version": VERSION,
+            "sums": [*numbers, self._variance, self._formula_variance],
+            "last": self.last,
+            "seen": self.seen,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> Self:
+        """Go on from what `to_dict` gave; ValueError when it is damaged."""
+        stored.check_version("funding forecast", state, VERSION)
+        sums = [float(number) for number in stored.field(state, "sums")]
+        require(len(sums) == 6 and all(map(math.isfinite, sums)), "6 finite sums", sums)
+        last = stored.maybe_number(state, "last")
+        self._count, self._sum, self._products, self._squares = sums[:4]
+        self._variance, self._formula_variance = sums[4:]
+        self.last, self.seen = last, stored.moment(state, "seen")
+        return self
