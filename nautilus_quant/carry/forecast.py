@@ -198,6 +198,7 @@ class FundingForecast:
         self._decay = 0.5 ** (1.0 / self.params.half_life)
         self._count = self._sum = self._products = self._squares = 0.0
         self._variance = self._formula_variance = 0.0
+        self._checked = 0
         self._told: float | None = None
         self.last: float | None = None
         self.seen = 0
@@ -215,7 +216,8 @@ class FundingForecast:
         decay = self._decay
         if self._told is not None:
             missed = rate - self._told
-            gain = 1.0 - decay
+            self._checked += 1
+            gain = max(1.0 - decay, 1.0 / self._checked)
             self._formula_variance += gain * (missed * missed - self._formula_variance)
             self._told = None
         if self.last is not None:
@@ -308,6 +310,7 @@ class FundingForecast:
             "sums": [*numbers, self._variance, self._formula_variance],
             "last": self.last,
             "seen": self.seen,
+            "checked": self._checked,
         }
 
     def restore(self, state: Mapping[str, Any]) -> Self:
@@ -319,4 +322,5 @@ class FundingForecast:
         self._count, self._sum, self._products, self._squares = sums[:4]
         self._variance, self._formula_variance = sums[4:]
         self.last, self.seen = last, stored.moment(state, "seen")
+        self._checked = stored.moment(state, "checked")
         return self
