@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -25,7 +26,7 @@ from nautilus_quant.host.liquidator import Liquidator, send_cancel
 from nautilus_quant.host.margin import MarginUpdate, plan, report
 from nautilus_quant.host.margin_desk import MarginDesk, Watched
 from nautilus_quant.host.margin_orders import MarginOrders, adds
-from nautilus_quant.host.messages import publish
+from nautilus_quant.host.messages import defer, everything, is_heard, publish
 from nautilus_quant.host.valuation import Valuer
 
 if TYPE_CHECKING:
@@ -120,6 +121,7 @@ class MarginMonitor(GateActor):
 
     def on_stop(self) -> None:
         """Stop listening, and leave the chain."""
+        everything(self.msgbus, MarginUpdate)  # which makes what was deferred, while it can be
         super().on_stop()
         self._desk = self._orders = None
 
@@ -156,9 +158,9 @@ class MarginMonitor(GateActor):
             self._orders.put(decision.intent)
 
     def _on_order(self, event: OrderEvent) -> None:
-        if isinstance(event, OrderFilled):
+        if type(event) is OrderFilled:
             self._touch()
-        if self._orders is not None:
+        if self._orders:  # neither before the start, nor while none is on its way
             self._orders.update(event.client_order_id.value)
 
     # -- events ------------------------------------------------------------------------------------
@@ -179,9 +181,11 @@ class MarginMonitor(GateActor):
             self._next = 0
 
     def _on_market(self, _data: Data) -> None:
-        # Read once for each price: nearly always nothing is held, or it was looked at just now.
-        if self._next != _NEVER and self.clock.timestamp_ns() >= self._next:
-            self._look(self.clock.timestamp_ns())
+        # Nearly always nothing is held, or it was looked at just now.
+        if self._next != _NEVER:
+            now = self.clock.timestamp_ns()
+            if now >= self._next:
+                self._look(now)
 
     def _on_time(self, _event: object) -> None:
         self._look(self.clock.timestamp_ns())
@@ -203,10 +207,11 @@ class MarginMonitor(GateActor):
         """Measure every account, alert, and act where its positions do not fit."""
         if self._desk is None or self._orders is None:
             return
-        self._orders.update_all()
+        if self._orders:
+            self._orders.update_all()
         idle = True
         for watched in self._desk:
-            if self._watch.waits(watched.pool, now) and self._desk.is_calm(watched, now):
+            if self._rests(self._desk, watched, now):
                 idle = False
                 continue
             self._desk.refresh(watched, now)
@@ -216,6 +221,28 @@ class MarginMonitor(GateActor):
         self._next = (
             _NEVER if idle else now - now % self._interval + self._interval if self._interval else now
         )
+
+    def _rests(self, desk: MarginDesk, watched: Watched, now: int) -> bool:
+        """Tell whether to measure an account is for nothing: no change, and nobody who hears figures."""
+        told = self._watch.waits(watched.pool, now)
+        if not told and (self._live or is_heard(self.msgbus, MarginUpdate)):
+            return False
+        if not desk.is_calm(watched, now):
+            return False
+        if not told:
+            self._watch.postpone(watched.pool, now)
+            defer(self.msgbus, MarginUpdate, watched.pool.name, partial(self._measured, desk, watched))
+        return True
+
+    def _measured(self, desk: MarginDesk, watched: Watched) -> MarginUpdate:
+        """Return the figures of now, for somebody who asks."""
+        now = self.clock.timestamp_ns()
+        desk.refresh(watched, now)
+        demand = self._demand(watched.pool, now)
+        return report(watched.pool, now, () if demand is None else self._plan(watched, demand))
+
+    def _demand(self, pool: Pool, now: int) -> Demand | None:
+        return None if self.config.enforce == "off" else pool.demand(now)
 
     def _follow(self, watched: Watched, now: int) -> None:
         pool = watched.pool
@@ -227,7 +254,7 @@ class MarginMonitor(GateActor):
             self._tell(pool, say_use(pool, name, share, on=on), now)
         if alerts:
             self._save(pool.name, pool.to_dict, now)
-        demand = None if self.config.enforce == "off" else pool.demand(now)
+        demand = self._demand(pool, now)
         cuts = () if demand is None else self._plan(watched, demand)
         changed = self._watch.changes(pool, demand)
         if changed:

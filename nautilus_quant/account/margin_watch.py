@@ -69,6 +69,10 @@ class MarginWatch:
         """Tell whether figures told before are good enough at `now`, UNIX time [ns], if nothing changes."""
         return now < self._told.get(pool.name, ("", 0))[1]
 
+    def postpone(self, pool: Pool, now: int) -> None:
+        """Let figures wait another interval from `now` [ns] on: nothing changed, and nobody hears them."""
+        self._told[pool.name] = (self._told.get(pool.name, ("", 0))[0], now + self._interval)
+
     def is_due(self, pool: Pool, now: int, *, at_once: bool) -> bool:
         """Tell whether figures are to be told at `now` [ns], UNIX time; then the next time is later."""
         window, due = self._told.get(pool.name, ("", 0))

@@ -86,9 +86,11 @@ class Observation(NamedTuple):
 class _Track:
     """An order under way."""
 
-    __slots__ = ("acked", "cost", "filled", "mid", "sent", "taken")
+    __slots__ = ("acked", "cost", "filled", "instrument", "mid", "sent", "strategy", "taken")
 
-    def __init__(self, sent: int, mid: float) -> None:
+    def __init__(self, instrument: str, strategy: str, sent: int, mid: float) -> None:
+        self.instrument = instrument
+        self.strategy = strategy
         self.sent = sent
         self.mid = mid
         self.acked: int | None = None
@@ -146,35 +148,40 @@ class OrderWatch:
     # -- stages of an order ------------------------------------------------------------------------
 
     def _on_submitted(self, event: OrderSubmitted) -> None:
-        mid = self._mid(event.instrument_id, event.ts_init)
-        self._tracks[event.client_order_id.value] = _Track(event.ts_init, mid)
+        instrument_id, ts = event.instrument_id, event.ts_init
+        instrument = instrument_id.value
+        mid = self._mid(instrument_id, instrument, ts)
+        track = _Track(instrument, event.strategy_id.value, ts, mid)
+        self._tracks[event.client_order_id.value] = track
         if len(self._tracks) > MOST:
             del self._tracks[next(iter(self._tracks))]
 
     def _on_accepted(self, event: OrderAccepted) -> None:
         track = self._tracks.get(event.client_order_id.value)
         if track is not None and track.acked is None:
-            self._acknowledge(track, event, told=not event.reconciliation)
+            self._acknowledge(track, event.ts_init, told=not event.reconciliation)
 
-    def _acknowledge(self, track: _Track, event: OrderEvent, *, told: bool = True) -> None:
-        track.acked = event.ts_init
+    def _acknowledge(self, track: _Track, ts: int, *, told: bool = True) -> None:
+        track.acked = ts
         if told:
-            self._tell(event, Measure.ACK_LATENCY, (event.ts_init - track.sent) / _MILLISECOND)
-            self._tell(event, Measure.REJECT_RATE, 0.0)
+            self._tell(track, ts, Measure.ACK_LATENCY, (ts - track.sent) / _MILLISECOND)
+            self._tell(track, ts, Measure.REJECT_RATE, 0.0)
 
     def _on_updated(self, event: OrderUpdated) -> None:
         track = self._tracks.get(event.client_order_id.value)
         if track is not None and track.acked is not None:
-            track.mid = self._mid(event.instrument_id, event.ts_init)
+            instrument_id = event.instrument_id
+            track.mid = self._mid(instrument_id, instrument_id.value, event.ts_init)
 
     def _on_rejected(self, event: OrderRejected) -> None:
         track = self._tracks.pop(event.client_order_id.value, None)
         # A maker's order that would have taken is turned away by design.
         if track is None or event.reconciliation or event.due_post_only:
             return
+        ts = event.ts_init
         if track.acked is None:
-            self._tell(event, Measure.ACK_LATENCY, (event.ts_init - track.sent) / _MILLISECOND)
-        self._tell(event, Measure.REJECT_RATE, 1.0)
+            self._tell(track, ts, Measure.ACK_LATENCY, (ts - track.sent) / _MILLISECOND)
+        self._tell(track, ts, Measure.REJECT_RATE, 1.0)
 
     def _on_denied(self, event: OrderDenied) -> None:
         self._tracks.pop(event.client_order_id.value, None)
@@ -187,19 +194,19 @@ class OrderWatch:
         if event.reconciliation:
             track.acked, track.filled, track.mid = track.acked or event.ts_init, True, math.nan
         elif not track.filled:
-            self._first_fill(track, event, order)
+            self._first_fill(track, event.ts_init, order)
         if event.liquidity_side != LiquiditySide.MAKER:
             self._take(track, event, order)
         if order.is_closed:
-            self._end(track, event, order)
+            self._end(name.value, track, event.ts_init, order)
 
-    def _first_fill(self, track: _Track, event: OrderFilled, order: Order) -> None:
+    def _first_fill(self, track: _Track, ts: int, order: Order) -> None:
         track.filled = True
         if track.acked is None:
             # Many venues answer an order at market with its fill and nothing else.
-            self._acknowledge(track, event)
+            self._acknowledge(track, ts)
         elif order.order_type in _MARKET or order.time_in_force in _AT_ONCE:
-            self._tell(event, Measure.FILL_LATENCY, (event.ts_init - track.acked) / _MILLISECOND)
+            self._tell(track, ts, Measure.FILL_LATENCY, (ts - track.acked) / _MILLISECOND)
 
     def _take(self, track: _Track, event: OrderFilled, order: Order) -> None:
         reference = float(order.trigger_price) if order.has_trigger_price else track.mid
@@ -210,32 +217,29 @@ class OrderWatch:
         track.cost += quantity * worse * 1e4
 
     def _on_over(self, event: OrderEvent) -> None:
-        track, order = (
-            self._tracks.get(event.client_order_id.value),
-            self._cache.order(event.client_order_id),
-        )
+        name = event.client_order_id
+        track, order = self._tracks.get(name.value), self._cache.order(name)
         if track is not None and order is not None:
-            self._end(track, event, order)
+            self._end(name.value, track, event.ts_init, order)
 
-    def _end(self, track: _Track, event: OrderEvent, order: Order) -> None:
-        del self._tracks[event.client_order_id.value]
+    def _end(self, name: str, track: _Track, ts: int, order: Order) -> None:
+        del self._tracks[name]
         if track.taken > 0.0:
-            self._tell(event, Measure.SLIPPAGE, track.cost / track.taken)
+            self._tell(track, ts, Measure.SLIPPAGE, track.cost / track.taken)
         filled, asked = order.filled_qty.as_double(), order.quantity.as_double()
-        self._tell(event, Measure.FILL_RATIO, filled / asked if asked > 0.0 else math.nan)
+        self._tell(track, ts, Measure.FILL_RATIO, filled / asked if asked > 0.0 else math.nan)
 
     # -- what it is measured by --------------------------------------------------------------------
 
-    def _mid(self, instrument_id: InstrumentId, now: int) -> float:
+    def _mid(self, instrument_id: InstrumentId, name: str, now: int) -> float:
         quote = self._cache.quote_tick(instrument_id)
         if quote is not None and abs(now - quote.ts_init) <= QUOTE_AGE:
             bid, ask = quote.bid_price.as_double(), quote.ask_price.as_double()
             return (bid + ask) / 2.0 if bid > 0.0 and ask > 0.0 else math.nan
-        price = self._valuer.price(instrument_id.value, now)
+        price = self._valuer.price(name, now)
         return math.nan if price.problem else price.value
 
-    def _tell(self, event: OrderEvent, measure: Measure, value: float) -> None:
-        instrument, strategy = event.instrument_id.value, event.strategy_id.value
+    def _tell(self, track: _Track, ts: int, measure: Measure, value: float) -> None:
         # What `Observation(...)` does, without its detour through a Python function.
-        seen = (event.ts_init, instrument, strategy, measure, value)
+        seen = (ts, track.instrument, track.strategy, measure, value)
         self._observe(tuple.__new__(Observation, seen))

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
+from nautilus_trader.common.component import is_matching_py
 from nautilus_trader.core.data import Data
 
 from nautilus_quant.host.board import share_on_bus
@@ -190,19 +191,48 @@ class _Board:
     def __init__(self, msgbus: MessageBus) -> None:
         self.msgbus = msgbus
         self._latest: dict[type[Message], dict[str, Message]] = {}
+        self._later: dict[type[Message], dict[str, Callable[[], Message]]] = {}
+        self._heard: dict[type[Message], bool] = {}
+        self._heard_by: tuple[int, object] = (0, None)
 
     def on_ping(self, _message: object) -> None:
         """Make the board findable; nothing is published here."""
 
     def keep(self, message: Message) -> None:
-        latest = self._latest.setdefault(type(message), {})
+        kind = type(message)
+        latest = self._latest.get(kind)
+        if latest is None:
+            latest = self._latest[kind] = {}
         place = message.place
+        if kind in self._later:
+            self._later[kind].pop(place, None)
         latest.pop(place, None)  # put last, since the first is the oldest
         latest[place] = message
         if len(latest) > MOST:
             del latest[next(iter(latest))]
 
+    def defer(self, kind: type[Message], place: str, make: Callable[[], Message]) -> None:
+        self._later.setdefault(kind, {})[place] = make
+
+    def is_heard(self, kind: type[Message]) -> bool:
+        subscriptions = self.msgbus.subscriptions()
+        # They are in the sequence they came in, so these two tell whether one has come or gone.
+        count, last = len(subscriptions), subscriptions[-1]
+        if count != self._heard_by[0] or last is not self._heard_by[1]:
+            self._heard_by = count, last
+            self._heard.clear()
+        heard = self._heard.get(kind)
+        if heard is None:
+            topic = topic_of(kind)
+            heard = any(is_matching_py(topic, subscription.topic) for subscription in subscriptions)
+            self._heard[kind] = heard
+        return heard
+
     def of(self, kind: type[Message]) -> dict[str, Message]:
+        later = self._later.pop(kind, None)
+        if later:
+            for make in later.values():
+                self.keep(make())
         return self._latest.get(kind, {})
 
 
@@ -227,6 +257,21 @@ def publish(msgbus: MessageBus, message: Message) -> None:
     """Keep a message as the latest of its type and place, then hand it to all who listen."""
     _board_of(msgbus).keep(message)
     msgbus.publish(topic_of(type(message)), message)
+
+
+def is_heard(msgbus: MessageBus, kind: type[Message]) -> bool:
+    """Tell whether anybody listens to a message type, or a database outside gets all of them."""
+    return bool(msgbus.has_backing) or _board_of(msgbus).is_heard(kind)
+
+
+def defer(msgbus: MessageBus, kind: type[Message], place: str, make: Callable[[], Message]) -> None:
+    """
+    Make a message only when somebody asks for the latest, in place of publishing what nobody hears.
+
+    For figures told again and again, which are much work. What `make` returns is kept then, as if it had been
+    published; a message that is published before takes its place.
+    """
+    _board_of(msgbus).defer(kind, place, make)
 
 
 def subscribe[M: Message](msgbus: MessageBus, kind: type[M], handler: Callable[[M], Any]) -> None:

@@ -103,8 +103,12 @@ class AnomalyMonitor:
             Whose order it was.
 
         """
-        changes = self.advance(ts)
         monitor = self.measures.get(measure) or self.monitor(measure)
+        if not self.severity and monitor.repeats(value):
+            self._now = max(self._now, ts)
+            self._remember(strategy)
+            return ()
+        changes = self.advance(ts)
         if not monitor.observe(value):
             return changes
         self._remember(strategy)
@@ -159,9 +163,11 @@ class AnomalyMonitor:
         if strategy != self._latest:
             known.pop(strategy, None)  # put last
             self._latest = strategy
-        known[strategy] = self._now
-        if len(known) > MOST_STRATEGIES:
-            del known[next(iter(known))]
+            known[strategy] = self._now
+            if len(known) > MOST_STRATEGIES:
+                del known[next(iter(known))]
+        else:
+            known[strategy] = self._now
 
     def _lasting(self, severity: Severity) -> int:
         ladder = self.ladder

@@ -54,14 +54,14 @@ class MeasureMonitor:
 
     """
 
-    __slots__ = ("_count", "_decay", "_first", "_scores", "_sum", "_weight", "baseline", "ladder", "measure",
-                 "params", "unknown")  # fmt: skip
+    __slots__ = ("_baseline", "_count", "_decay", "_first", "_more", "_scores", "_steady", "_sum", "_weight",
+                 "ladder", "measure", "params", "unknown")  # fmt: skip
 
     def __init__(self, measure: Measure, params: MeasureParams, ladder: LadderParams) -> None:
         self.measure = measure
         self.params = params
         self.ladder = ladder
-        self.baseline = RobustBaseline(ladder.window)
+        self._baseline = RobustBaseline(ladder.window)
         self.unknown = 0
         """Values that were no numbers, since the beginning."""
         self._decay = 2.0 ** (-1.0 / ladder.half_life)
@@ -69,49 +69,102 @@ class MeasureMonitor:
         self._scores: deque[float] = deque(maxlen=ladder.within)
         self._sum = self._weight = 0.0
         self._count = 0
+        self._steady, self._more = math.nan, 0
+
+    @property
+    def baseline(self) -> RobustBaseline:
+        """What is usual."""
+        self._catch_up()
+        return self._baseline
 
     @property
     def rolling(self) -> float:
         """The rolling mean [unit of the measure]; NaN without a value."""
+        self._catch_up()
         return self._sum / self._weight if self._count else math.nan
 
     @property
     def score(self) -> float:
         """The persistent score [standard deviations]; minus infinity while there are too few."""
+        self._catch_up()
         scores, persist = self._scores, self.ladder.persist
         return sorted(scores)[-persist] if len(scores) >= persist else -math.inf
 
     @property
     def usual(self) -> float:
         """Median of the baseline [unit of the measure]; NaN with less than `min_samples`."""
-        baseline = self.baseline
+        baseline = self._baseline  # which is the same however often what is steady comes again
         return baseline.median if baseline.count >= self.ladder.min_samples else math.nan
+
+    def repeats(self, value: float) -> bool:
+        """
+        Take a value that is what all before it were, and calls for nothing; else False, and it is not taken.
+
+        Such a value only counts: that is caught up with when somebody asks, or another value comes.
+        """
+        if value == self._steady:
+            self._more += 1
+            return True
+        return False
 
     def observe(self, value: float) -> bool:
         """Take a value [unit of the measure]; tell whether it was one."""
         if not abs(value) < ABSURD:
             self.unknown += 1
             return False
+        self._catch_up()
+        self._observe(value)
+        self._steady = value if self._is_steady(value) else math.nan
+        return True
+
+    def _observe(self, value: float) -> None:
         self._sum = self._sum * self._decay + value
         self._weight = self._weight * self._decay + 1.0
         self._count += 1
         params = self.params
         if params.smooth:
             if self._count < self.ladder.half_life:
-                return True
-            value = self.rolling
-        count, usual, mad = self.baseline.read()
+                return
+            value = self._sum / self._weight
+        count, usual, mad = self._baseline.read()
         if count >= self.ladder.min_samples:
             deviation = NORMAL_MAD * max(mad, params.floor, params.relative_floor * abs(usual))
             score = (value - usual) / deviation
             self._scores.append(-score if params.low else score)
             if not -CLIP <= score <= CLIP:
                 value = usual + deviation * (CLIP if score > 0.0 else -CLIP)
-        self.baseline.update(value)
-        return True
+        self._baseline.update(value)
+
+    def _is_steady(self, value: float) -> bool:
+        """Tell whether the same value once more would score 0 and call for nothing, as those before it."""
+        baseline, params = self._baseline, self.params
+        if baseline.steady != value or baseline.count < self.ladder.min_samples or any(self._scores):
+            return False
+        # The rolling mean is exactly that, and stays so, of noughts and of ones.
+        if params.smooth and self._sum != (self._weight if value == 1.0 else 0.0):
+            return False
+        return params.limit == math.inf or (value <= params.limit >= self._sum / self._weight)
+
+    def _catch_up(self) -> None:
+        """Count the values that only had to be counted."""
+        more, self._more = self._more, 0
+        if not more:
+            return
+        value, decay, total, weight = self._steady, self._decay, self._sum, self._weight
+        for _ in range(more):
+            before = total, weight
+            total, weight = total * decay + value, weight * decay + 1.0
+            if before == (total, weight):
+                break  # and so for ever
+        self._sum, self._weight = total, weight
+        self._count += more
+        score = -0.0 if self.params.low else 0.0
+        self._scores.extend([score] * min(more, self.ladder.within))
+        self._baseline.repeat(more)
 
     def calls(self) -> Severity:
         """Return what the measure calls for."""
+        self._catch_up()
         scores = self._scores
         # As nearly always: no score reaches the first threshold, and no limit is near.
         if (not scores or max(scores) < self._first) and not self._is_beyond(1.0):
@@ -135,6 +188,8 @@ class MeasureMonitor:
 
     def forget(self) -> None:
         """Drop scores and rolling mean: that evidence is spent. What is usual stays."""
+        self._catch_up()
+        self._steady = math.nan
         self._scores.clear()
         self._sum = self._weight = 0.0
         self._count = 0
@@ -164,6 +219,7 @@ class MeasureMonitor:
 
     def to_dict(self) -> dict[str, Any]:
         """Give all that `restore` needs; the rules belong to the config."""
+        self._catch_up()
         return {
             "baseline": self.baseline.to_dict(),
             "scores": list(self._scores),
@@ -191,7 +247,8 @@ class MeasureMonitor:
         count, unknown = stored.moment(state, "count"), stored.moment(state, "unknown")
         if count < 0 or unknown < 0 or (weight > 0.0) != (count > 0):
             raise stored.DamagedStateError(f"stored counts and weight contradict each other: {state!r:.200}")
-        self.baseline.restore(stored.mapping(state, "baseline"))
+        self._baseline.restore(stored.mapping(state, "baseline"))
+        self._steady, self._more = math.nan, 0
         self._scores = deque(scores, maxlen=self.ladder.within)
         self._sum, self._weight, self._count, self.unknown = total, weight, count, unknown
         return self

@@ -67,6 +67,13 @@ class P2Quantile:
         """The first values in ascending order, while there are no more than five."""
         return tuple(self._heights) if self.count <= _MARKERS else ()
 
+    @property
+    def steady(self) -> float:
+        """The one value that all were; NaN when they differ, or are five or less, or this is no median."""
+        heights = self._heights
+        steady = self.count > _MARKERS and heights[0] == heights[4] and self.p == _HALF
+        return heights[0] if steady else math.nan
+
     def update(self, x: float) -> None:
         """Take a finite value."""
         self.count = count = self.count + 1
@@ -180,6 +187,15 @@ class _Generation:
     def count(self) -> int:
         return self.median.count
 
+    @property
+    def steady(self) -> float:
+        return self.median.steady
+
+    def repeat(self, times: int) -> None:
+        """Take what all values were so many times more."""
+        self.median.count += times
+        self.deviation.count += times
+
     def update(self, x: float) -> None:
         median, deviation = self.median, self.deviation
         median.update(x)
@@ -250,6 +266,11 @@ class RobustBaseline:
         """Median absolute deviation from the median, not scaled; NaN before the fifth value."""
         return self._elder.deviation.value
 
+    @property
+    def steady(self) -> float:
+        """The one value that all were the answer rests on; NaN when they differ, or are five or less."""
+        return self._elder.steady
+
     def read(self) -> tuple[int, float, float]:
         """Return `count`, `median` and `mad` at once."""
         elder = self._elder
@@ -266,6 +287,30 @@ class RobustBaseline:
             younger.update(x)
             if younger.median.count >= self.window:
                 self._elder, self._younger = younger, None
+
+    def repeat(self, times: int) -> None:
+        """
+        Take the value that is `steady` so many times more: what `update` does, at once.
+
+        Raises
+        ------
+        ValueError
+            If the values differ.
+
+        """
+        x, window = self.steady, self.window
+        require(x == x, "values that are all the same", x)  # noqa: PLR0124 (what is not equal to itself is NaN)
+        while times:
+            elder, younger = self._elder, self._younger
+            first = elder if younger is None else younger
+            more = min(times, window - first.count - 1)
+            if first.count <= _MARKERS or more < 1:  # one that begins, or takes another's place
+                self.update(x)
+                times -= 1
+                continue
+            for generation in {elder, first}:
+                generation.repeat(more)
+            times -= more
 
     def to_dict(self) -> dict[str, Any]:
         """Give all that `restore` needs; the window belongs to the config."""

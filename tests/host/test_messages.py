@@ -9,7 +9,9 @@ from nautilus_quant.host.messages import (
     AllocationUpdate,
     Message,
     RegimeUpdate,
+    defer,
     everything,
+    is_heard,
     latest,
     publish,
     subscribe,
@@ -75,3 +77,50 @@ def test_anybodys_strategy_hears_them_as_custom_data(made):
     made.run()
     assert listener.heard == [regime("A", "CRISIS")]
     assert topic_of(RegimeUpdate) == "data.RegimeUpdate"
+
+
+# -- figures nobody hears ----------------------------------------------------------------------------
+
+
+def test_what_is_deferred_is_made_when_somebody_asks_and_once(made):
+    msgbus, asked = made.kernel.msgbus, []
+
+    def make() -> RegimeUpdate:
+        asked.append(1)
+        return regime("A", "CRISIS", ts=9)
+
+    publish(msgbus, regime("A", "RANGING"))
+    defer(msgbus, RegimeUpdate, "A", make)
+    assert asked == []
+    assert latest(msgbus, RegimeUpdate, "A") == regime("A", "CRISIS", ts=9)
+    assert latest(msgbus, RegimeUpdate, "A") == regime("A", "CRISIS", ts=9)
+    assert asked == [1]
+
+
+def test_a_late_listener_hears_what_was_deferred(made):
+    msgbus, heard = made.kernel.msgbus, []
+    defer(msgbus, RegimeUpdate, "A", lambda: regime("A", "CRISIS"))
+    subscribe(msgbus, RegimeUpdate, heard.append)
+    assert heard == [regime("A", "CRISIS")]
+
+
+def test_what_is_published_takes_the_place_of_what_was_deferred(made):
+    msgbus = made.kernel.msgbus
+    defer(msgbus, RegimeUpdate, "A", lambda: regime("A", "CRISIS"))
+    defer(msgbus, RegimeUpdate, "B", lambda: regime("B", "CRISIS"))
+    publish(msgbus, regime("A", "RANGING"))
+    assert {key: message.regime for key, message in everything(msgbus, RegimeUpdate).items()} == {
+        "A": "RANGING",
+        "B": "CRISIS",
+    }
+
+
+@pytest.mark.parametrize("topic", ["data.RegimeUpdate", "data.*", "*"])
+def test_whoever_listens_is_known_as_soon_as_it_does(made, topic):
+    msgbus, heard = made.kernel.msgbus, []
+    assert not is_heard(msgbus, RegimeUpdate)
+    msgbus.subscribe(topic, heard.append)
+    assert is_heard(msgbus, RegimeUpdate)
+    msgbus.unsubscribe(topic, heard.append)
+    msgbus.subscribe("data.other", heard.append)  # as many listeners as before
+    assert not is_heard(msgbus, RegimeUpdate)

@@ -424,3 +424,51 @@ def test_impossible_rules_of_a_measure(change, said):
 def test_impossible_ladders(change, said):
     with pytest.raises(ValueError, match=said):
         replace(QUICK, **change)
+
+
+# -- what only repeats itself ------------------------------------------------------------------------
+
+SPELLS = st.lists(
+    st.tuples(st.sampled_from([0.0, 1.0, 0.25, 100.0, 400.0, 1e9, math.nan]), st.integers(1, 40)), max_size=12
+)
+
+
+@given(SPELLS, st.sampled_from(list(Measure)), st.integers(5, 20), st.integers(1, 4))
+def test_what_is_steady_counts_as_all_else_does(spells, measure, window, every):
+    """One monitor hurries over what repeats itself, the other never does: they say and keep the same."""
+    ladder = LadderParams(min_samples=5, window=window, persist=2, within=3, half_life=2.0, min_rolling=3)
+    params = replace(DEFAULTS[measure], limit=300.0) if measure is SLIP else DEFAULTS[measure]
+    quick, slow = (MeasureMonitor(measure, params, ladder) for _ in range(2))
+    for spell, (value, count) in enumerate(spells):
+        for _ in range(count):
+            assert slow.observe(value) == (quick.repeats(value) or quick.observe(value))
+            assert slow.usual == quick.usual or math.isnan(slow.usual)
+        if spell % every == 0:
+            assert (quick.rolling, quick.score) == pytest.approx(
+                (slow.rolling, slow.score), rel=0, nan_ok=True
+            )
+            assert (quick.calls(), quick.holds()) == (slow.calls(), slow.holds())
+        if spell % 5 == 4:
+            quick.forget()
+            slow.forget()
+    assert json.dumps(quick.to_dict()) == json.dumps(slow.to_dict())
+
+
+def test_a_steady_measure_is_hurried_over_until_it_changes():
+    made = MeasureMonitor(ACK, LATENCY, QUICK)
+    for _ in range(10):
+        assert made.repeats(100.0) or made.observe(100.0)
+    assert made.repeats(100.0)
+    assert not made.repeats(130.0)
+    assert made.observe(130.0)
+    assert not made.repeats(100.0)  # its score of 2.02 counts among the last three
+    assert (made.baseline.count, made.score) == (12, 0.0)
+
+
+@pytest.mark.parametrize(("limit", "repeats"), [(100.0, True), (99.0, False)])
+def test_beyond_a_limit_nothing_is_hurried_over(limit, repeats):
+    made = MeasureMonitor(SLIP, replace(DEFAULTS[SLIP], limit=limit), QUICK)
+    for _ in range(10):
+        made.observe(100.0)
+    assert made.repeats(100.0) is repeats
+    assert (made.calls() is NONE) is repeats
