@@ -123,7 +123,7 @@ class OptionLegsStrategy(TargetStrategy):
         self._memory: RuleMemory | None = None
         self._late: set[ClientOrderId] = set()  # orders cancelled since they took too long
         self._sending = self._given_up = False
-        self._idle_since = 0
+        self._idle_since = self._deadline = 0
         self._said = ""
 
     # -- for subclasses ------------------------------------------------------------------------------
@@ -209,7 +209,7 @@ class OptionLegsStrategy(TargetStrategy):
         self._market = None
         self._late.clear()
         self._sending = self._given_up = False
-        self._idle_since = 0
+        self._idle_since = self._deadline = 0
         self._said = ""
 
     @property
@@ -414,11 +414,11 @@ class OptionLegsStrategy(TargetStrategy):
 
     def _working(self) -> list[Order]:
         """Return all its orders that are on their way or rest, whoever sent them."""
-        found = (
-            *self.cache.orders_open(strategy_id=self.id),
-            *self.cache.orders_inflight(strategy_id=self.id),
-        )
-        return list({order.client_order_id: order for order in found}.values())
+        cache = self.cache
+        # In a live node an order just sent waits in a queue, where the cache does not count it.
+        sent = [order for order in self._pending.values() if not order.is_closed]
+        found = (*cache.orders_open(strategy_id=self.id), *cache.orders_inflight(strategy_id=self.id))
+        return list({order.client_order_id: order for order in (*sent, *found)}.values())
 
     # -- trading ---------------------------------------------------------------------------------------
 
@@ -582,6 +582,8 @@ class OptionLegsStrategy(TargetStrategy):
         return bool(order.is_closed and order.status != OrderStatus.FILLED)
 
     def _on_alert(self, _event: TimeEvent) -> None:
+        if self.clock.timestamp_ns() < self._deadline:
+            return  # of a wait that has been replaced: a backtest rings alerts that were cancelled meanwhile
         late = [order for order in self._pending.values() if not order.is_closed]
         if late:
             self._late.update(order.client_order_id for order in late)
@@ -595,10 +597,10 @@ class OptionLegsStrategy(TargetStrategy):
 
     def _wait(self) -> None:
         """Look again after the timeout."""
-        at = self.clock.timestamp_ns() + int(float(self.config.leg_timeout) * _NANOS)
+        self._deadline = self.clock.timestamp_ns() + int(float(self.config.leg_timeout) * _NANOS)
         if self._alert in self.clock.timer_names:
             self.clock.cancel_timer(self._alert)
-        self.clock.set_time_alert_ns(self._alert, at, self._on_alert)
+        self.clock.set_time_alert_ns(self._alert, self._deadline, self._on_alert)
 
     # -- telling ---------------------------------------------------------------------------------------
 

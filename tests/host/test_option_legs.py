@@ -108,6 +108,26 @@ def test_it_buys_then_sells_and_leaves_the_other_way_round() -> None:
     assert strategy.book is None
 
 
+class Queued(One):
+    """Its orders wait before anybody hears of them, as in a live node, and it is asked to go on meanwhile."""
+
+    def submit_order(self, order: Any, *_: Any, **__: Any) -> None:
+        now, name = self.clock.timestamp_ns(), order.client_order_id
+        self.clock.set_time_alert_ns(f"on-{name}", now + SECOND, lambda _: self._advance())
+        self.clock.set_time_alert_ns(f"send-{name}", now + 2 * SECOND, lambda _: self._submit_now(order))
+
+    def _submit_now(self, order: Any) -> None:
+        super().submit_order(order)
+
+
+def test_nothing_is_sent_twice_while_it_waits_in_a_queue() -> None:
+    for leaves, orders in ((99, 4), (3, 8)):
+        ran = go(Queued(leaves=leaves), step=30 * SECOND, hours=5)
+        assert len(ran.fills) == orders
+        assert ran.result == ({} if leaves == 3 else whole(UNITS))
+        assert ran.alerts == []
+
+
 @pytest.mark.parametrize("leg", CONDOR, ids=lambda leg: label(leg.id))
 def test_a_leg_that_is_forbidden_keeps_all_out(leg: Any) -> None:
     ran = go(One(), Gatekeeper(leg, preview=0))
