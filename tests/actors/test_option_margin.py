@@ -198,6 +198,23 @@ def test_modifying_an_order_does_not_count_it_twice_and_is_no_way_round():
     assert kinds.count("OrderModifyRejected") == 2
 
 
+def test_an_enlargement_on_its_way_takes_up_room():
+    """The venue has not answered yet when the next order is asked about."""
+    lots = math.floor(50_000.0 / loss_of_one() * 10) / 10
+
+    def enlarge(script: Script) -> None:
+        (one,) = script.cache.orders_open()
+        script.modify_order(one, Quantity.from_str(f"{lots:.1f}"))
+        order(AT_MONEY, SELL, "1.0")(script)
+
+    steps = {1: order(AT_MONEY, SELL, "0.5", price="60000.00"), 2: enlarge}
+    script = run(steps)
+    assert script.kinds().count("OrderUpdated") == 1
+    assert len(denials(script)) == 1
+    alone = {1: order(AT_MONEY, SELL, "0.5", price="60000.00"), 2: order(AT_MONEY, SELL, "1.0")}
+    assert denials(run(alone)) == []
+
+
 def test_what_has_nothing_to_do_with_options_passes_untouched():
     script = run({0: order(ETH, BUY, "500.000"), 1: order(BTC, BUY, "20.000")}, max_stress_loss=0.01)
     assert denials(script) == []
