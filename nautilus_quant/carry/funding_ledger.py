@@ -13,6 +13,7 @@ from nautilus_quant.signals.sequence import require
 VERSION = 1
 _WIDE = Context(prec=100, rounding=ROUND_HALF_EVEN)  # a product of size, mark and rate keeps all its digits
 _ZERO = Decimal(0)
+_LAST = tuple(Decimal(1).scaleb(-decimals) for decimals in range(17))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +128,7 @@ def owed(quantity: Decimal, mark: Decimal, rate: Decimal, terms: Terms) -> Decim
 
 def booked(amount: Decimal, decimals: int) -> Decimal:
     """Return an amount as a venue books it: rounded half to even to the currency's last decimal."""
-    return amount.quantize(Decimal(1).scaleb(-decimals), context=_WIDE) + _ZERO
+    return amount.quantize(_LAST[decimals], context=_WIDE) + _ZERO
 
 
 @dataclass(slots=True)

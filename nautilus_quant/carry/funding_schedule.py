@@ -185,14 +185,14 @@ class RecentFills:
 
     def __init__(self, memory: int = _HOUR // 6) -> None:
         require(memory > 0, "memory > 0 [ns]", memory)
-        self._memory = memory
+        self.memory = memory
         self._fills: deque[tuple[int, str, str, Decimal]] = deque()
 
     def note(self, ts: int, instrument: str, position: str, change: Decimal) -> None:
         """Remember that a position changed by so much [base units or contracts] at `ts` [ns]."""
         fills = self._fills
         fills.append((ts, instrument, position, change))
-        while fills[0][0] < ts - self._memory:
+        while fills[0][0] < ts - self.memory:
             fills.popleft()
 
     def held_before(self, ts: int, instrument: str, now: Mapping[str, Decimal]) -> dict[str, Decimal]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple, override
 
 from nautilus_trader.common.component import Logger
@@ -199,7 +198,7 @@ class Accounting(CashWatch):
 
     @override
     def _explain_funding(self, paid: FundingPaid) -> None:
-        self._book(Part.FUNDING, paid.currency, units(Decimal(paid.amount)), paid.ts)
+        self._book(Part.FUNDING, paid.currency, units(paid.amount), paid.ts)
         FlowDetector.explain(self.detector, paid.ts, paid.currency, float(paid.amount))
 
     @override

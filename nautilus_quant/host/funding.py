@@ -54,9 +54,10 @@ def mark_at(cache: Cache, instrument_id: InstrumentId, at: int, stale_after: int
 
 def take_rate(schedule: FundingSchedule, update: FundingRateUpdate) -> None:
     """Hand a rate to a schedule."""
+    rate = update.rate  # a text, from a catalog read without `nautilus_quant.venues.arrow`
     schedule.update(
         update.instrument_id.value,
-        Decimal(str(update.rate)),
+        rate if isinstance(rate, Decimal) else Decimal(str(rate)),
         update.ts_init,
         update.next_funding_ns or None,
         int(update.interval) * MINUTE if update.interval else None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from nautilus_quant.host.messages import Message
 
@@ -12,8 +13,6 @@ from nautilus_quant.host.messages import Message
 class FundingPaid(Message):
     """
     Funding is being booked into an account (key: instrument id): told just before the balance changes.
-
-    Amounts are texts, so that they are exact.
 
     Parameters
     ----------
@@ -37,10 +36,10 @@ class FundingPaid(Message):
     account: str
     due: int
     currency: str
-    amount: str
-    rate: str
-    mark: str
-    positions: Mapping[str, str] = field(default_factory=dict)
+    amount: Decimal
+    rate: Decimal
+    mark: Decimal
+    positions: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from nautilus_trader.model.enums import PriceType
 from nautilus_trader.model.identifiers import InstrumentId
 from nautilus_trader.model.objects import AccountBalance, Currency, Money
 
-from nautilus_quant.carry.funding_ledger import FundingLedger, Payment, Stamp
+from nautilus_quant.carry.funding_ledger import FundingLedger, Payment, Stamp, Terms
 from nautilus_quant.carry.funding_schedule import FundingSchedule, RecentFills
 from nautilus_quant.host.funding import mark_at, take_fill, take_rate, terms_of
 from nautilus_quant.host.funding_messages import FundingPaid
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _SECOND: Final = 1_000_000_000
 _MINUTE: Final = 60 * _SECOND
 _AGAIN: Final = 5 * _SECOND
+_MOST_FRESH: Final = 1024
 
 type Held = Callable[[InstrumentId], Mapping[str, Decimal]]
 
@@ -86,6 +87,8 @@ class FundingSettlement:
         self._run = run
         self._stale_after = stale_after
         self._fills = RecentFills()
+        self._fresh: list[tuple[OrderFilled, str | None]] = []  # not told to `_fills` yet
+        self._known: dict[str, tuple[InstrumentId, Terms | None]] = {}
         self._open: list[Stamp] = []
         self._alert = f"{exchange.id}-funding"
         self._armed: int | None = None
@@ -109,8 +112,16 @@ class FundingSettlement:
 
     def on_fill(self, fill: OrderFilled, position: str | None = None) -> None:
         """Remember a fill; `position` names its position where the fill itself does not."""
-        if fill.instrument_id.venue == self._exchange.id:
-            take_fill(self._fills, fill, position)
+        self._fresh.append((fill, position))
+        if len(self._fresh) > _MOST_FRESH:
+            self._take_fills(fill.ts_event)
+
+    def _take_fills(self, now: int) -> None:
+        """Most fills are far from any settlement: only late ones are worth looking at."""
+        for fill, position in self._fresh:
+            if fill.ts_event >= now - self._fills.memory and fill.instrument_id.venue == self._exchange.id:
+                take_fill(self._fills, fill, position)
+        self._fresh.clear()
 
     def arm(self) -> None:
         """Ring right after the next stamp: by then everything that happened at its time is known."""
@@ -121,7 +132,7 @@ class FundingSettlement:
     def _ring(self, at: int) -> None:
         if self._armed == at:
             return
-        if self._alert in self._clock.timer_names:
+        if self._armed is not None and self._alert in self._clock.timer_names:
             self._clock.cancel_timer(self._alert)
         self._armed = at
         self._clock.set_time_alert_ns(self._alert, at, self._on_alert)
@@ -148,18 +159,19 @@ class FundingSettlement:
         self.schedule = FundingSchedule(self.schedule.untimed, self.schedule.interval)
         self.ledger = FundingLedger()
         self._fills = RecentFills()
+        self._fresh.clear()
+        self._known.clear()
         self._open.clear()
 
     def settle(self, now: int, *, last: bool = False) -> None:
         """Book all that is due before `now` [ns]; with `last` also what is due at it."""
         self._open += self.schedule.due(now, last=last)
+        self._take_fills(now)
         self._open = [stamp for stamp in self._open if not (self._ready() and self._book(stamp, now))]
 
     def _book(self, stamp: Stamp, now: int) -> bool:
         """Book one stamp; return False when it has to wait."""
-        instrument_id = InstrumentId.from_str(stamp.instrument)
-        instrument = self._cache.instrument(instrument_id)
-        terms = terms_of(instrument)
+        instrument_id, terms = self._known.get(stamp.instrument) or self._look_up(stamp.instrument)
         held = self._fills.held_before(stamp.ts, stamp.instrument, self._held(instrument_id))
         if terms is None or not held or self._exchange.is_frozen_account:
             return True
@@ -170,6 +182,14 @@ class FundingSettlement:
         if payments:
             self._pay(payments, now)
         return True
+
+    def _look_up(self, name: str) -> tuple[InstrumentId, Terms | None]:
+        instrument_id = InstrumentId.from_str(name)
+        instrument = self._cache.instrument(instrument_id)
+        found = instrument_id, terms_of(instrument)
+        if instrument is not None:
+            self._known[name] = found
+        return found
 
     def _price(self, instrument_id: InstrumentId, at: int) -> Decimal | None:
         """Return what a stamp is settled at."""
@@ -198,10 +218,10 @@ class FundingSettlement:
             account=account.id.value,
             due=stamp.ts,
             currency=money.currency.code,
-            amount=_text(money.as_decimal()),
-            rate=_text(stamp.rate),
-            mark=_text(first.mark),
-            positions={payment.position: _text(payment.amount) for payment in payments},
+            amount=money.as_decimal(),
+            rate=stamp.rate,
+            mark=first.mark,
+            positions={payment.position: payment.amount for payment in payments},
         )
         publish(self._bus, told)
         if money:
@@ -230,7 +250,3 @@ class FundingSettlement:
             reported=True,
             ts_event=now,
         )
-
-
-def _text(number: Decimal) -> str:
-    return f"{number.normalize():f}"

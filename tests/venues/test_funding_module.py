@@ -109,8 +109,8 @@ def test_an_announced_rate_is_paid_at_its_time_without_any_data_then():
     engine, module = build(LINEAR, [*data, late], [strategy := Scheduled(LINEAR, plan)])
     engine.run()
     (paid,) = strategy.paid
-    assert (paid.due, paid.ts, paid.amount, paid.rate) == (stamp, stamp + 1, "-4", "0.0001")
-    assert paid.positions == {"BTCUSDT-PERP.BINANCE-Scheduled-001": "-4"}
+    assert (paid.due, paid.ts, paid.amount, paid.rate) == (stamp, stamp + 1, -4, Decimal("0.0001"))
+    assert paid.positions == {"BTCUSDT-PERP.BINANCE-Scheduled-001": -4}
     assert module.ledger.totals[LINEAR.id.value].payments == 1
     engine.dispose()
 
@@ -143,8 +143,8 @@ def test_hedged_positions_are_settled_each_for_itself():
     engine, module = build(LINEAR, data, traders, oms=OmsType.HEDGING)
     engine.run()
     (paid,) = traders[0].paid
-    assert paid.amount == "-8"
-    assert sorted(paid.positions.values()) == ["-12", "4"]
+    assert paid.amount == -8
+    assert sorted(paid.positions.values()) == [-12, 4]
     assert module.ledger.totals[LINEAR.id.value].payments == 2
     engine.dispose()
 

@@ -55,8 +55,8 @@ def test_an_announced_rate_is_paid_at_its_time(life, btc):
     assert bench.balance() == before - Decimal("2.45")
     assert bench.client.account.ledger.balances["USDT"] == before - Decimal("2.45")
     (one,) = paid
-    assert (one.key, one.due, one.amount, one.mark) == (btc.id.value, due, "-2.45", "49000")
-    assert one.positions == {"BTCUSDT-PERP.PAPER-S-A": "-2.45"}
+    assert (one.key, one.due, one.amount, one.mark) == (btc.id.value, due, Decimal("-2.45"), 49_000)
+    assert one.positions == {"BTCUSDT-PERP.PAPER-S-A": Decimal("-2.45")}
 
 
 def test_an_inverse_short_receives_coin(life, inverse):
