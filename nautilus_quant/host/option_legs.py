@@ -40,6 +40,7 @@ _ZERO, _ONE = Decimal(0), Decimal(1)
 _NANOS = 1_000_000_000
 _TAG, _OPENS, _CLOSES = "LEGS", "OPENS", "CLOSES"
 _NAMESPACE = "option_legs"
+_LOOKS = 10  # within the timeout, for gates that may open again
 
 type Quantities = dict[InstrumentId, Decimal]
 
@@ -123,7 +124,7 @@ class OptionLegsStrategy(TargetStrategy):
         self._memory: RuleMemory | None = None
         self._late: set[ClientOrderId] = set()  # orders cancelled since they took too long
         self._sending = self._given_up = False
-        self._idle_since = self._deadline = 0
+        self._idle_since = self._deadline = self._patience = 0
         self._said = ""
 
     # -- for subclasses ------------------------------------------------------------------------------
@@ -209,7 +210,7 @@ class OptionLegsStrategy(TargetStrategy):
         self._market = None
         self._late.clear()
         self._sending = self._given_up = False
-        self._idle_since = self._deadline = 0
+        self._idle_since = self._deadline = self._patience = 0
         self._said = ""
 
     @property
@@ -335,7 +336,7 @@ class OptionLegsStrategy(TargetStrategy):
         ts = self.clock.timestamp_ns()
         book = self.book = SpreadBook.begin(spread, whole, ts=ts, loss=loss, reason=reason)
         book.limits = {contract.name: self._best(contract.name, ratio) for contract, ratio in spread.legs}
-        self._given_up = False
+        self._given_up, self._patience = False, 0
         self._last_open[self.config.instrument] = ts
         self.log.info(f"enters {whole} {spread.kind}: at most {book.loss:.6g} can be lost; {reason}")
         self._save()
@@ -447,9 +448,30 @@ class OptionLegsStrategy(TargetStrategy):
             self.leave("legs do not match")  # comes back here
             return
         entered = self._enters
+        if entered and not self._is_permitted(changes):
+            return
         self._send(changes, held)
         if entered and not self._enters and not self._working():
             self._advance()  # refused at once: what was bought is sold again
+
+    def _is_permitted(self, changes: Quantities) -> bool:
+        """
+        Tell whether the gates let an entry go on now; if not it is asked again soon, within the timeout.
+
+        What protects has just been bought, and for a moment gates may not know what the account is worth.
+        """
+        now = self.clock.timestamp_ns()
+        if all(self._share(leg.value, change) >= 1 for leg, change in changes.items()):
+            self._patience = 0
+            return True
+        self._patience = self._patience or now + self._timeout
+        if now < self._patience:
+            self._wait(self._timeout // _LOOKS)
+        else:
+            self._patience = 0
+            self._give_up("the gates do not let it go on")
+            self._advance()
+        return False
 
     def _arrived(self, held: Quantities) -> None:
         if self.book is None:
@@ -595,9 +617,13 @@ class OptionLegsStrategy(TargetStrategy):
         if self._working() or next_changes(self._wanted(held), held):
             self._wait()
 
-    def _wait(self) -> None:
-        """Look again after the timeout."""
-        self._deadline = self.clock.timestamp_ns() + int(float(self.config.leg_timeout) * _NANOS)
+    @property
+    def _timeout(self) -> int:
+        return int(float(self.config.leg_timeout) * _NANOS)
+
+    def _wait(self, time: int = 0) -> None:
+        """Look again after a time [ns]; after the timeout if none is given."""
+        self._deadline = self.clock.timestamp_ns() + (time or self._timeout)
         if self._alert in self.clock.timer_names:
             self.clock.cancel_timer(self._alert)
         self.clock.set_time_alert_ns(self._alert, self._deadline, self._on_alert)

@@ -128,6 +128,36 @@ def test_nothing_is_sent_twice_while_it_waits_in_a_queue() -> None:
         assert ran.alerts == []
 
 
+class Moody(Gatekeeper):
+    """Knows nothing of one leg between two times [s after the entry]."""
+
+    def __init__(self, leg: Any, since: float, until: float) -> None:
+        super().__init__(leg)
+        self.closed = range(*(START + HOUR + round(at * SECOND) for at in (since, until)))
+
+    def check(self, intent: Intent) -> Verdict:
+        self.preview = self.submit = 0 if intent.ts in self.closed else UNLIMITED
+        return super().check(intent)
+
+
+def test_gates_that_know_nothing_for_a_moment_are_asked_again() -> None:
+    strategy = Queued(leg_timeout=10.0)
+    ran = go(strategy, Moody(SHORT, 1.0, 5.0), step=30 * SECOND, hours=3)
+    assert ran.result == whole(UNITS)
+    assert ran.alerts == []
+    assert len(ran.fills) == 4
+
+
+def test_gates_that_stay_closed_send_it_back() -> None:
+    strategy = Queued(leg_timeout=10.0)
+    ran = go(strategy, Moody(SHORT, 1.0, 9_999.0), step=5 * SECOND, hours=2)
+    assert ran.result == {}
+    assert [side for side, *_ in ran.traded()] == ["BUY", "BUY", "SELL", "SELL"]
+    assert [alert.text.endswith("nothing is added") for alert in ran.alerts] == [True]
+    waited = (ran.fills[2].ts_event - ran.fills[1].ts_event) / SECOND
+    assert 9.0 <= waited <= 20.0
+
+
 @pytest.mark.parametrize("leg", CONDOR, ids=lambda leg: label(leg.id))
 def test_a_leg_that_is_forbidden_keeps_all_out(leg: Any) -> None:
     ran = go(One(), Gatekeeper(leg, preview=0))
