@@ -46,26 +46,28 @@ def option(number: int) -> Any:
     )
 
 
-def desk(positions: int) -> Any:
-    """Return the desk of a hedging actor at the end of a run in which so many options were bought."""
-    from nautilus_trader.backtest.engine import BacktestEngine, BacktestEngineConfig
-    from nautilus_trader.config import LoggingConfig, RiskEngineConfig
+def quotes(perpetual: Any, options: list[Any]) -> list[Any]:
+    """Make three rounds of quotes of all, and of greeks of the options."""
     from nautilus_trader.model.data import OptionGreeks, QuoteTick
-    from nautilus_trader.model.enums import AccountType, OmsType, OrderSide
-    from nautilus_trader.model.identifiers import Venue
-    from nautilus_trader.model.objects import Currency, Money, Price, Quantity
-    from nautilus_trader.test_kit.providers import TestInstrumentProvider
-    from nautilus_trader.trading.strategy import Strategy
-
-    from nautilus_quant.actors.hedging_actor import HedgingActor, HedgingActorConfig
-    from nautilus_quant.host.hedging_settings import HedgeSettings
-
-    options = [option(number) for number in range(positions)]
-    perpetual = TestInstrumentProvider.btcusdt_perp_binance()
+    from nautilus_trader.model.objects import Price, Quantity
 
     def quote(one: Any, price: float, ts: int) -> QuoteTick:
         digits, size = one.price_precision, Quantity(100, one.size_precision)
         return QuoteTick(one.id, Price(price, digits), Price(price + 1.0, digits), size, size, ts, ts)
+
+    data: list[Any] = []
+    for ts in (START, START + 2 * SECOND, START + 3 * SECOND):
+        data.append(quote(perpetual, PRICE, ts))
+        for one in options:
+            data.append(quote(one, 500.0, ts))
+            data.append(OptionGreeks(one.id, 0.5, 0.0, 0.0, 0.0, 0.0, VOL, None, None, PRICE, None, ts, ts))
+    return data
+
+
+def buyer(options: list[Any]) -> Any:
+    """Make a strategy that buys one of each."""
+    from nautilus_trader.model.enums import OrderSide
+    from nautilus_trader.trading.strategy import Strategy
 
     class Buyer(Strategy):  # type: ignore[misc]
         def on_start(self) -> None:
@@ -75,12 +77,23 @@ def desk(positions: int) -> Any:
             for one in options:
                 self.submit_order(self.order_factory.market(one.id, OrderSide.BUY, one.make_qty(Decimal(1))))
 
-    data: list[Any] = []
-    for ts in (START, START + 2 * SECOND, START + 3 * SECOND):
-        data.append(quote(perpetual, PRICE, ts))
-        for one in options:
-            data.append(quote(one, 500.0, ts))
-            data.append(OptionGreeks(one.id, 0.5, 0.0, 0.0, 0.0, 0.0, VOL, None, None, PRICE, None, ts, ts))
+    return Buyer()
+
+
+def desk(positions: int) -> Any:
+    """Return the desk of a hedging actor at the end of a run in which so many options were bought."""
+    from nautilus_trader.backtest.engine import BacktestEngine, BacktestEngineConfig
+    from nautilus_trader.config import LoggingConfig, RiskEngineConfig
+    from nautilus_trader.model.enums import AccountType, OmsType
+    from nautilus_trader.model.identifiers import Venue
+    from nautilus_trader.model.objects import Currency, Money
+    from nautilus_trader.test_kit.providers import TestInstrumentProvider
+
+    from nautilus_quant.actors.hedging_actor import HedgingActor, HedgingActorConfig
+    from nautilus_quant.host.hedging_settings import HedgeSettings
+
+    options = [option(number) for number in range(positions)]
+    perpetual = TestInstrumentProvider.btcusdt_perp_binance()
     quiet, unhurried = LoggingConfig(bypass_logging=True), RiskEngineConfig(bypass=True)
     engine = BacktestEngine(BacktestEngineConfig(logging=quiet, risk_engine=unhurried))
     engine.add_venue(
@@ -92,12 +105,12 @@ def desk(positions: int) -> Any:
     )
     for one in (perpetual, *options):
         engine.add_instrument(one)
-    engine.add_data(data)
+    engine.add_data(quotes(perpetual, options))
     # So wide a band that it looks and never trades: what is timed is a decision, not an order.
     settings = HedgeSettings(width=1e6, widest=1e6, every=1.0)
     actor = HedgingActor(HedgingActorConfig(hedging=settings))
     engine.add_actor(actor)
-    engine.add_strategy(Buyer())
+    engine.add_strategy(buyer(options))
     engine.run()
     found = actor.nets["BTC"].positions
     assert found == positions, f"{found} of {positions} options are held"

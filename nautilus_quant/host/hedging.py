@@ -123,14 +123,13 @@ class HedgeBook:
     def stop(self) -> None:
         """Listen no more, and leave nothing resting; what becomes of it the next run finds out."""
         host = self._host
-        for desk in self.desks.values():
-            desk.withdraw()
         BookReducers.on(host.msgbus).leave(self.strategy_id, self)
         host.msgbus.unsubscribe(f"events.order.{self.strategy_id}", self._on_order)
         host.msgbus.unsubscribe(_POSITIONS, self._on_position)
         if self._timer in host.clock.timer_names:
             host.clock.cancel_timer(self._timer)
         for desk in self.desks.values():
+            desk.withdraw()
             desk.save()
         self._memory.close()
 
@@ -181,6 +180,8 @@ class HedgeBook:
         return int(self._host.clock.timestamp_ns())
 
     def _on_time(self, _event: TimeEvent) -> None:
+        if not self._host.is_running:
+            return  # a timer that was due when it was cancelled rings once more
         self._look_for_coins()
         now = self._now()
         reload = now - self._reloaded >= float(self._settings.reload) * SECOND

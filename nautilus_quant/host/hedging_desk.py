@@ -126,10 +126,21 @@ class HedgeDesk:
             sent.deadline = max(sent.deadline, self._now())
             self._look_for_fill()
             return
-        sent.filled = Decimal(order.filled_qty.as_decimal())
-        sent.paid = float(order.avg_px or 0.0) * float(sent.filled)
         sent.deadline, sent.cancelled = self._now() + round(self.hedger.params.answer * SECOND), False
+        self._look_at(order)
+
+    def _look_at(self, order: Order) -> None:
+        """
+        Take over what the cache knows of the order on its way.
+
+        Events say it sooner; but of an order that a venue reports after a restart they come under the id of
+        another strategy, and not here.
+        """
+        sent = self.hedger.sent
+        assert sent is not None
         if order.is_closed:
+            sent.filled = Decimal(order.filled_qty.as_decimal())
+            sent.paid = float(order.avg_px or 0.0) * float(sent.filled)
             self._end(_what(order))
 
     def _look_for_fill(self) -> None:
@@ -191,7 +202,7 @@ class HedgeDesk:
             return False
         if self.hedger.sent is not None:
             self._follow(now, net)
-            return False
+            return self.hedger.sent is None
         plan = self.options.plan(net, self.hedger, now) or self.hedger.decide(
             now, net, self.market.candidates()
         )
@@ -214,7 +225,12 @@ class HedgeDesk:
 
     def _follow(self, now: int, net: Net) -> None:
         """Ask the order back when it is time, and give it up when nothing is heard."""
-        if self._in_doubt:
+        sent = self.hedger.sent
+        order = None if sent is None else self._tools.orders.order(sent.order)
+        if order is not None:
+            self._in_doubt = False
+            self._look_at(order)
+        elif self._in_doubt:
             self._look_for_fill()
         if self.hedger.is_lost(now):
             what = "unknown" if self._in_doubt else "lost"
