@@ -14,8 +14,6 @@ from tests.actors.order_policy_kit import (
 from tests.host.engine import engine
 from tests.integration.test_transparency import EXAMPLES, RANDOM_IDS, market
 
-DATA = market(200)
-
 
 def history(strategy: Any, *, guarded: bool) -> list[str]:
     seen: list[str] = []
@@ -25,7 +23,7 @@ def history(strategy: Any, *, guarded: bool) -> list[str]:
         seen.append(json.dumps(body, sort_keys=True, default=str))
 
     made = engine(
-        DATA,
+        market(200),
         actors=[gate()] if guarded else [],
         strategies=[strategy],
         algorithms=[TWAPExecAlgorithm()],

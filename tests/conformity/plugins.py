@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -61,6 +62,7 @@ def plugins(kind: str) -> list[Plugin]:
     return [Plugin(kind, use, *entry) for use, entry in found if entry.path.startswith("nautilus_quant.")]
 
 
+@cache
 def bars(count: int, seed: int = 3) -> list[Bar]:
     """A seeded random walk with a trend in the middle, and a partner that always comes back to it."""
     rng = np.random.default_rng(seed)

@@ -27,40 +27,23 @@ def somebody_elses_strategy() -> Any:
 
 
 @each
-def test_it_runs_alone_beside_a_strategy_it_does_not_know(plugin: Plugin) -> None:
-    made = engine([plugin.make()], [somebody_elses_strategy()])
-    made.run()
-    assert len(history(made)) > 10
-    assert [str(actor.state.name) for actor in made.trader.actors()] == ["STOPPED"]
-    made.dispose()
-
-
-@each
-def test_a_second_run_repeats_the_first(plugin: Plugin) -> None:
+def test_it_runs_alone_beside_a_strategy_it_does_not_know_and_repeats_itself(plugin: Plugin) -> None:
     made = engine([plugin.make()], [somebody_elses_strategy()])
     made.run()
     first = history(made)
+    assert len(first) > 10
+    assert [str(actor.state.name) for actor in made.trader.actors()] == ["STOPPED"]
+    assert find_gateway(made.kernel.msgbus) is None
+    # Whatever it thinks of new risk, nothing that only reduces is denied: positions can always be closed.
+    assert refused_exits(made.cache.orders()) == []
+    assert made.cache.positions_open() == []
+
     made.reset()
     made.run()
     assert history(made) == first
-    made.dispose()
-
-
-@each
-def test_it_leaves_the_gateway_as_it_found_it(plugin: Plugin) -> None:
-    made = engine([plugin.make()], [somebody_elses_strategy()])
-    made.run()
     assert find_gateway(made.kernel.msgbus) is None
     made.dispose()
 
 
-@each
-def test_positions_can_always_be_closed(plugin: Plugin) -> None:
-    """Whatever it thinks of new risk, nothing that only reduces is denied."""
-    made = engine([plugin.make()], [somebody_elses_strategy()])
-    made.run()
-    assert [
-        order for order in made.cache.orders() if order.is_reduce_only and order.status.name == "DENIED"
-    ] == []
-    assert made.cache.positions_open() == []
-    made.dispose()
+def refused_exits(orders: list[Any]) -> list[Any]:
+    return [order for order in orders if order.is_reduce_only and order.status.name == "DENIED"]

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from decimal import Decimal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -66,6 +66,44 @@ def finish(process: subprocess.Popen) -> dict:
     return json.loads(out)
 
 
+def end_once(process: subprocess.Popen, folder: Path, seen: Callable[[dict], bool]) -> dict:
+    """End a node by SIGTERM as soon as its status satisfies `seen`."""
+    wait_for(process, folder, seen)
+    process.send_signal(signal.SIGTERM)
+    return finish(process)
+
+
+def wait_for(process: subprocess.Popen, folder: Path, seen: Callable[[dict], bool]) -> None:
+    deadline = time.monotonic() + 120
+    while not seen(status_of(process, folder)):
+        if process.poll() is not None:
+            pytest.fail(f"the node ended: {process.communicate()}")
+        if time.monotonic() > deadline:
+            process.kill()
+            pytest.fail(f"waited in vain: {status_of(process, folder)} {process.communicate()}")
+        time.sleep(0.05)
+
+
+def status_of(process: subprocess.Popen, folder: Path) -> dict:
+    """What this node says of itself; what one before it left behind is nothing."""
+    path = folder / "status.json"
+    said = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return said if said.get("pid") == process.pid else {}
+
+
+def holds(status: dict) -> bool:
+    return status.get("phase") == "running" and bool(status["positions"])
+
+
+def is_over(status: dict) -> bool:
+    return status.get("phase") == "running" and status["latch"] == "halted" and not status["positions"]
+
+
+def is_over_and_denied(status: dict) -> bool:
+    """Tell whether the strategy, which wants more at its first quote, was refused as well."""
+    return is_over(status) and status["denied"] > 0
+
+
 def account(folder: Path) -> tuple[dict, list[str], dict]:
     """What the venue holds, the states the switch went through, and the latch."""
     store = StateStore.open(f"sqlite:///{folder}/state.db", read_only=True)
@@ -98,7 +136,7 @@ def test_killed_in_a_state_and_started_again(tmp_path, project, state):
         return
     _, states, latch = account(tmp_path)
     assert latch["state"] == state
-    summary = finish(start(config, 14, project))
+    summary = end_once(start(config, 60, project), tmp_path, is_over_and_denied)
     check_flat_and_halted(tmp_path, summary)
     _, after, latch = account(tmp_path)
     assert after[: len(states)] == states
@@ -111,25 +149,23 @@ def test_killed_between_a_closing_order_and_its_fill_nothing_is_sold_twice(tmp_p
     first = start(config, 60, project)
     first.communicate(timeout=120)
     assert first.returncode == -signal.SIGKILL
-    summary = finish(start(config, 14, project))
+    summary = end_once(start(config, 60, project), tmp_path, is_over_and_denied)
     check_flat_and_halted(tmp_path, summary)
 
 
 def test_rejects_and_an_outage_delay_the_flatten_and_do_not_stop_it(tmp_path, project):
     venue = "    reject_probability: 0.5\n    outages: [[9, 14]]"
     config = write(tmp_path, venue=venue)
-    summary = finish(start(config, 60, project))
+    summary = end_once(start(config, 60, project), tmp_path, is_over)
     check_flat_and_halted(tmp_path, summary)
-    sizes = [Decimal(0)]
-    assert sizes[-1] == 0
 
 
 def test_the_kill_file_trips_a_running_node_and_forbids_re_arming(tmp_path, project):
     config = write(tmp_path, at="1h")
-    process = start(config, 16, project)
-    time.sleep(9)
+    process = start(config, 60, project)
+    wait_for(process, tmp_path, holds)
     (tmp_path / "kill").touch()
-    summary = finish(process)
+    summary = end_once(process, tmp_path, is_over)
     check_flat_and_halted(tmp_path, summary)
     nq = [sys.executable, "-m", "nautilus_quant", "rearm", str(config), "--reason", "checked"]
     environment = {**os.environ, "PYTHONPATH": str(project)}
@@ -139,17 +175,17 @@ def test_the_kill_file_trips_a_running_node_and_forbids_re_arming(tmp_path, proj
     (tmp_path / "kill").unlink()
     allowed = subprocess.run(nq, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert allowed.returncode == 0, allowed.stderr
-    again = finish(start(config, 6, project))
+    again = end_once(start(config, 60, project), tmp_path, holds)
     assert again["kill_switch"] is False
     assert again["latch"] == "armed"
 
 
 def test_a_signal_trips_it_too(tmp_path, project):
     config = write(tmp_path, at="1h")
-    process = start(config, 16, project)
-    time.sleep(9)
+    process = start(config, 60, project)
+    wait_for(process, tmp_path, holds)
     process.send_signal(signal.SIGUSR1)
-    summary = finish(process)
+    summary = end_once(process, tmp_path, is_over)
     check_flat_and_halted(tmp_path, summary)
     _, _, latch = account(tmp_path)
     assert latch["tripped"]["trigger"] == "signal"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from decimal import Decimal
+from functools import cache
 
 import pytest
 from nautilus_trader.examples.algorithms.twap import TWAPExecAlgorithm
@@ -63,7 +64,8 @@ EXAMPLES = {
 }
 
 
-def market(minutes: int = 400) -> list:
+@cache
+def market(minutes: int) -> list:
     """A random walk: quotes every second, and the bars they make."""
     rng = random.Random(11)
     prices, price = [], 30_000.0
@@ -79,7 +81,7 @@ def market(minutes: int = 400) -> list:
     return sorted(data, key=lambda item: item.ts_init)
 
 
-DATA = market()
+MINUTES = 240
 RANDOM_IDS = ("event_id", "init_id", "command_id", "id")
 
 
@@ -119,7 +121,7 @@ def history(strategy, actors=()) -> list[str]:
 
     oms = OmsType.HEDGING if isinstance(strategy, EMACrossHedgeMode) else OmsType.NETTING
     made = engine(
-        DATA,
+        market(MINUTES),
         actors=actors,
         strategies=[strategy],
         algorithms=[TWAPExecAlgorithm()],
@@ -133,12 +135,17 @@ def history(strategy, actors=()) -> list[str]:
     return seen
 
 
-@pytest.mark.parametrize("gates", [first_gates, all_gates], ids=["first", "all"])
-@pytest.mark.parametrize("example", EXAMPLES, ids=str)
-def test_an_example_strategy_trades_exactly_as_without_us(example, gates):
+QUICK = ("ema cross", "bracket")
+
+
+@pytest.mark.parametrize(
+    "example", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in EXAMPLES]
+)
+def test_an_example_strategy_trades_exactly_as_without_us(example):
     bare = history(EXAMPLES[example]())
-    guarded = history(EXAMPLES[example](), gates())
     assert sum('"type": "OrderFilled"' in line for line in bare) >= 4
-    for n, (one, other) in enumerate(zip(bare, guarded, strict=False)):
-        assert one == other, f"event {n} differs"
-    assert len(bare) == len(guarded)
+    for gates in (first_gates, all_gates):
+        guarded = history(EXAMPLES[example](), gates())
+        for n, (one, other) in enumerate(zip(bare, guarded, strict=False)):
+            assert one == other, f"{gates.__name__}: event {n} differs"
+        assert len(bare) == len(guarded), gates.__name__

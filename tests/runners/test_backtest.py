@@ -45,15 +45,11 @@ def test_the_same_twice_with_a_report(prepared):
     assert backtest(prepared, "--json").out == first.out
 
 
-def test_table_for_people(prepared):
+def test_table_for_people_and_no_state_left(prepared):
     ended = backtest(prepared)
     assert ended.code == 0
     assert "max drawdown" in ended.out
     assert "took" in ended.out
-
-
-def test_it_leaves_no_state(prepared):
-    assert backtest(prepared, "--json").code == 0
     assert not list(prepared.folder.glob("var/**/*.db"))
 
 

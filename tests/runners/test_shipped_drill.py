@@ -1,5 +1,7 @@
 """The drill as it ships: a strategy is long when the market crashes, and the kill switch gets it out."""
 
+import signal
+
 import pytest
 
 from nautilus_quant.host.state import StateStore
@@ -14,9 +16,10 @@ actors: {{safety: {{kill_file: {folder}/kill}}}}
 @pytest.mark.slow
 def test_the_crash_trips_the_kill_switch_while_a_strategy_is_long(deployed, project):
     deployed.config.write_text(DRILL.format(project=project, folder=deployed.folder), encoding="utf-8")
-    process = deployed.start_live("--json", "--duration", "45")
+    process = deployed.start_live("--json", "--duration", "60")
     deployed.wait_for(process, lambda status: any(line["quantity"] > 1.0 for line in status["positions"]))
-    result = deployed.end(process).json
+    deployed.wait_for(process, lambda status: status["latch"] == "halted")
+    result = deployed.end(process, signal.SIGTERM).json
     assert (result["kill_switch"], result["latch"], result["positions"]) == (True, "halted", [])
     assert result["fills"] >= 2
     # Three times the equity in a crash of a fifth would have cost three fifths.

@@ -410,23 +410,24 @@ def month(nq_data: Path, count: int | None = None) -> list[Bar]:
 
 
 @pytest.mark.slow
-def test_a_month_of_minutes_keeps_bound_and_number_of_orders(nq_data: Path) -> None:
+def test_ten_days_of_minutes_keep_bound_and_number_of_orders(nq_data: Path) -> None:
     strategy = Probe(
         bar="1-MINUTE", levels=5, spacing=0.004, stop=3.0, recenter_levels=2.0, max_age=500, allocation=0.5
     )
-    made = engine(month(nq_data), strategies=[strategy])
+    made = engine(month(nq_data, 14_400), strategies=[strategy])
     targets: list = []
     subscribe(made.kernel.msgbus, TargetUpdate, targets.append)
     made.run()
     orders = made.cache.orders()
     limits = [order for order in orders if order.order_type == OrderType.LIMIT]
-    assert len({t.ts for t in targets}) == 45_031
+    assert len({t.ts for t in targets}) == 14_400
     assert {t.exposure for t in targets if t.exposure > 0.5} == {0.6, 0.8, 1.0}
     assert all(o.liquidity_side == LiquiditySide.MAKER for o in limits if o.filled_qty > 0)
-    assert 500 < len(orders) < 5_000
+    assert 500 < len(orders) < 2_000
     # A new grid cancels two orders a level, closes, and places two.
     assert max(strategy.commands.values()) <= 2 * (2 * 5 + 2 * 5 + 1)
-    assert max(strategy.most) < 1.1 * 0.5 * 1_000_000 / min(float(o.price) for o in limits)
+    # Equity wanders a little, and an exit that is replaced counts until it is known to be cancelled.
+    assert max(strategy.most) < 1.2 * 0.5 * 1_000_000 / min(float(o.price) for o in limits)
     assert abs(float(strategy.position_of(BTC.id))) <= max(strategy.most)
     made.dispose()
 

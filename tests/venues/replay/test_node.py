@@ -7,7 +7,7 @@ MINUTE = 60_000_000_000
 MIDNIGHT = pd.Timestamp("2024-03-01", tz="UTC").value
 
 
-def test_node_sees_every_bar_in_order_and_fills_at_its_quote(run_node):
+def test_node_sees_every_bar_in_order_and_fills_at_its_quote_and_the_same_when_paced(run_node):
     code, facts = run_node(plan=[[3, "buy"], [8, "close"]])
 
     assert code == 0
@@ -25,6 +25,13 @@ def test_node_sees_every_bar_in_order_and_fills_at_its_quote(run_node):
     assert order.index(("fill", None)) == 3
     assert facts[-2:] == [{"event": "stop", "seen": 30}, {"event": "end"}]
 
+    _, paced = run_node(plan=[[3, "buy"], [8, "close"]], speed=3600)
+
+    def outcome(facts):
+        return [{k: v for k, v in fact.items() if k != "ts_init"} for fact in facts]
+
+    assert outcome(paced) == outcome(facts)
+
 
 def test_history_before_the_position_answers_requests(run_node):
     code, facts = run_node(play_from="2024-03-01T00:05", plan=[])
@@ -36,16 +43,6 @@ def test_history_before_the_position_answers_requests(run_node):
     assert history == [MIDNIGHT + MINUTE * 3, MIDNIGHT + MINUTE * 4]
     assert played[0] == MIDNIGHT + MINUTE * 5
     assert len(played) == 26
-
-
-def test_paced_replay_gives_the_same(run_node):
-    _, quick = run_node(plan=[[3, "buy"], [8, "close"]])
-    _, paced = run_node(plan=[[3, "buy"], [8, "close"]], speed=3600)
-
-    def outcome(facts):
-        return [{k: v for k, v in fact.items() if k != "ts_init"} for fact in facts]
-
-    assert outcome(paced) == outcome(quick)
 
 
 @pytest.mark.slow
