@@ -11,6 +11,7 @@ from nautilus_trader.model.instruments import CryptoFuture, CryptoPerpetual
 
 from nautilus_quant.host.fees import FeeBook
 from nautilus_quant.host.hedging_net import coin_of, unit_delta
+from nautilus_quant.host.routing import client_of
 from nautilus_quant.options.hedging import SECOND
 from nautilus_quant.options.hedging_market import Candidate
 
@@ -106,7 +107,9 @@ class HedgeMarket:
     def _room(self, instrument: Instrument, quote: QuoteTick) -> tuple[float, float]:
         """Return what one order can buy and sell: its largest size; without margin, what there is."""
         most = math.inf if instrument.max_quantity is None else float(instrument.max_quantity)
-        account = self._cache.account_for_venue(instrument.id.venue)
+        # By the client orders go to: an adapter may name its accounts otherwise than its venue.
+        client = client_of(self._kernel.exec_engine, instrument.id.venue)
+        account = None if client is None else self._cache.account(client.account_id)
         if account is None or not account.is_cash_account:
             return most, most
         money, coins = (

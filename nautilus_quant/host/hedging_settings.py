@@ -6,7 +6,7 @@ import math
 from typing import Literal
 
 from nautilus_trader.common.config import NautilusConfig
-from nautilus_trader.config import NonNegativeFloat, PositiveFloat, PositiveInt
+from nautilus_trader.config import PositiveFloat, PositiveInt
 
 from nautilus_quant.config.units import Fraction, Seconds
 from nautilus_quant.options.hedging import HedgerParams
@@ -85,7 +85,7 @@ class HedgeSettings(NautilusConfig, kw_only=True, frozen=True):
     max_gamma: PositiveFloat | None = None
     max_vega: PositiveFloat | None = None
     calm: Fraction = 0.8
-    max_slippage: NonNegativeFloat = 0.0015
+    max_slippage: Fraction = 0.0015
     slippage_window: PositiveInt = 20
     slippage_fewest: PositiveInt = 5
     failures: PositiveInt = 3
