@@ -17,6 +17,7 @@ from nautilus_quant.gating.intent import Side
 from nautilus_quant.host.gateway import find_gateway
 from nautilus_quant.host.messages import Alert, publish
 from nautilus_quant.host.option_legs_market import OptionMarket
+from nautilus_quant.host.passive import to_tick
 from nautilus_quant.host.rule_memory import RuleMemory
 from nautilus_quant.host.target import TargetStrategy, TargetStrategyConfig, lot_of
 from nautilus_quant.options.settlement import exact
@@ -65,6 +66,9 @@ class OptionLegsConfig(TargetStrategyConfig, kw_only=True, frozen=True):
     leg_timeout
         Longest time an order of a leg may work [s]; then it is cancelled, and legs are cut down to what they
         have in common. Also the wait before a closing order that failed is sent again. Typically 2 to 30.
+    slippage
+        By how much worse than the best price a leg may be opened, and closed [fraction of the premium].
+        Losses are known, and spreads sized, as if it were. More is filled more surely, and smaller.
     cooldown
         Time after a spread is gone before the next one is entered [s].
     exit_days
@@ -78,6 +82,7 @@ class OptionLegsConfig(TargetStrategyConfig, kw_only=True, frozen=True):
     underlying: str | None = None
     max_loss: Fraction = 0.02
     leg_timeout: Seconds = 5.0
+    slippage: Fraction = 0.02
     cooldown: Seconds = 60.0
     exit_days: PositiveFloat = 1.0
     width: PositiveFloat = 0.6
@@ -93,8 +98,8 @@ class OptionLegsStrategy(TargetStrategy):
       sold is bought back first.
     - When a leg is denied, rejected, cancelled or not filled within `leg_timeout`, all are cut down to what
       they have in common, and nothing is added. When what is bought comes in part, less is sold.
-    - Orders are limits at the best price of the other side. What opens is sent at the prices the loss was
-      known by, and no worse; what closes is sent again, at the best price then, until it is done.
+    - Orders are limits at the best price of the other side, or worse by `slippage`. What opens is sent at the
+      prices the loss was known by; what closes is sent again, at prices of then, until it is done.
     - When somebody else closes, rolls or settles a leg, the rest is closed, and what it was rolled into.
     - An allocation of 0 closes it; others count when the next one is sized.
     - Legs that came in part or not at all, or that somebody else closed, are told in an alert.
@@ -283,7 +288,7 @@ class OptionLegsStrategy(TargetStrategy):
 
     def price_of(self, spread: Spread) -> tuple[Decimal, Decimal] | None:
         """
-        Return premium and fees of a unit [settlement currency]: at the best prices, in and out again.
+        Return premium and fees of a unit [settlement currency]: at the worst prices taken, in and out again.
 
         ``None`` when a leg cannot be had.
         """
@@ -371,9 +376,16 @@ class OptionLegsStrategy(TargetStrategy):
         return whole_units(units * min(self._share(c.name, units * r) for c, r in spread.legs), step, least)
 
     def _best(self, name: str, change: Decimal | int) -> float:
-        """Return the best price of the other side; NaN where nobody is."""
-        touch = self.market.touch(InstrumentId.from_str(name))
-        return touch.ask if change > 0 else touch.bid
+        """Return the best price of the other side, worse by what is accepted; NaN where nobody is."""
+        leg = InstrumentId.from_str(name)
+        touch = self.market.touch(leg)
+        best = touch.ask if change > 0 else touch.bid
+        if not best > 0.0:
+            return math.nan
+        side = Side.BUY if change > 0 else Side.SELL
+        tick = self.cache.instrument(leg).price_increment.as_decimal()
+        worst = float(to_tick(side, best * (1.0 + side * float(self.config.slippage)), tick))
+        return max(worst, best) if change > 0 else min(worst, best)
 
     def _share(self, name: str, change: Decimal) -> Decimal:
         """Return how much of a change of one leg the gates allow now [0, 1]."""

@@ -39,7 +39,13 @@ class One(OptionLegsStrategy):
         steps: dict[int, Any] | None = None,
         **config: Any,
     ) -> None:
-        settings = {"leg_timeout": 5.0, "reporting_currency": "USDT", "cooldown": 0.0, **config}
+        settings = {
+            "leg_timeout": 5.0,
+            "slippage": 0.0,
+            "reporting_currency": "USDT",
+            "cooldown": 0.0,
+            **config,
+        }
         super().__init__(OptionLegsConfig(instrument=PERP.id, bar="1-HOUR", **settings))
         self.ratios, self.enters, self.leaves, self.steps = ratios, enters, leaves, steps or {}
         self.entered = 0
@@ -84,6 +90,7 @@ def go(strategy: Any, *gates: Any, hours: int = 6, **market: Any) -> Run:
         Market(list(CONDOR), hours=hours, **market), strategy, actors=actors, liquidity_consumption=True
     )
     ran.result = ran.held()  # type: ignore[attr-defined]
+    ran.orders = ran.engine.cache.orders()  # type: ignore[attr-defined]
     ran.engine.dispose()
     return ran
 
@@ -224,6 +231,15 @@ def test_nothing_is_sold_for_less_than_the_loss_was_known_by() -> None:
     assert NAMES[SHORT] not in {name for _, name, _ in ran.traded()}
     assert ran.result == {}
     assert any("no fill" in alert.text for alert in ran.alerts)
+
+
+def test_orders_take_prices_that_are_worse_by_the_slippage_and_fill_at_the_best() -> None:
+    ran = go(One(leaves=3, slippage=0.1))
+    prices = {fill.client_order_id: float(fill.last_px) for fill in ran.fills}
+    assert len(prices) == 8
+    for order in ran.orders:
+        factor = 1.1 if order.side == OrderSide.BUY else 0.9
+        assert float(order.price) == pytest.approx(factor * prices[order.client_order_id], abs=0.01)
 
 
 def test_what_goes_well_alarms_nobody() -> None:

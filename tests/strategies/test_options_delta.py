@@ -28,6 +28,7 @@ RULE: dict[str, Any] = {
     "least_days": 5.0,
     "most_days": 20.0,
     "cooldown": 1e9,
+    "slippage": 0.0,
     "history_days": 0.0,
     "max_vega": 1.0,
     "max_share": 1.0,

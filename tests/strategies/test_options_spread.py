@@ -23,6 +23,7 @@ RULE: dict[str, Any] = {
     "most_days": 20.0,
     "back_days": 35.0,
     "cooldown": 1e9,
+    "slippage": 0.0,
     "reporting_currency": "USDT",
 }
 
@@ -84,6 +85,19 @@ def test_no_settlement_price_costs_more_than_was_said_before(coin: bool) -> None
     assert book.loss == pytest.approx(-worst, rel=0.02)
     assert book.loss > -worst
     ran.engine.dispose()
+
+
+def test_what_may_slip_is_lost_before_it_is_entered() -> None:
+    found = []
+    for slippage in (0.0, 0.1):
+        strategy = spreads("straddle", slippage=slippage)
+        run(Market(few(), hours=2), strategy).engine.dispose()
+        assert strategy.book is not None
+        found.append(strategy.book)
+    # Ten per cent dearer: eleven instead of twelve, and filled at the best price all the same.
+    assert float(found[1].units) == pytest.approx(float(found[0].units) / 1.1, abs=0.1)
+    assert found[1].cash / found[1].units == pytest.approx(found[0].cash / found[0].units)
+    assert found[1].loss == pytest.approx(-1.1 * float(found[1].cash), rel=0.02)
 
 
 def test_its_books_are_those_of_the_account() -> None:
