@@ -109,7 +109,8 @@ class HedgeMarket:
         most = math.inf if instrument.max_quantity is None else float(instrument.max_quantity)
         # By the client orders go to: an adapter may name its accounts otherwise than its venue.
         client = client_of(self._kernel.exec_engine, instrument.id.venue)
-        account = None if client is None else self._cache.account(client.account_id)
+        account_id = None if client is None else client.account_id
+        account = None if account_id is None else self._cache.account(account_id)
         if account is None or not account.is_cash_account:
             return most, most
         money, coins = (

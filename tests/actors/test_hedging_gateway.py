@@ -172,6 +172,18 @@ def test_a_resting_hedge_goes_when_the_option_it_hedged_is_sold():
     assert cancelled == [True]
 
 
+def test_a_resting_hedge_stays_while_there_is_as_much_to_hedge():
+    closed: list[bool] = []
+
+    def sell_some(s: Any) -> None:
+        s.submit_order(s.order_factory.market(CALL.id, SELL, CALL.make_qty(0.5)))
+        s.calls[12] = lambda t: closed.append(t.cache.order(ClientOrderId("RESTS")).is_closed)
+
+    # Of 2.57 coins 2.31 are left, of which the order takes 2.
+    Closed({6: lambda s: send(s, SELL, "2.000", "RESTS", price="31000.0"), 9: sell_some})
+    assert closed == [False]
+
+
 def test_without_greeks_nothing_reduces():
     # After 60 s the venue's greeks are too old, and quotes of options are as well: nothing is known any more.
     data = [
