@@ -186,10 +186,10 @@ def extremes(spread: Spread, *, in_money: bool = False) -> Extremes:
     values = [_at(spread, exact(c.strike), in_coins=in_coins) for c, _ in spread.legs]
     # Below all strikes a put pays K - S, above all of them a call S - K.
     puts = sum((exact(c.multiplier) * r * exact(c.strike) for c, r in spread.legs if not c.call), _ZERO)
-    slope_below = -sum((exact(c.multiplier) * r for c, r in spread.legs if not c.call), _ZERO)
     slope_above = sum((exact(c.multiplier) * r for c, r in spread.legs if c.call), _ZERO)
     if in_coins:
-        values.append(_endless(puts) if puts else slope_below)  # puts / S + slope, S to 0
+        if puts:  # puts / S plus a constant, S to 0; without the first it is what the lowest strike pays
+            values.append(_endless(puts))
         values.append(slope_above)  # constant / S + slope, S to infinity
     else:
         values.append(puts)

@@ -64,6 +64,7 @@ def test_a_call_spread_sold_in_coins_loses_less_than_a_share_of_a_coin() -> None
         (((100.0, True, -1), (100.0, False, -1)), True, (-INF, 0)),
         (((90.0, True, 1), (100.0, True, -2), (110.0, True, 1)), False, (0, 10)),
         (((90.0, True, 1), (100.0, True, -2), (110.0, True, 1)), True, (0, Decimal("0.1"))),  # 10 / 100
+        (((50.0, False, 2), (100.0, False, -1)), True, (-1, 0)),  # (100 - 100) / S - 2 + 1, at 50 and below
         (((90.0, True, 2), (120.0, True, -3)), False, (-INF, 60)),
         (((90.0, True, 2), (120.0, True, -3)), True, (-1, Decimal("0.5"))),  # 2 - 3; 60 / 120
     ],
