@@ -45,7 +45,7 @@ class Growth:
         transfers = snapshot.part(Part.TRANSFERS)
         if self._before is not None:
             equity, transferred = self._before
-            flow = number_of(transfers - transferred)
+            flow = number_of(transfers - transferred) if transfers != transferred else 0.0
             capital = equity + max(flow, 0.0)
             if capital > 0.0:
                 self.index *= max(0.0, 1.0 + (snapshot.equity - equity - flow) / capital)

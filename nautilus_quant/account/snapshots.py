@@ -107,7 +107,7 @@ def take(ts: int, statement: Statement, unrealised: float, positions: int, *, fr
     balances = statement.equity
     if balances is None or not math.isfinite(unrealised):
         return None
-    parts = tuple(statement.parts[part] for part in PARTS)
+    parts = tuple(map(statement.parts.__getitem__, PARTS))
     equity = number_of(balances) + unrealised
     return Snapshot(ts, equity, unrealised, positions, fresh, statement.opening, parts)
 

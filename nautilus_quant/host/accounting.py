@@ -122,6 +122,7 @@ class Accounting(CashWatch):
         self._tolerance = tolerance
         self._running = False
         self._on_settled: Callable[[int], None] | None = None
+        self._found: dict[str, int] | None = None  # what the accounts held when it settled just now
         self.on_funding: Callable[[int, str, int], None] | None = None
 
     def begin(self, now: int, on_settled: Callable[[int], None] | None = None) -> None:
@@ -247,10 +248,12 @@ class Accounting(CashWatch):
                 totals[code] = totals.get(code, 0) + _units(money)
         return totals
 
-    def _gaps(self) -> dict[str, int]:
+    def _gaps(self, held: dict[str, int] | None = None) -> dict[str, int]:
         """Return what the accounts hold more than the book says, where they differ [1e-16]."""
         booked = {} if self.statement is None else self.statement.balances
-        held = self._exact()
+        held = self._exact() if held is None else held
+        if held == booked:  # as nearly always
+            return {}
         gaps = {code: held.get(code, 0) - amount for code, amount in booked.items()}
         gaps |= {code: amount for code, amount in held.items() if code not in booked}
         return {code: gap for code, gap in gaps.items() if gap}
@@ -265,21 +268,23 @@ class Accounting(CashWatch):
             Whether every balance change is explained; otherwise ask again later.
 
         """
+        self._found = None
         _, settled, _ = self.poll(now)
-        if self.statement is None or not settled:
+        statement = self.statement
+        if statement is None or not settled:
             return False
-        for code, amount in self.statement.balances.items():
-            if amount:
+        for code, amount in statement.balances.items():
+            if amount and code != statement.currency:
                 self._use_rate(code, now)
-        self._round(now)
+        self._found = held = self._exact()
+        gaps = self._gaps(held)
+        if gaps:
+            self._round(gaps, now)
         return True
 
-    def _round(self, now: int) -> None:
+    def _round(self, gaps: dict[str, int], now: int) -> None:
         """Book what is left of balances that were heard of; what nobody told of is no rounding."""
         assert self.statement is not None
-        gaps = self._gaps()
-        if not gaps:
-            return
         totals, equity = self._read_totals(), self.statement.equity
         most = math.inf if equity is None else abs(equity) * self._tolerance
         for code, gap in gaps.items():
@@ -291,16 +296,18 @@ class Accounting(CashWatch):
 
     def reconcile(self, valuation: Valuation) -> Reconciliation | None:
         """Compare the book with accounts and valuation; ``None`` while a price or a rate is unknown."""
-        statement = self.statement
+        statement, exact, self._found = self.statement, self._found, None
         booked = None if statement is None else statement.equity
         if statement is None or booked is None or not valuation.fresh:
             return None
-        exact = self._exact()
-        if any(amount and code not in statement.rates for code, amount in exact.items()):
-            return None
-        held = sum(amount * statement.rates[code] for code, amount in exact.items() if amount)
         beside = valuation.unrealised + valuation.funding
-        book, account = number_of(booked) + beside, number_of(held) + beside
+        book = account = number_of(booked) + beside
+        exact = self._exact() if exact is None else exact
+        if exact != statement.balances:
+            if any(amount and code not in statement.rates for code, amount in exact.items()):
+                return None
+            held = sum(amount * statement.rates[code] for code, amount in exact.items() if amount)
+            account = number_of(held) + beside
         apart = max(abs(book - account), abs(book - valuation.equity))
         scale = abs(valuation.equity)
         gap = apart / scale if scale > 0.0 else (math.inf if apart else 0.0)

@@ -24,7 +24,7 @@ from nautilus_quant.host.budget_settings import BudgetSettings, BudgetUpdate
 from nautilus_quant.host.cadence import SaveCadence
 from nautilus_quant.host.gateway import OrderGateway
 from nautilus_quant.host.kernel import find_kernel, is_backtest
-from nautilus_quant.host.messages import Alert, publish
+from nautilus_quant.host.messages import Alert, defer, everything, is_heard, publish
 from nautilus_quant.host.state import StateError, StateStore
 from nautilus_quant.host.valuation import Valuer
 from nautilus_quant.portfolio.budget import Budget, Room, Use
@@ -103,21 +103,30 @@ class BudgetGate:
         self._measures = self._risk_params.binds
         self._learns = self._measures or settings.correlation is not None
         self._every = int(settings.revalue * _NANOS)
+        self._simulated = is_backtest(self._kernel)
         self._pause = self._publish_pause()
         self.reset()
 
     def reset(self) -> None:
         """Forget everything; start again with `start`."""
         settings = self._settings
-        self.budget = Budget(settings.limits())
-        self.budget.regroup(by_instrument(settings.groups))
+        self._budget = Budget(settings.limits())
+        self._budget.regroup(by_instrument(settings.groups))
         self.risk = RiskModel(self._risk_params)
         self.window = ReturnsWindow(settings.window, int(settings.period * _NANOS))
-        self.orders = BudgetOrders(self._kernel, self._valuer, self.budget)
+        self.orders = BudgetOrders(self._kernel, self._valuer, self._budget)
         self._alarms = BudgetAlarms(settings.alert_at, settings.clear_at)
         self._equity, self._valued_at = math.nan, -1
         self._learnt, self._telling = -1, False
         self._told: tuple[tuple[float, ...], int] | None = None
+        self._asked = math.nan
+        self._asked_of: Intent | None = None
+
+    @property
+    def budget(self) -> Budget:
+        """What is held and reserved, and what the limits leave."""
+        self.orders.catch_up(self._clock.timestamp_ns())
+        return self._budget
 
     # -- life --------------------------------------------------------------------------------------
 
@@ -152,6 +161,8 @@ class BudgetGate:
             self._tell(self._clock.timestamp_ns())
         if self._learns:
             self._save(self._clock.timestamp_ns())
+        self.orders.catch_up(self._clock.timestamp_ns())
+        everything(self._msgbus, BudgetUpdate)  # which makes what was deferred, while it can be
         gateway, self._gateway = self._gateway, None
         gateway.leave(self)
 
@@ -163,13 +174,15 @@ class BudgetGate:
 
     def check(self, intent: Intent) -> Verdict:
         """Say how much of an order fits into what is left of every limit."""
+        self.orders.catch_up(intent.ts)
         if not 0 <= intent.ts - self._valued_at < self._every:
             self._value(intent.ts)
-        equity, budget = self._equity, self.budget
+        equity, budget = self._equity, self._budget
         if not equity > 0.0:
             reason = f"equity must be known and positive to measure limits by, was {equity:g}"
             return Verdict.deny(GATE, "BUDGET_EQUITY", reason, equity=equity)
-        unit = self._unit(intent)
+        self._asked = unit = self._unit(intent)
+        self._asked_of = intent
         if not 0.0 < unit < math.inf:
             reason = f"no price to tell what {intent.instrument} is worth"
             return Verdict.deny(GATE, "BUDGET_PRICE", reason)
@@ -204,7 +217,7 @@ class BudgetGate:
         return self.orders.unit_of(instrument, intent.side, intent.ts, intent.price, limit=limit)
 
     def _room(self, intent: Intent, equity: float, notional: float) -> Room:
-        side, instrument, budget = intent.side, intent.instrument, self.budget
+        side, instrument, budget = intent.side, intent.instrument, self._budget
         room = budget.room(side, intent.strategy, instrument, equity)
         if not self._measures or room.amount <= 0.0:
             return room
@@ -237,31 +250,34 @@ class BudgetGate:
         intent = decision.intent
         if self._gateway is None or decision.outcome != ALLOW or intent.source is None:
             return
-        self.orders.approve(intent, self._unit(intent))
+        self.orders.catch_up(intent.ts)
+        self.orders.approve(intent, self._asked if intent is self._asked_of else self._unit(intent))
+        self._asked_of = None
         self._tell_soon()
 
     def _on_order(self, event: OrderEvent) -> None:
-        if isinstance(event, _NOTHING_NEW):
+        kind = type(event)
+        if kind in _NOTHING_NEW:
             return
-        if isinstance(event, _UNDER_WAY) and event.client_order_id.value in self.budget.reservations:
+        if kind in _UNDER_WAY and event.client_order_id.value in self._budget.reservations:
             return
-        self.orders.on_event(event)
+        self.orders.note(event)
         self._tell_soon()
 
     def _on_fill(self, fill: OrderFilled) -> None:
-        self.orders.on_fill(fill)
+        self.orders.note_position(fill)
+        self.orders.note(fill)
         self._tell_soon()
 
     def _on_position(self, event: PositionEvent) -> None:
-        if not self.orders.knows(event):  # its fill told so a moment ago
-            self.orders.on_position(event)
-            self._tell_soon()
+        self.orders.note_position(event)
+        self._tell_soon()
 
     # -- values ------------------------------------------------------------------------------------
 
     def _value(self, now: int) -> None:
         """Value positions and equity anew; an equity that is unknown is asked for again next time."""
-        budget, orders = self.budget, self.orders
+        budget, orders = self._budget, self.orders
         names = {cell.instrument for cell in budget.exposures.cells.values()}
         budget.exposures.mark(orders.units(names, now))
         if not budget.reservations.is_known:
@@ -301,7 +317,7 @@ class BudgetGate:
         if threshold is not None:
             found = correlated(names, returns, threshold) if threshold > 0.0 else {}
             named = {f"corr-{group}": members for group, members in found.items()}
-            self.budget.regroup(by_instrument({**self._settings.groups, **named}))
+            self._budget.regroup(by_instrument({**self._settings.groups, **named}))
 
     # -- words -------------------------------------------------------------------------------------
 
@@ -322,27 +338,46 @@ class BudgetGate:
         self._tell(event.ts_event)
 
     def _uses(self) -> list[Use]:
-        uses = list(self.budget.uses(self._equity))
+        uses = list(self._budget.uses(self._equity))
         if self._measures:
-            uses += self.risk.uses(self.budget.exposures, self._equity)
+            uses += self.risk.uses(self._budget.exposures, self._equity)
         return uses
 
     def _tell(self, ts: int) -> None:
         """Publish how far limits are used when that changed, and what is nearly used up."""
         self._telling = False
+        self.orders.catch_up(ts)
         self._value(ts)
         if not self._equity > 0.0:
             return
+        if self._is_far() and not is_heard(self._msgbus, BudgetUpdate):
+            defer(self._msgbus, BudgetUpdate, BudgetUpdate.key, self._update)
+            return
         uses = self._uses()
         self._alert(ts, uses)
-        told = (tuple(use.used for use in uses), len(self.budget.reservations))
+        told = (tuple(use.used for use in uses), len(self._budget.reservations))
         if told == self._told:
             return
         self._told = told
+        publish(self._msgbus, self._update_of(uses, ts))
+
+    def _is_far(self) -> bool:
+        """Tell in a hurry, of a backtest, that no alarm is on and no limit near."""
+        if not self._simulated or self._measures or self._alarms.is_raised:
+            return False
+        return self._budget.is_below(self._alarms.raise_at, self._equity)
+
+    def _update(self) -> BudgetUpdate:
+        """Return the figures of now, for somebody who asks."""
+        now = self._clock.timestamp_ns()
+        self.orders.catch_up(now)
+        self._value(now)
+        return self._update_of(self._uses(), now)
+
+    def _update_of(self, uses: list[Use], ts: int) -> BudgetUpdate:
         used, bounds = {use.limit: use.used for use in uses}, {use.limit: use.bound for use in uses}
-        publish(
-            self._msgbus, BudgetUpdate(ts=ts, equity=self._equity, used=used, bounds=bounds, orders=told[1])
-        )
+        orders = len(self._budget.reservations)
+        return BudgetUpdate(ts=ts, equity=self._equity, used=used, bounds=bounds, orders=orders)
 
     def _alert(self, ts: int, uses: list[Use]) -> None:
         for use, raised in self._alarms.step(uses):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from nautilus_quant.portfolio.budget import Budget
 
 _ZERO = Decimal(0)
-_NOTHING: dict[PositionId, Decimal] = {}
+_ANSWERS = (OrderUpdated, OrderModifyRejected)
 _EITHER = (ContingencyType.OCO, ContingencyType.OUO)
 
 
@@ -64,6 +64,8 @@ class BudgetOrders:
         self._changes: dict[str, _Change] = {}
         self._held: dict[tuple[StrategyId, InstrumentId], dict[PositionId, Decimal]] = {}
         self._nets: dict[tuple[StrategyId, InstrumentId], bool] = {}
+        self._moved: dict[tuple[StrategyId, InstrumentId, PositionId | None], None] = {}
+        self._stirred: dict[ClientOrderId, None] = {}
 
     # -- what a unit is worth ----------------------------------------------------------------------
 
@@ -108,31 +110,56 @@ class BudgetOrders:
             self._expect(intent, order, unit)
             self.sync(order, intent.ts)
             return
-        made = self._open_order(order, intent.ts)
+        made = self._open_order(order, intent.ts, unit)
         if made is not None:
-            leaves = intent.quantity if order.is_quote_quantity else made.leaves  # type: ignore[attr-defined]
-            self.budget.put(intent.order, made._replace(leaves=leaves, unit=unit))
+            if order.is_quote_quantity:  # type: ignore[attr-defined]
+                made = made._replace(leaves=intent.quantity, unit=unit)
+            self.budget.put(intent.order, made)
 
-    def on_event(self, event: OrderEvent) -> None:
-        """Follow an order."""
-        name = event.client_order_id.value
-        if isinstance(event, (OrderUpdated, OrderModifyRejected)):
-            change = self._changes.get(name)
-            if change is not None:
-                change.count -= 1
-                if change.count <= 0:
-                    del self._changes[name]
-        order = self._cache.order(event.client_order_id)
+    def note(self, event: OrderEvent) -> None:
+        """Follow an order: it is looked at when somebody asks next."""
+        self._stirred[event.client_order_id] = None
+        if type(event) in _ANSWERS:
+            self._answered(event.client_order_id.value)
+
+    def note_position(self, event: PositionEvent | OrderFilled) -> None:
+        """Follow a position: it is looked at when somebody asks next, together with the order that filled."""
+        self._moved[(event.strategy_id, event.instrument_id, event.position_id)] = None
+
+    def catch_up(self, now: int) -> None:
+        """
+        Look at all orders and positions that were noted, as they are at `now`, UNIX time [ns].
+
+        Both at once, so that nobody can ask in between what was reserved and is a position already.
+        """
+        if self._moved:
+            moved, self._moved = self._moved, {}
+            for key in moved:
+                self._look_at_position(*key, now)
+        if self._stirred:
+            stirred, self._stirred = self._stirred, {}
+            for order_id in stirred:
+                self._look_at_order(order_id, now)
+
+    def _answered(self, name: str) -> None:
+        change = self._changes.get(name)
+        if change is not None:
+            change.count -= 1
+            if change.count <= 0:
+                del self._changes[name]
+
+    def _look_at_order(self, order_id: ClientOrderId, now: int) -> None:
+        order = self._cache.order(order_id)
         if order is None:
-            self._forget(name)
+            self._forget(order_id.value)
             return
-        self.sync(order, event.ts_init)
+        self.sync(order, now)
         linked = order.linked_order_ids
         if linked and order.contingency_type == ContingencyType.OTO:
             for child_id in linked:
                 child = self._cache.order(child_id)
                 if child is not None:
-                    self.sync(child, event.ts_init)
+                    self.sync(child, now)
 
     def sync(self, order: Order, now: int) -> None:
         """Count an order as it is now; one that nobody approved counts as soon as it is on its way."""
@@ -172,24 +199,22 @@ class BudgetOrders:
         change.quantity = max(change.quantity, filled + most)
         change.unit = max(change.unit, unit)
 
-    def _open_order(self, order: Order, now: int) -> OpenOrder | None:
+    def _open_order(self, order: Order, now: int, unit: float | None = None) -> OpenOrder | None:
         """Return what an order is to a budget; ``None`` while it waits for its parent, or to be released."""
         if order.is_emulated or self._waits(order):
             return None
         instrument_id = order.instrument_id
         name = instrument_id.value
         side = Side.BUY if order.is_buy else Side.SELL
-        instrument, price = self.instrument(instrument_id, name), _price_of(order)
-        unit = math.nan
-        if instrument is not None:
-            unit = self.unit_of(instrument, side, now, price, limit=order.has_price)
+        if unit is None:
+            unit = self._unit_now(order, side, now)
         leaves = order.leaves_qty.as_decimal()
         change = self._changes.get(order.client_order_id.value)
         if change is not None:
             leaves = max(leaves, change.quantity - order.filled_qty.as_decimal())
             unit = max(unit, change.unit)  # in this sequence what is not a number stays so
         if order.is_quote_quantity:
-            at = price or self._valuer.price(name, now).value
+            at = _price_of(order) or self._valuer.price(name, now).value
             leaves, unit = (leaves / Decimal(repr(at)), unit) if at > 0.0 else (leaves, math.nan)
         if not self._netted(order.strategy_id, instrument_id):
             leaves = max(leaves - self._closes(order, side), _ZERO)
@@ -206,6 +231,13 @@ class BudgetOrders:
             link=min(order.client_order_id.value, *(one.value for one in linked)) if linked else "",
         )
 
+    def _unit_now(self, order: Order, side: Side, now: int) -> float:
+        instrument_id = order.instrument_id
+        instrument = self.instrument(instrument_id, instrument_id.value)
+        if instrument is None:
+            return math.nan
+        return self.unit_of(instrument, side, now, _price_of(order), limit=order.has_price)
+
     def _waits(self, order: Order) -> bool:
         parent = None if order.parent_order_id is None else self._cache.order(order.parent_order_id)
         return parent is not None and not parent.is_closed
@@ -219,14 +251,9 @@ class BudgetOrders:
 
     # -- positions ---------------------------------------------------------------------------------
 
-    def on_fill(self, fill: OrderFilled) -> None:
-        """Turn what was reserved into a position, both at once, before anybody can ask in between."""
-        self.on_position(fill)
-        self.on_event(fill)
-
-    def on_position(self, event: PositionEvent | OrderFilled) -> None:
-        """Follow a position."""
-        strategy_id, instrument_id, position_id = event.strategy_id, event.instrument_id, event.position_id
+    def _look_at_position(
+        self, strategy_id: StrategyId, instrument_id: InstrumentId, position_id: PositionId | None, now: int
+    ) -> None:
         key = (strategy_id, instrument_id)
         held = self._held.get(key)
         if position_id is None or not self._netted(*key):
@@ -240,15 +267,7 @@ class BudgetOrders:
             if position is not None and not position.is_closed:
                 found[position_id] = Decimal(position.signed_decimal_qty())
         if found != (held or {}):
-            self._hold(key, found, event.ts_init)
-
-    def knows(self, event: PositionEvent) -> bool:
-        """Tell in a hurry that a position is held as it is now; False says that `on_position` must look."""
-        key = (event.strategy_id, event.instrument_id)
-        if not self._nets.get(key):
-            return False
-        size = self._held.get(key, _NOTHING).get(event.position_id, _ZERO)
-        return bool(float(size) == event.signed_qty)
+            self._hold(key, found, now)
 
     def _hold(self, key: tuple[StrategyId, InstrumentId], found: dict[PositionId, Decimal], now: int) -> None:
         if found:

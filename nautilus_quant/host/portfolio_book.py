@@ -15,8 +15,8 @@ from nautilus_quant.account.snapshots import DAY, PORTFOLIO, SNAPSHOTS, Snapshot
 from nautilus_quant.account.statement import PARTS, number_of
 from nautilus_quant.host.accounting import Accounting, Reconciliation
 from nautilus_quant.host.cadence import SaveCadence
-from nautilus_quant.host.kernel import find_kernel
-from nautilus_quant.host.messages import Alert, Message, publish
+from nautilus_quant.host.kernel import find_kernel, is_backtest
+from nautilus_quant.host.messages import Alert, Message, defer, everything, is_heard, publish
 from nautilus_quant.host.performance import RoundTrips
 from nautilus_quant.host.state import StateError, StateStore
 from nautilus_quant.host.valuation import Valuer
@@ -125,6 +125,7 @@ class PortfolioBook:
         self._msgbus = msgbus
         self._clock = clock
         self._kernel = find_kernel(msgbus)
+        self._simulated = is_backtest(self._kernel)
         self.valuer = Valuer.on(msgbus, currency)
         self._store = None if state is None else store
         self._cadence = SaveCadence(msgbus, state)
@@ -154,6 +155,7 @@ class PortfolioBook:
         """Take a last snapshot, write everything down, and listen no more."""
         now = self._clock.timestamp_ns()
         self.snap(now)
+        everything(self._msgbus, PortfolioStatus)  # which makes what was deferred, while it can be
         self._msgbus.unsubscribe(_FILLS, self._on_fill)
         self._msgbus.unsubscribe(_POSITIONS, self._on_position)
         self.accounting.stop()
@@ -188,7 +190,10 @@ class PortfolioBook:
         valuation = self.valuer.value(now)
         self._wanted = not settled
         snapshot = self._take(now, valuation) if settled else None
-        self._publish(valuation, snapshot)
+        if self._simulated and not is_heard(self._msgbus, PortfolioStatus):
+            defer(self._msgbus, PortfolioStatus, PortfolioStatus.key, self._status_now)
+        else:
+            publish(self._msgbus, self._status(valuation, snapshot))
         if settled:
             self._compare(valuation)
         if self._cadence.is_due(now):
@@ -196,17 +201,27 @@ class PortfolioBook:
         return snapshot
 
     def _take(self, now: int, valuation: Valuation) -> Snapshot | None:
+        snapshot = self._look(now, valuation)
+        if snapshot is not None and self.snapshots.add(snapshot):
+            self.growth.update(snapshot)
+        return snapshot
+
+    def _look(self, now: int, valuation: Valuation) -> Snapshot | None:
         statement = self.accounting.statement
         if statement is None:
             return None
         beside = valuation.unrealised + valuation.funding
         positions = self._kernel.cache.positions_open_count()
-        snapshot = take(now, statement, beside, positions, fresh=valuation.fresh)
-        if snapshot is not None and self.snapshots.add(snapshot):
-            self.growth.update(snapshot)
-        return snapshot
+        return take(now, statement, beside, positions, fresh=valuation.fresh)
 
-    def _publish(self, valuation: Valuation, snapshot: Snapshot | None) -> None:
+    def _status_now(self) -> PortfolioStatus:
+        """Return what is told of now, for somebody who asks."""
+        now = self._clock.timestamp_ns()
+        valuation = self.valuer.value(now)
+        settled = not self.accounting.detector.unsettled
+        return self._status(valuation, self._look(now, valuation) if settled else None)
+
+    def _status(self, valuation: Valuation, snapshot: Snapshot | None) -> PortfolioStatus:
         gross, net = self._exposure(valuation.ts)
         common: dict[str, Any] = {
             "ts": valuation.ts,
@@ -219,7 +234,7 @@ class PortfolioBook:
             "positions": self._kernel.cache.positions_open_count(),
         }
         if snapshot is not None:
-            before = self.snapshots.before(snapshot.ts) or self.snapshots.curve()[0]
+            before = self.snapshots.before(snapshot.ts) or next(iter(self.snapshots.curve()), snapshot)
             parts = zip(_PARTS, snapshot.parts, strict=True)
             common |= {
                 "opening": number_of(snapshot.opening),
@@ -227,7 +242,7 @@ class PortfolioBook:
                 "daily_pnl": profit(before, snapshot),
                 "drawdown": self.growth.drawdown,
             }
-        publish(self._msgbus, PortfolioStatus(**common))
+        return PortfolioStatus(**common)
 
     def _exposure(self, now: int) -> tuple[float, float]:
         values = []

@@ -83,6 +83,10 @@ class Budget:
         self.reservations = Reservations(self.exposures.reserve)
         self._routes: dict[tuple[str, str], tuple[_Check, ...]] = {}
         self._caps: dict[str, tuple[_Check, ...]] = {}
+        self._least = (
+            min(limits.shares.values(), default=math.inf),
+            min(limits.amounts.values(), default=math.inf),
+        )
 
     @property
     def is_known(self) -> bool:
@@ -152,6 +156,16 @@ class Budget:
             if room < least:
                 least, binding, used, allowed = room, limit, (now - own + base) / SCALE, bound
         return Room(max(least, 0.0) / SCALE, binding, used, allowed)
+
+    def is_below(self, share: float, equity: float) -> bool:
+        """
+        Tell in a hurry that no limit is used to a share of it [-].
+
+        True only when the smallest limit would bear everything together; False says nothing. With prices as
+        of the last `Exposures.mark`.
+        """
+        least, amount = self._least
+        return self.exposures.sums[TOTAL].gross < share * min(least * equity, amount) * SCALE
 
     def uses(self, equity: float) -> Iterator[Use]:
         """Yield how far each limit is used that anything counts in."""

@@ -28,6 +28,11 @@ class BudgetAlarms:
         self.clear_at = clear_at
         self._raised: set[str] = set()
 
+    @property
+    def is_raised(self) -> bool:
+        """Whether any alarm is on."""
+        return bool(self._raised)
+
     def step(self, uses: Iterable[Use]) -> list[tuple[Use, bool]]:
         """Return the changes since the last step: what is raised (True), and what is over (False)."""
         changes: list[tuple[Use, bool]] = []

@@ -153,8 +153,9 @@ class Reservations:
                 if not capacity > 0:
                     continue
                 desk = self._desks[key] = _Desk(side)
-            desk.capacity = capacity
-            self._settle(key, desk)
+            if capacity != desk.capacity:
+                desk.capacity = capacity
+                self._settle(key, desk)
 
     def replace(self, orders: Mapping[str, OpenOrder]) -> None:
         """Hold exactly these orders, e.g. what a venue says is open after a restart."""
