@@ -91,6 +91,16 @@ def test_the_net_delta_stays_in_the_band(done):
     assert first.slippage == pytest.approx(0.5 / 30_060, rel=1e-3)
 
 
+def test_between_two_looks_by_the_clock_it_follows_positions_and_prices(done):
+    settings = {"every": 3_600.0, "move": 0.0005}
+    run = go(done, market(wave(240)), {2: [(CALL, 5.0)], 100: [(CALL, -2.0)]}, hedger(settings))
+    deltas = {ts: delta for ts, delta in run.deltas if ts >= at(8)}
+    # A move of 5 bps, 15 dollars, changes 5 calls of about 1.6e-4 a dollar by 0.012.
+    assert max(map(abs, deltas.values())) < 0.05 + 0.001 + 0.05 + 0.012
+    # What is sold at 100 s is hedged in that second.
+    assert any(at(100) <= update.ts <= at(101) and abs(update.delta_before) > 0.5 for update in run.heard)
+
+
 def test_options_of_several_strategies_are_hedged_together(done):
     second = Holder({2: [(PUT, -3.0)]}, tag="002")
     run = go(
