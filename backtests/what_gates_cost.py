@@ -40,7 +40,7 @@ def row(name: str, finished: BacktestFinished) -> list[str]:
         f"{seen.equity:,.2f}",
         f"{finished.curve.max_drawdown:.2%}",
         f"{seen.orders:,}",
-        f"{sum(counts['deny'] for counts in seen.gates.values()):,}",
+        f"{sum(line.deny for line in seen.gates.values()):,}",
     ]
 
 
