@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from nautilus_quant.actors.anomaly_detector_config import AnomalyDetectorConfig
     from nautilus_quant.actors.exit_manager import ExitManager, ExitManagerConfig
     from nautilus_quant.actors.expiry_handler import ExpiryHandler, ExpiryHandlerConfig
+    from nautilus_quant.actors.hedging_actor import HedgingActor, HedgingActorConfig
     from nautilus_quant.actors.iv_monitor import IVMonitor
     from nautilus_quant.actors.iv_monitor_config import IVMonitorConfig
     from nautilus_quant.actors.liquidity_monitor import LiquidityMonitor, LiquidityMonitorConfig
@@ -34,6 +35,8 @@ __all__ = [
     "ExitManagerConfig",
     "ExpiryHandler",
     "ExpiryHandlerConfig",
+    "HedgingActor",
+    "HedgingActorConfig",
     "IVMonitor",
     "IVMonitorConfig",
     "LiquidityMonitor",
@@ -66,6 +69,8 @@ _WHERE = {
     "ExitManagerConfig": "exit_manager",
     "ExpiryHandler": "expiry_handler",
     "ExpiryHandlerConfig": "expiry_handler",
+    "HedgingActor": "hedging_actor",
+    "HedgingActorConfig": "hedging_actor",
     "IVMonitor": "iv_monitor",
     "IVMonitorConfig": "iv_monitor_config",
     "LiquidityMonitor": "liquidity_monitor",

@@ -13,13 +13,15 @@ from nautilus_trader.model.identifiers import InstrumentId
 from nautilus_quant.config.units import Fraction, Seconds
 from nautilus_quant.gating.market import MarketRegime
 from nautilus_quant.gating.matrix import DEFAULT, Compatibility
-from nautilus_quant.gating.regime_book import GATE, RegimeBook, RegimeChange
+from nautilus_quant.gating.regime_book import GATE, REGIME_UNKNOWN, RegimeBook, RegimeChange
 from nautilus_quant.gating.regime_rule import Regime, RegimeParams
 from nautilus_quant.host.bars import bar_type_of
 from nautilus_quant.host.feeds import Feed, Feeds
 from nautilus_quant.host.gate_actor import BEFORE_STRATEGIES, GateActor
 from nautilus_quant.host.kernel import find_kernel
 from nautilus_quant.host.messages import RegimeUpdate, publish
+from nautilus_quant.host.options_contract import contract_of
+from nautilus_quant.host.options_underlying import moves_like
 
 if TYPE_CHECKING:
     from nautilus_trader.model.data import Bar, BarType
@@ -53,7 +55,8 @@ class RegimeGateConfig(ActorConfig, kw_only=True, frozen=True):
         Kind by strategy id, e.g. ``{EMACross-001: momentum}``; a strategy left out is of the kind its class
         name is in snake_case, or of the ``default`` kind.
     proxies
-        Instruments judged by the bars of another, e.g. ``{BTCUSDT.SIM: BTCUSDT-PERP.SIM}``.
+        Instruments judged by the bars of another, e.g. ``{BTCUSDT.SIM: BTCUSDT-PERP.SIM}``. Options need
+        none: they are judged by a market of their underlying, at best of their venue.
     market_share, market_least
         The market is in CRISIS when this share of its instruments is, and at least so many [instruments].
     stale_after
@@ -225,7 +228,25 @@ class RegimeGate(GateActor):
 
     def check(self, intent: Intent) -> Verdict:
         """Judge an order by the regime of its instrument and the kind of its strategy."""
-        return self._book.judge(intent, self._kind_of(intent.strategy))
+        kind = self._kind_of(intent.strategy)
+        verdict = self._book.judge(intent, kind)
+        if verdict.code == REGIME_UNKNOWN and self._is_of_a_market_followed(intent.instrument):
+            return self._book.judge(intent, kind)
+        return verdict
+
+    def _is_of_a_market_followed(self, option: str) -> bool:
+        """Tell whether an instrument is an option whose underlying has bars, and judge it by these."""
+        instrument = self.cache.instrument(InstrumentId.from_str(option))
+        contract = contract_of(instrument)
+        if contract is None:
+            return False
+        markets = [self.cache.instrument(InstrumentId.from_str(name)) for name in self._book.followed]
+        sources = [each for each in markets if each is not None and moves_like(each, contract.underlying)]
+        if not sources:
+            return False
+        nearest = min(sources, key=lambda each: each.id.venue != instrument.id.venue)
+        self._book.judge_by(option, nearest.id.value)
+        return True
 
     def _kind_of(self, strategy: str) -> str:
         kind = self._kinds.get(strategy)

@@ -34,6 +34,7 @@ FAMILIES = (
     "live_quotes",
     "options",
     "surface",
+    "option_stress",
 )
 
 

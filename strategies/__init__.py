@@ -3,6 +3,8 @@
 from nautilus_quant.strategies.grid import Grid, GridConfig
 from nautilus_quant.strategies.mean_reversion import MeanReversion, MeanReversionConfig
 from nautilus_quant.strategies.momentum import Momentum, MomentumConfig
+from nautilus_quant.strategies.options_delta import OptionsDelta, OptionsDeltaConfig
+from nautilus_quant.strategies.options_spread import OptionsSpread, OptionsSpreadConfig
 from nautilus_quant.strategies.stat_arb import StatArb, StatArbConfig
 
 __all__ = [
@@ -12,6 +14,10 @@ __all__ = [
     "MeanReversionConfig",
     "Momentum",
     "MomentumConfig",
+    "OptionsDelta",
+    "OptionsDeltaConfig",
+    "OptionsSpread",
+    "OptionsSpreadConfig",
     "StatArb",
     "StatArbConfig",
 ]

@@ -17,6 +17,7 @@ from nautilus_quant.cli.config import config_app
 from nautilus_quant.cli.data import data_app
 from nautilus_quant.cli.iv import iv
 from nautilus_quant.cli.pnl import pnl
+from nautilus_quant.cli.scan import scan
 from nautilus_quant.live import live
 
 _EPILOG = "Exit codes: " + "; ".join(f"{code} {meaning}" for code, meaning in MEANINGS.items()) + "."
@@ -56,5 +57,6 @@ for command in (operate.status, operate.kill, operate.rearm, operate.explain, op
 app.command()(arms)
 app.command()(pnl)
 app.command()(iv)
+app.command()(scan)
 app.add_typer(data_app, name="data")
 app.add_typer(config_app, name="config")

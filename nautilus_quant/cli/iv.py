@@ -96,10 +96,10 @@ def run(
     end = None if at is None else parse_since(at, _now())
     if at is not None and end is None:
         return note(REFUSED, f"--at must be like 2026-01-31T08:00 (UTC) or 7d, was {at!r}")
-    where = _place(source)
+    where = place_of(source)
     if where is None:
         return note(FAILED, f"{source} has no `use: iv_monitor` with an `archive`: {ADVICE}", advice=ADVICE)
-    known = _underlyings(where)
+    known = underlyings_of(where)
     chosen = underlying or (known[0] if len(known) == 1 else None)
     if chosen not in known:
         names = ", ".join(known) or "nothing"
@@ -146,7 +146,8 @@ def _report(study: SurfaceStudy, html: Path | None) -> Answer:
     return Answer(OK, plain(found), view(study, written))
 
 
-def _place(source: Path) -> Path | None:
+def place_of(source: Path) -> Path | None:
+    """Return the folder or file surfaces are read from, or that of a deployment's archive."""
     if source.is_dir() or source.suffix == ".parquet":
         return source
     from nautilus_quant.cli.places import operator_environment
@@ -160,7 +161,8 @@ def _place(source: Path) -> Path | None:
     return None
 
 
-def _underlyings(where: Path) -> tuple[str, ...]:
+def underlyings_of(where: Path) -> tuple[str, ...]:
+    """Return the underlyings of an archive or a recording."""
     from nautilus_quant.options.archive import underlyings
     from nautilus_quant.options.recorded import RecordedChains
 

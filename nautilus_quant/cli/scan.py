@@ -155,17 +155,17 @@ def _find(source: Path, underlying: str | None, at: str | None) -> tuple[Path, s
     import time
 
     from nautilus_quant.cli.explain import parse_since
-    from nautilus_quant.cli.iv import _place, _underlyings
+    from nautilus_quant.cli.iv import place_of, underlyings_of
 
     end = None if at is None else parse_since(at, time.time_ns())
     if at is not None and end is None:
         return note(REFUSED, f"--at must be like 2026-01-31T08:00 (UTC) or 7d, was {at!r}")
-    where = _place(source)
+    where = place_of(source)
     if where is None:
         return note(
             FAILED, f"{source} has no `use: iv_monitor` with an `archive`, and holds no quotes itself"
         )
-    known = _underlyings(where)
+    known = underlyings_of(where)
     chosen = underlying or (known[0] if len(known) == 1 else None)
     if chosen is None or chosen not in known:
         names = ", ".join(known) or "nothing"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from nautilus_quant.config.deployment import Kind
+from nautilus_quant.gating.matrix import snake_case
 
 
 class Entry(NamedTuple):
@@ -18,21 +18,15 @@ class Entry(NamedTuple):
 
 def _ours(room: str, *names: str) -> dict[str, Entry]:
     module = f"nautilus_quant.{room}"
-    return {_snake(name): Entry(f"{module}:{name}", f"{module}:{name}Config") for name in names}
-
-
-# Where one word of a name ends and the next begins, an abbreviation being one word: IV|Monitor.
-_SEAM: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-
-
-def _snake(name: str) -> str:
-    return _SEAM.sub("_", name).lower()
+    return {snake_case(name): Entry(f"{module}:{name}", f"{module}:{name}Config") for name in names}
 
 
 _ALGORITHMS: Final = "nautilus_trader.examples.algorithms"
 
 REGISTRY: Final[Mapping[Kind, Mapping[str, Entry]]] = {
-    "strategy": _ours("strategies", "Momentum", "MeanReversion", "StatArb", "Grid"),
+    "strategy": _ours(
+        "strategies", "Momentum", "MeanReversion", "StatArb", "Grid", "OptionsDelta", "OptionsSpread"
+    ),
     "actor": _ours(
         "actors",
         "SafetyEngine",
@@ -49,6 +43,7 @@ REGISTRY: Final[Mapping[Kind, Mapping[str, Entry]]] = {
         "IVMonitor",
         "ExpiryHandler",
         "OptionMargin",
+        "HedgingActor",
     ),
     "exec_algorithm": {
         "twap": Entry(f"{_ALGORITHMS}.twap:TWAPExecAlgorithm", f"{_ALGORITHMS}.twap:TWAPExecAlgorithmConfig"),

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 MARKET = "MARKET"
 """Key of the market's own regime, beside instrument ids."""
 
+REGIME_UNKNOWN = "REGIME_UNKNOWN"
+"""Code of the denial where no bars of an instrument have been heard."""
+
 GATE = "regime"
 """Name of the gate."""
 
@@ -139,6 +142,15 @@ class RegimeBook:
             return True
         return followed.bar_type == bar_type
 
+    @property
+    def followed(self) -> tuple[str, ...]:
+        """Instruments whose bars are listened to."""
+        return tuple(self._of)
+
+    def judge_by(self, instrument: str, source: str) -> None:
+        """Judge an instrument by the bars of another from now on."""
+        self._proxies[instrument] = source
+
     def update(self, instrument: str, bar: Bar, heard: int) -> tuple[RegimeChange, ...]:
         """Take a closed bar of a followed instrument; give what changed, the market after the instrument."""
         followed = self._of[instrument]
@@ -213,7 +225,7 @@ class RegimeBook:
             f"no bars of {source} have been heard, so its regime is unknown; subscribe bars of it, "
             "or name an instrument that has some under `proxies`"
         )
-        return Verdict.deny(GATE, "REGIME_UNKNOWN", reason, regime=Regime.WARMING_UP, kind=kind)
+        return Verdict.deny(GATE, REGIME_UNKNOWN, reason, regime=Regime.WARMING_UP, kind=kind)
 
     def _stale(
         self, allowed: frozenset[Regime], kind: str, source: str, age: float, patience: float

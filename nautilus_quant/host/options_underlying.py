@@ -18,6 +18,17 @@ UNKNOWN = (math.nan, 0, "")
 _SPOT = (CryptoPerpetual, CurrencyPair)
 
 
+def moves_like(instrument: Instrument, underlying: str) -> bool:
+    """Tell whether an instrument is a future of a coin, its perpetual, or the coin against a dollar."""
+    if isinstance(instrument, CryptoFuture):
+        return bool(instrument.underlying.code == underlying)
+    return (
+        isinstance(instrument, _SPOT)
+        and instrument.base_currency.code == underlying
+        and instrument.quote_currency.code in DOLLARS
+    )
+
+
 class Underlyings:
     """
     Finds prices of underlyings in the cache.

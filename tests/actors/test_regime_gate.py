@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
 from nautilus_trader.config import ActorConfig
+from nautilus_trader.model.currencies import ETH, USDT
 from nautilus_trader.model.data import Bar, BarType
 from nautilus_trader.model.enums import OrderSide
 from nautilus_trader.model.events import OrderDenied, OrderFilled
 from nautilus_trader.model.objects import Price, Quantity
 
 from nautilus_quant.actors import RegimeGate, RegimeGateConfig
+from nautilus_quant.gating.intent import Side
 from nautilus_quant.gating.regime import Regime, RegimeParams
 from nautilus_quant.gating.regime_history import BarValues
+from nautilus_quant.host.gateway import find_gateway
 from nautilus_quant.host.messages import RegimeUpdate, everything, subscribe
 from nautilus_quant.host.state import shared_store
 from tests.gating.regime_bars import bars_of, joined, noise
 from tests.host.engine import BTC, SECOND, START, Script, engine, quotes
+from tests.venues.test_settlement import option
 
 SECONDS = f"{BTC.id}-1-SECOND-LAST-EXTERNAL"
 MINUTES = f"{BTC.id}-1-MINUTE-LAST-EXTERNAL"
@@ -291,3 +296,22 @@ def test_the_config_survives_the_trip_through_json():
 def test_numbers_of_a_calm_market_are_finite():
     script = run(Script({}), permissive(), bars_of([30_000.0] * 60, START, SECOND))
     assert all(np.isfinite(list(update.numbers.values())).all() for update in script.heard)
+
+
+def test_an_option_is_judged_by_a_market_of_its_underlying():
+    found: list[tuple[str, str]] = []
+
+    def ask(script: Script) -> None:
+        gateway = find_gateway(script.msgbus)
+        for item in (coin, ether):
+            script.cache.add_instrument(item)
+            intent = gateway.exposure.preview(script.id, item.id, Side.BUY, Decimal(1), 500.0)
+            verdict = gateway.preview(intent).verdicts[0]
+            found.append((item.underlying.code, verdict.code))
+
+    coin = option(USDT, expiry=START + 10_000 * SECOND)
+    ether = option(USDT, expiry=START + 10_000 * SECOND, underlying=ETH)
+    steps = dict.fromkeys((5, 50, CRASH_AT + 5), ask)
+    run(Script(steps), strict(*ORDERLY), market(crash=True))
+    assert [code for name, code in found if name == "BTC"] == ["REGIME", "ALLOW", "REGIME"]
+    assert {code for name, code in found if name == "ETH"} == {"REGIME_UNKNOWN"}

@@ -32,14 +32,19 @@ SIM = Venue("SIM")
 
 
 def option(
-    currency: Currency, *, call: bool = True, inverse: bool = False, expiry: int = EXPIRY
+    currency: Currency,
+    *,
+    call: bool = True,
+    inverse: bool = False,
+    expiry: int = EXPIRY,
+    underlying: Currency = BTC,
 ) -> CryptoOption:
-    name = f"BTC{'' if currency == BTC else 'USDT'}-X-60000-{'C' if call else 'P'}"
+    name = f"{underlying}{'' if currency == BTC else 'USDT'}-X-60000-{'C' if call else 'P'}"
     coin = currency == BTC
     return CryptoOption(
         instrument_id=InstrumentId(Symbol(name), SIM),
         raw_symbol=Symbol(name),
-        underlying=BTC,
+        underlying=underlying,
         quote_currency=currency,
         settlement_currency=currency,
         is_inverse=inverse,
