@@ -9,7 +9,9 @@ TESTS  ?= tests
 PYTEST ?=
 # Tests of live nodes wait more than they compute: more workers than cores, and the long ones first (tests/conftest.py).
 WORKERS ?= 4
-RUN_TESTS = $(PY) -m pytest $(TESTS) -n $(WORKERS) --dist load --maxschedchunk 1
+# What one of them compiled serves the others, and every node that tests start: PYTHONDONTWRITEBYTECODE costs minutes.
+# Tests of one `xdist_group` share what takes long to make, in one worker.
+RUN_TESTS = PYTHONDONTWRITEBYTECODE= $(PY) -m pytest $(TESTS) -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 # A trader's money depends on these: at least 95 % of their lines and branches are tested.
 GUARDED := nautilus_quant/safety/*,nautilus_quant/gating/*,nautilus_quant/host/*
 

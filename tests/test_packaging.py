@@ -13,6 +13,8 @@ from zipfile import ZipFile
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("a wheel")
+
 PUBLIC_ROOTS = {
     "nautilus_quant": "nautilus_quant",
     "actors": "nautilus_quant/actors",

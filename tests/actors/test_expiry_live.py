@@ -174,19 +174,17 @@ def live(folder: Path) -> tuple[dict[str, Chooser], list[Entry], list[Any]]:
     return {chooser.currency: chooser for chooser in choosers}, entries, orders
 
 
-@pytest.fixture(scope="module")
-def lived(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    return live(tmp_path_factory.mktemp("expiry"))
+def test_over_one_expiry_in_both_currencies(tmp_path: Path) -> None:
+    """One node is enough for all that is asked: it takes as long as its options live."""
+    choosers, entries, orders = live(tmp_path)
+    assert list(choosers) == ["USDT", "BTC"]
+    for chooser in choosers.values():
+        what_is_in_the_money_is_rolled_at_its_second(chooser, orders)
+        what_is_left_expires_and_is_settled_to_the_last_digit(chooser)
+        everything_is_in_the_journal_and_nothing_was_an_alarm(chooser, entries)
 
 
-@pytest.fixture(params=["USDT", "BTC"])
-def run(lived: Any, request: pytest.FixtureRequest) -> Any:
-    choosers, entries, orders = lived
-    return choosers[request.param], entries, orders
-
-
-def test_what_is_in_the_money_is_rolled_at_its_second(run: Any) -> None:
-    chooser, _, orders = run
+def what_is_in_the_money_is_rolled_at_its_second(chooser: Chooser, orders: list[Any]) -> None:
     for option in chooser.inside:
         (rolling,) = chooser.told("rolling", option)
         assert 0 <= rolling.ts - (chooser.expiry - 8 * S) < S
@@ -196,8 +194,7 @@ def test_what_is_in_the_money_is_rolled_at_its_second(run: Any) -> None:
         assert sum(float(o.filled_qty) for o in mine) == pytest.approx(0.2)
 
 
-def test_what_is_left_expires_and_is_settled_to_the_last_digit(run: Any) -> None:
-    chooser, _, _ = run
+def what_is_left_expires_and_is_settled_to_the_last_digit(chooser: Chooser) -> None:
     settled = [(o, update) for o in chooser.outside for update in chooser.told("settled", o)]
     assert settled != []
     for option, update in settled:
@@ -213,8 +210,7 @@ def test_what_is_left_expires_and_is_settled_to_the_last_digit(run: Any) -> None
             assert abs(payoff(contract, price) - D(str(update.numbers["paid"]))) < D("1e-8")
 
 
-def test_everything_is_in_the_journal_and_nothing_was_an_alarm(run: Any) -> None:
-    chooser, entries, _ = run
+def everything_is_in_the_journal_and_nothing_was_an_alarm(chooser: Chooser, entries: list[Entry]) -> None:
     mine = [e for e in entries if e.body["strategy"] == chooser.id.value]
     assert [(e.body["what"], e.ts) for e in mine] == [(u.what, u.ts) for u in chooser.updates]
     assert [a.text for a in chooser.alerts if a.severity == "CRITICAL" and a.source == "expiry"] == []

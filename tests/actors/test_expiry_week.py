@@ -30,6 +30,8 @@ from tests.actors.expiry_runs import (
     option,
 )
 
+pytestmark = pytest.mark.xdist_group("a week of expiries")
+
 D = Decimal
 DAYS = 7
 STEP = 5 * MINUTE

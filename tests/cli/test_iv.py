@@ -20,6 +20,8 @@ from nautilus_quant.options.archive import ArchiveWriter
 from nautilus_quant.options.surface_fit import fit_surface
 from tests.options.surface_kit import DAY, NOW, chain_of, smiles
 
+pytestmark = pytest.mark.xdist_group("an archive of surfaces")
+
 DAYS = (2, 9, 23, 60)
 HOUR = DAY // 24
 

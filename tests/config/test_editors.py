@@ -4,6 +4,8 @@ import yaml
 
 from nautilus_quant.config import schema
 
+pytestmark = pytest.mark.xdist_group("a schema")
+
 
 @pytest.fixture(scope="module")
 def validator():

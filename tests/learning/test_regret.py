@@ -11,6 +11,8 @@ import pytest
 
 from backtests.bandits import MabWiser, Ours, River, World, bernoulli, gaussian, play, switching
 
+pytestmark = pytest.mark.xdist_group("regrets")
+
 ROUNDS = 800
 STATIONARY = {"half_life": math.inf}
 

@@ -16,6 +16,8 @@ from nautilus_quant.learning.report_figures import POINTS, STEPS
 from nautilus_quant.learning.report_html import TOTAL, views
 from tests.learning.evaluations import BTC, ETH, START, both, evaluation
 
+pytestmark = pytest.mark.xdist_group("a report")
+
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 

@@ -12,6 +12,8 @@ from nautilus_quant.options.contract import YEAR, Contract
 from nautilus_quant.options.implied_vol import implied_vol
 from nautilus_quant.options.venue_greeks import Convention, Source, VenueGreeks, cross_check
 
+pytestmark = pytest.mark.xdist_group("recorded chains")
+
 
 @dataclass
 class Chain:

@@ -12,6 +12,8 @@ from nautilus_quant.options.recorded import RecordedChains, Snapshot
 from nautilus_quant.options.surface_fit import SurfaceParams, read_quotes
 from nautilus_quant.options.surface_study import SurfaceStudy, summary
 
+pytestmark = pytest.mark.xdist_group("recorded surfaces")
+
 POINT = 0.01
 FILES = {
     ("options_deribit_btc_6h.parquet", "BTC"): 30,
