@@ -18,6 +18,7 @@ from nautilus_quant.cli.data import data_app
 from nautilus_quant.cli.iv import iv
 from nautilus_quant.cli.pnl import pnl
 from nautilus_quant.cli.scan import scan
+from nautilus_quant.cli.tune import tune_app
 from nautilus_quant.live import live
 
 _EPILOG = "Exit codes: " + "; ".join(f"{code} {meaning}" for code, meaning in MEANINGS.items()) + "."
@@ -60,3 +61,4 @@ app.command()(iv)
 app.command()(scan)
 app.add_typer(data_app, name="data")
 app.add_typer(config_app, name="config")
+app.add_typer(tune_app, name="tune")
