@@ -87,6 +87,7 @@ def test_selector_shows_each_market_the_total_and_its_verdict_on_both(tmp_path, 
     assert "<script src=" not in page.lower()  # works offline
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("extended", "more", "message"),
     [

@@ -17,6 +17,7 @@ def hostile() -> bandits.World:
     return bandits.hostile(40, 0)
 
 
+@pytest.mark.slow
 def test_the_command_prints_every_player_and_writes_a_page_for_each_world(tmp_path, project):
     done = subprocess.run(
         [

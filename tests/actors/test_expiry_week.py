@@ -30,7 +30,7 @@ from tests.actors.expiry_runs import (
     option,
 )
 
-pytestmark = pytest.mark.xdist_group("a week of expiries")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("a week of expiries")]
 
 D = Decimal
 DAYS = 7

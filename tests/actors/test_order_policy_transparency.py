@@ -36,7 +36,14 @@ def history(strategy: Any, *, guarded: bool) -> list[str]:
     return seen
 
 
-@pytest.mark.parametrize("example", [name for name in EXAMPLES if name != "hedge mode"])
+@pytest.mark.parametrize(
+    "example",
+    [
+        pytest.param(name, marks=pytest.mark.slow) if name == "market maker" else name
+        for name in EXAMPLES
+        if name != "hedge mode"
+    ],
+)
 def test_as_shipped_nobody_notices_it(example):
     bare = history(EXAMPLES[example](), guarded=False)
     assert sum('"type": "OrderFilled"' in line for line in bare) >= 2

@@ -146,6 +146,7 @@ def test_equals_the_engine_when_most_of_the_capital_is_lost():
     assert abs(ledger.split.gross) > 0.2 * CAPITAL
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [momentum, reversion])
 def test_equals_the_engine_on_recorded_hours(make, nq_data):
     frame = pd.read_parquet(nq_data / "ohlcv_1h_perp_binance.parquet")

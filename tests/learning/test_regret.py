@@ -59,6 +59,7 @@ def test_regret_on_gaussian_arms_is_within_the_rate_for_known_variance(name):
     assert seen.mean() <= bound + 3.0 * error(seen)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "ours", "theirs"),
     [
@@ -76,6 +77,7 @@ def test_regret_is_no_worse_than_that_of_peers(make, ours, theirs):
         assert more.mean() <= 2.72 * error(more), peer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["thompson", "thompson_beta", "ucb", "kl_ucb"])
 def test_where_arms_switch_forgetting_clearly_wins(name):
     # clearly: by a tenth, and paired over 8 seeds beyond chance at 1 % (3.0 standard errors)

@@ -74,6 +74,7 @@ def test_a_period_without_data_is_a_message_and_not_a_traceback(deployed):
     assert "Traceback" not in ended.err
 
 
+@pytest.mark.slow
 def test_a_bug_in_a_strategy_is_not_hidden(deployed):
     deployed.write(strategy="Breaks", more="backtest: {start: 2025-01-01, duration: 10s}")
     ended = backtest(deployed, "--json")

@@ -189,6 +189,7 @@ def test_the_kill_switch_takes_exits_away_at_any_time(held):
 EXITS = "  exits: {use: exit_manager, respect: false, exits: {stop_losses: [[0.05, 1.0]]}}"
 
 
+@pytest.mark.slow
 def test_the_embedded_market_ends_with_the_node_and_the_next_start_protects_anew(deployed):
     deployed.write(more=EXITS)
     first = deployed.live("--duration", "3s", "--json")

@@ -50,6 +50,7 @@ def test_duration_ends_with_one_json_object_and_everything_else_elsewhere(deploy
     assert list(deployed.folder.glob("var/test/node_*.log"))
 
 
+@pytest.mark.slow
 def test_sigterm_cancels_denies_new_risk_keeps_the_position_and_the_next_start_goes_on_with_it(deployed):
     first = deployed.start_live("--json")
     deployed.wait_for(first, running_with_position)
@@ -70,6 +71,7 @@ def test_sigterm_cancels_denies_new_risk_keeps_the_position_and_the_next_start_g
     assert sum(line["quantity"] for line in second["positions"]) == pytest.approx(0.002)
 
 
+@pytest.mark.slow
 def test_ctrl_c_flattens_when_the_config_says_so(deployed):
     deployed.write(on_stop="flatten")
     process = deployed.start_live("--json")
@@ -79,6 +81,7 @@ def test_ctrl_c_flattens_when_the_config_says_so(deployed):
     assert ended.json["fills"] == 2
 
 
+@pytest.mark.slow
 def test_a_signal_before_the_node_exists_is_not_lost(deployed):
     process = deployed.start_live("--json")
     for line in process.stderr:  # pragma: no branch
@@ -119,6 +122,7 @@ def test_a_bug_in_a_strategy_ends_the_node_with_its_reason(deployed):
     assert "Traceback" not in ended.out
 
 
+@pytest.mark.slow
 def test_a_strategy_that_cannot_start_ends_the_node_with_its_reason(deployed):
     deployed.write(strategy="Stumbles")
     ended = deployed.live("--json")
@@ -126,12 +130,14 @@ def test_a_strategy_that_cannot_start_ends_the_node_with_its_reason(deployed):
     assert "cannot start without my file" in ended.json["reason"]
 
 
+@pytest.mark.slow
 def test_an_exception_in_the_event_loop_ends_the_node_with_its_reason(deployed):
     deployed.write(strategy="Forgets")
     ended = deployed.live("--json")
     assert (ended.code, ended.json["reason"]) == (1, "exception in the event loop: KeyError('forgotten')")
 
 
+@pytest.mark.slow
 def test_a_component_may_ask_for_the_end(deployed):
     deployed.write(strategy="Leaves")
     ended = deployed.live("--json")

@@ -6,6 +6,7 @@ import json
 import math
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -291,6 +292,7 @@ long_stories = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=600)
 @given(long_stories)
 def test_valuations_that_wait_change_nothing(story):

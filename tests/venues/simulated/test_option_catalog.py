@@ -28,7 +28,7 @@ from tests.venues.simulated.conftest import ORIGIN
 from tests.venues.simulated.recorder import plain
 from tests.venues.simulated.test_catalog import first_difference
 
-pytestmark = pytest.mark.xdist_group("a catalog of options")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("a catalog of options")]
 
 S = 10**9
 START, END = ORIGIN, ORIGIN + 130 * S
