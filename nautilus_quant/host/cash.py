@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from nautilus_trader.model.enums import OrderSide
+from nautilus_trader.model.enums import InstrumentClass, OrderSide
 from nautilus_trader.model.events import PositionClosed, PositionOpened
 
 from nautilus_quant.account.flows import FlowDetector, spot_effects
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nautilus_trader.model.data import FundingRateUpdate
     from nautilus_trader.model.events import AccountState, OrderFilled, PositionEvent
     from nautilus_trader.model.identifiers import AccountId, InstrumentId, PositionId
+    from nautilus_trader.model.instruments import Instrument
     from nautilus_trader.model.objects import Currency
     from nautilus_trader.model.position import Position
     from nautilus_trader.system.kernel import NautilusKernel
@@ -57,6 +58,7 @@ class CashWatch:
         self._realized: dict[PositionId, float] = {}
         self._on_margin: dict[AccountId, bool] = {}
         self._settled_in: dict[InstrumentId, Currency] = {}
+        self._options: set[InstrumentId] = set()
         self._funding: dict[str, tuple[FundingRateUpdate, int | None]] = {}
         self._due: dict[str, tuple[int, float]] = {}
         self._pays_at: dict[str, int] = {}
@@ -77,6 +79,8 @@ class CashWatch:
         """
         for position in self._cache.positions_open():
             self._realized[position.id] = _amount(position.realized_pnl)
+            if position.instrument_class == InstrumentClass.OPTION:
+                self._options.add(position.instrument_id)
         self._held_before = held_before
         self._begin(now)
         msgbus = self._kernel.msgbus
@@ -158,7 +162,7 @@ class CashWatch:
         self._totals = totals
 
     def _on_position(self, event: PositionEvent) -> None:
-        if not self._is_on_margin(event.account_id):
+        if not self._is_on_margin(event.account_id) or event.instrument_id in self._options:
             return
         profit = event.realized_pnl
         realized = _amount(profit)
@@ -191,6 +195,9 @@ class CashWatch:
         account = self._cache.account(fill.account_id)
         if instrument is None or account is None:
             return
+        if account.is_margin_account and instrument.instrument_class == InstrumentClass.OPTION:
+            self._explain_premium(fill, instrument)
+            return
         if account.is_margin_account:
             # Fees in the settlement currency are part of the position's realised P&L.
             self._settled_in[fill.instrument_id] = settled_in = instrument.get_settlement_currency()
@@ -208,6 +215,17 @@ class CashWatch:
             self.detector.explain(fill.ts_init, code, amount)
         if fee is not None:
             self.detector.explain(fill.ts_init, fee.currency.code, -fee.as_double())
+
+    def _explain_premium(self, fill: OrderFilled, instrument: Instrument) -> None:
+        """Explain a fill of an option: its premium moves the balance at once, and its profit never does."""
+        self._options.add(fill.instrument_id)
+        side = 1 if fill.order_side == OrderSide.BUY else -1
+        size = float(fill.last_qty) * float(instrument.multiplier)
+        self.detector.explain(
+            fill.ts_init, instrument.quote_currency.code, -side * size * float(fill.last_px)
+        )
+        if fill.commission is not None:
+            self.detector.explain(fill.ts_init, fill.commission.currency.code, -fill.commission.as_double())
 
     # -- funding that the venue tells of -----------------------------------------------------------
 

@@ -14,6 +14,8 @@ from nautilus_trader.model.identifiers import InstrumentId, Symbol
 from nautilus_trader.model.instruments import CurrencyPair
 from nautilus_trader.model.objects import Money, Price, Quantity
 
+from nautilus_quant.host.cash import CashWatch
+from nautilus_quant.host.kernel import find_kernel
 from nautilus_quant.host.valuation import Valuer
 from nautilus_quant.venues.settlement import OptionSettlement
 from tests.venues.test_settlement import SIM, Holder, S, option, quote, settle
@@ -31,6 +33,9 @@ class Watcher(Holder):
     def on_start(self) -> None:
         super().on_start()
         self.valuer = Valuer.on(self.msgbus, "USDT")
+        self.cash = CashWatch(find_kernel(self.msgbus), self.valuer)
+        self.cash.start(self.clock.timestamp_ns(), None)
+        self.flows: list[dict[str, float]] = []
         for item in self.cache.instruments() if self.marked else ():
             self.valuer.want_marks(str(item.id))
 
@@ -38,6 +43,7 @@ class Watcher(Holder):
         if "X" in str(tick.instrument_id):
             super().on_quote_tick(tick)
         now = self.clock.timestamp_ns()
+        self.flows.append(self.cash.poll(now)[2])
         self.seen.append(self.valuer.value(now))
         quick = self.valuer.fresh_equity(now)
         assert quick is None or quick[0] == pytest.approx(self.seen[-1].equity)
@@ -79,6 +85,8 @@ def run(
     engine.run()
     engine.dispose()
     assert watcher.quick or len(balances) > 1
+    assert not any(watcher.flows), "a premium or a settlement is no deposit"
+    assert not watcher.cash.detector.unsettled
     return watcher.seen
 
 
