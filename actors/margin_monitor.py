@@ -225,7 +225,7 @@ class MarginMonitor(GateActor):
     def _rests(self, desk: MarginDesk, watched: Watched, now: int) -> bool:
         """Tell whether to measure an account is for nothing: no change, and nobody who hears figures."""
         told = self._watch.waits(watched.pool, now)
-        if not told and (self._live or is_heard(self.msgbus, MarginUpdate)):
+        if not told and (self._live or is_heard(self.msgbus, MarginUpdate, now)):
             return False
         if not desk.is_calm(watched, now):
             return False

@@ -104,9 +104,9 @@ class AnomalyMonitor:
 
         """
         monitor = self.measures.get(measure) or self.monitor(measure)
-        if not self.severity and monitor.repeats(value):
-            self._now = max(self._now, ts)
-            self._remember(strategy)
+        if not self.severity and value == monitor.steady:
+            monitor.repeat()
+            self.note(ts, strategy)
             return ()
         changes = self.advance(ts)
         if not monitor.observe(value):
@@ -120,6 +120,14 @@ class AnomalyMonitor:
         if self.severity and monitor.holds() >= self.severity:
             self.until = self._now + self._lasting(self.severity)
         return changes
+
+    def note(self, ts: int, strategy: str) -> None:
+        """Take note that an order of a strategy was measured at `ts` [ns]."""
+        self._now = max(self._now, ts)
+        if strategy and strategy == self._latest:
+            self._strategies[strategy] = self._now
+        else:
+            self._remember(strategy)
 
     def advance(self, ts: int) -> tuple[Change, ...]:
         """End what is over at `ts` [ns], and return what that changed."""

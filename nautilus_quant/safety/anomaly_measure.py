@@ -54,8 +54,8 @@ class MeasureMonitor:
 
     """
 
-    __slots__ = ("_baseline", "_count", "_decay", "_first", "_more", "_scores", "_steady", "_sum", "_weight",
-                 "ladder", "measure", "params", "unknown")  # fmt: skip
+    __slots__ = ("_baseline", "_count", "_decay", "_first", "_more", "_scores", "_sum", "_weight",
+                 "ladder", "measure", "params", "steady", "unknown")  # fmt: skip
 
     def __init__(self, measure: Measure, params: MeasureParams, ladder: LadderParams) -> None:
         self.measure = measure
@@ -69,7 +69,9 @@ class MeasureMonitor:
         self._scores: deque[float] = deque(maxlen=ladder.within)
         self._sum = self._weight = 0.0
         self._count = 0
-        self._steady, self._more = math.nan, 0
+        self.steady = math.nan
+        """What all values were, and calls for nothing [unit of the measure]; NaN when there is none."""
+        self._more = 0
 
     @property
     def baseline(self) -> RobustBaseline:
@@ -96,16 +98,9 @@ class MeasureMonitor:
         baseline = self._baseline  # which is the same however often what is steady comes again
         return baseline.median if baseline.count >= self.ladder.min_samples else math.nan
 
-    def repeats(self, value: float) -> bool:
-        """
-        Take a value that is what all before it were, and calls for nothing; else False, and it is not taken.
-
-        Such a value only counts: that is caught up with when somebody asks, or another value comes.
-        """
-        if value == self._steady:
-            self._more += 1
-            return True
-        return False
+    def repeat(self) -> None:
+        """Take `steady` once more: it only counts, which is caught up with when somebody asks."""
+        self._more += 1
 
     def observe(self, value: float) -> bool:
         """Take a value [unit of the measure]; tell whether it was one."""
@@ -114,7 +109,7 @@ class MeasureMonitor:
             return False
         self._catch_up()
         self._observe(value)
-        self._steady = value if self._is_steady(value) else math.nan
+        self.steady = value if self._is_steady(value) else math.nan
         return True
 
     def _observe(self, value: float) -> None:
@@ -150,7 +145,7 @@ class MeasureMonitor:
         more, self._more = self._more, 0
         if not more:
             return
-        value, decay, total, weight = self._steady, self._decay, self._sum, self._weight
+        value, decay, total, weight = self.steady, self._decay, self._sum, self._weight
         for _ in range(more):
             before = total, weight
             total, weight = total * decay + value, weight * decay + 1.0
@@ -189,7 +184,7 @@ class MeasureMonitor:
     def forget(self) -> None:
         """Drop scores and rolling mean: that evidence is spent. What is usual stays."""
         self._catch_up()
-        self._steady = math.nan
+        self.steady = math.nan
         self._scores.clear()
         self._sum = self._weight = 0.0
         self._count = 0
@@ -248,7 +243,7 @@ class MeasureMonitor:
         if count < 0 or unknown < 0 or (weight > 0.0) != (count > 0):
             raise stored.DamagedStateError(f"stored counts and weight contradict each other: {state!r:.200}")
         self._baseline.restore(stored.mapping(state, "baseline"))
-        self._steady, self._more = math.nan, 0
+        self.steady, self._more = math.nan, 0
         self._scores = deque(scores, maxlen=self.ladder.within)
         self._sum, self._weight, self._count, self.unknown = total, weight, count, unknown
         return self

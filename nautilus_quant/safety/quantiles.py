@@ -69,9 +69,9 @@ class P2Quantile:
 
     @property
     def steady(self) -> float:
-        """The one value that all were; NaN when they differ, or are five or less, or this is no median."""
+        """The one value that all were; NaN when they differ, or are less than five, or this is no median."""
         heights = self._heights
-        steady = self.count > _MARKERS and heights[0] == heights[4] and self.p == _HALF
+        steady = self.count >= _MARKERS and heights[0] == heights[4] and self.p == _HALF
         return heights[0] if steady else math.nan
 
     def update(self, x: float) -> None:
@@ -268,7 +268,7 @@ class RobustBaseline:
 
     @property
     def steady(self) -> float:
-        """The one value that all were the answer rests on; NaN when they differ, or are five or less."""
+        """The one value that all were the answer rests on; NaN when they differ, or are less than five."""
         return self._elder.steady
 
     def read(self) -> tuple[int, float, float]:

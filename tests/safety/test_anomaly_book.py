@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nautilus_quant.gating.intent import UNLIMITED, Intent, Side, Verdict
 from nautilus_quant.safety.anomaly_book import MOST_GRANTS, AnomalyBook, Throttle
@@ -233,3 +235,44 @@ def test_whose_orders_were_measured_last_stands_last():
     again.restore(BTC, made.monitor(BTC).to_dict(), 4 * SECOND)
     again.observe(5 * SECOND, BTC, Measure.FILL_RATIO, 1.0, "B-002")
     assert again.monitor(BTC).strategies == ("A-001", "B-002")
+
+
+class Slow(AnomalyBook):
+    """Hurries over nothing."""
+
+    def _repeat(self, *_given: object) -> bool:
+        return False
+
+
+SPELLS = st.lists(
+    st.tuples(
+        st.sampled_from([BTC, ETH]),
+        st.sampled_from([Measure.SLIPPAGE, Measure.FILL_RATIO, Measure.ACK_LATENCY]),
+        st.sampled_from([0.0, 1.0, 3.0, 900.0]),
+        st.sampled_from(["A-001", "B-001"]),
+        st.integers(1, 25),
+    ),
+    max_size=10,
+)
+
+
+@given(SPELLS)
+def test_hurrying_over_what_repeats_itself_changes_nothing(spells):
+    ladder = LadderParams(min_samples=5, window=12, persist=2, within=3, half_life=2.0, min_rolling=3)
+    quick, slow = (kind(DEFAULTS, ladder, Throttle()) for kind in (AnomalyBook, Slow))
+    for number, (instrument, measure, value, strategy, count) in enumerate(spells):
+        for n in range(count):
+            given_now = (number * 60 * SECOND + n, instrument, measure, value, strategy)
+            assert quick.observe(*given_now) == slow.observe(*given_now)
+    for key, monitor in slow.monitors.items():
+        assert quick.monitors[key].to_dict() == monitor.to_dict()
+
+
+def test_what_repeats_itself_is_only_counted():
+    made = book()
+    feed(made, Measure.SLIPPAGE, *[2.0] * 20)
+    one, venue = (monitor.monitor(Measure.SLIPPAGE) for monitor in made.pair(BTC))
+    assert (one.steady, venue.steady) == (2.0, 0.0)
+    feed(made, Measure.SLIPPAGE, 2.0, 2.0)
+    assert (one._more, venue._more) == (17, 12)  # each is judged from its 5th value on
+    assert (one.baseline.count, venue.baseline.count) == (22, 17)
