@@ -95,7 +95,7 @@ def engine(modules: list[Any], bars: int | None = None) -> Any:
 
 
 def adjusting() -> Any:
-    """Return a module that changes the account at every rate, and does nothing else: the least it can cost."""
+    """Return a module that changes the account at every rate, and nothing else: the least it can cost."""
     from nautilus_trader.backtest.modules import SimulationModule
     from nautilus_trader.model.currencies import USDT
     from nautilus_trader.model.objects import Money
