@@ -81,7 +81,7 @@ class MarginMonitor(GateActor):
     def _forget(self) -> None:
         self._watch.forget()
         self._accounts: set[str] = set()
-        self._next = 0
+        self._next = self._rest_until = 0
 
     # -- life --------------------------------------------------------------------------------------
 
@@ -178,14 +178,19 @@ class MarginMonitor(GateActor):
     def _touch(self) -> None:
         if self._desk is not None:
             self._desk.touch()
-            self._next = 0
+            self._next = self._rest_until = 0
 
     def _on_market(self, _data: Data) -> None:
         # Nearly always nothing is held, or it was looked at just now.
         if self._next != _NEVER:
             now = self.clock.timestamp_ns()
-            if now >= self._next:
+            if now >= self._next and not self._is_quiet(now):
                 self._look(now)
+
+    def _is_quiet(self, now: int) -> bool:
+        """Tell in a hurry that a look would find nothing to measure, to tell or to forget."""
+        desk = self._desk
+        return now < self._rest_until and not self._orders and desk is not None and desk.all_calm(now)
 
     def _on_time(self, _event: object) -> None:
         self._look(self.clock.timestamp_ns())
@@ -209,14 +214,16 @@ class MarginMonitor(GateActor):
             return
         if self._orders:
             self._orders.update_all()
-        idle = True
+        idle = rests = True
         for watched in self._desk:
             if self._rests(self._desk, watched, now):
                 idle = False
                 continue
+            rests = False
             self._desk.refresh(watched, now)
             idle = idle and watched.pool.is_idle
             self._follow(watched, now)
+        self._rest_until = self._watch.next_due if rests else 0
         # Aligned to the interval, so that a live node and a backtest look at the same moments.
         self._next = (
             _NEVER if idle else now - now % self._interval + self._interval if self._interval else now
@@ -231,13 +238,14 @@ class MarginMonitor(GateActor):
             return False
         if not told:
             self._watch.postpone(watched.pool, now)
-            defer(self.msgbus, MarginUpdate, watched.pool.name, partial(self._measured, desk, watched))
+            self._defer(watched)
         return True
 
-    def _measured(self, desk: MarginDesk, watched: Watched) -> MarginUpdate:
+    def _measured(self, watched: Watched) -> MarginUpdate:
         """Return the figures of now, for somebody who asks."""
         now = self.clock.timestamp_ns()
-        desk.refresh(watched, now)
+        if self._desk is not None:
+            self._desk.refresh(watched, now)
         demand = self._demand(watched.pool, now)
         return report(watched.pool, now, () if demand is None else self._plan(watched, demand))
 
@@ -247,7 +255,7 @@ class MarginMonitor(GateActor):
     def _follow(self, watched: Watched, now: int) -> None:
         pool = watched.pool
         if pool.problem:  # nothing begins or ends while nothing is known
-            self._report(pool, (), now, at_once=False)
+            self._report(watched, (), now, at_once=False)
             return
         alerts = pool.watch(now)
         for name, on, share in alerts:
@@ -261,11 +269,20 @@ class MarginMonitor(GateActor):
             self._tell(pool, say_demand(pool, demand, cuts), now)
         if demand is not None:
             self._enforce(pool, demand, cuts, now, new=changed)
-        self._report(pool, cuts, now, at_once=bool(alerts) or changed)
+        self._report(watched, cuts, now, at_once=bool(alerts) or changed)
 
-    def _report(self, pool: Pool, cuts: tuple[Cut, ...], now: int, *, at_once: bool) -> None:
-        if self._watch.is_due(pool, now, at_once=at_once):
+    def _report(self, watched: Watched, cuts: tuple[Cut, ...], now: int, *, at_once: bool) -> None:
+        pool = watched.pool
+        if not self._watch.is_due(pool, now, at_once=at_once):
+            return
+        if at_once or self._live or is_heard(self.msgbus, MarginUpdate, now):
             publish(self.msgbus, report(pool, now, cuts))
+        else:
+            self._defer(watched)
+
+    def _defer(self, watched: Watched) -> None:
+        """Let figures nobody hears be measured when somebody asks."""
+        defer(self.msgbus, MarginUpdate, watched.pool.name, partial(self._measured, watched))
 
     # -- cutting -----------------------------------------------------------------------------------
 

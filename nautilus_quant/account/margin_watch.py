@@ -69,6 +69,11 @@ class MarginWatch:
         """Tell whether figures told before are good enough at `now`, UNIX time [ns], if nothing changes."""
         return now < self._told.get(pool.name, ("", 0))[1]
 
+    @property
+    def next_due(self) -> int:
+        """When figures of any account are due next, UNIX time [ns]."""
+        return min((due for _, due in self._told.values()), default=0)
+
     def postpone(self, pool: Pool, now: int) -> None:
         """Let figures wait another interval from `now` [ns] on: nothing changed, and nobody hears them."""
         self._told[pool.name] = (self._told.get(pool.name, ("", 0))[0], now + self._interval)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from nautilus_quant.host.valuation import Valuer
 
 
+_HAIR = 1e-9
 _GROWTH = 0.05
 """How far marks may rise before an account is measured again to see whether there is anything to say."""
 
@@ -42,6 +43,14 @@ class Watched:
         self.calm: _Calm | None = None  # None when it was measured since somebody asked
 
 
+class _Band(NamedTuple):
+    """Between which marks of the one instrument an account holds nothing is to be said of it."""
+
+    instrument: str
+    low: float
+    high: float
+
+
 class _Calm(NamedTuple):
     """While what there is to say of an account stays the same."""
 
@@ -53,9 +62,11 @@ class _Calm(NamedTuple):
     """Up to which mark of each instrument [quote currency]."""
     reserved: dict[float, int]
     """With what is kept for orders."""
+    band: _Band | None
+    """The same as equity and marks; ``None`` where it is not so simple."""
 
 
-_NOT_CALM = _Calm(0, math.inf, (), {})
+_NOT_CALM = _Calm(0, math.inf, (), {}, None)
 
 
 class Listed(NamedTuple):
@@ -193,15 +204,30 @@ class MarginDesk:
         calm = watched.calm
         if calm is None:
             calm = watched.calm = self._calm(watched, now)
-        if now >= calm.until:
+        if now >= calm.until or calm.reserved != watched.pool.reserve.totals:
             return False
+        book, band = self._valuer.book, calm.band
+        if band is not None:
+            mark = book.only.get(band[0])
+            if mark is not None:
+                price, ts, _, valid_for = mark
+                age = book.max_age
+                if band[1] < price < band[2] and ts - age <= now <= ts + age + valid_for:
+                    return True
         fresh = self._valuer.fresh_equity(now)
-        if fresh is None or not fresh[0] > calm.equity or calm.reserved != watched.pool.reserve.totals:
+        if fresh is None or not fresh[0] > calm.equity:
             return False
-        marks = self._valuer.book.only
+        marks = book.only
         for name, highest in calm.highest:
             mark = marks.get(name)
             if mark is None or not mark.price <= highest:
+                return False
+        return True
+
+    def all_calm(self, now: int) -> bool:
+        """Tell whether all accounts are; see `is_calm`."""
+        for watched in self._watched.values():  # noqa: SIM110 (a generator costs more than the look)
+            if not self.is_calm(watched, now):
                 return False
         return True
 
@@ -212,7 +238,21 @@ class MarginDesk:
         pool = watched.pool
         equity, until = pool.calm(now, _GROWTH)
         highest = tuple((name, priced.mark * (1.0 + _GROWTH)) for name, priced in pool.positions.items())
-        return _Calm(until, equity, highest, dict(pool.reserve.totals))
+        return _Calm(until, equity, highest, dict(pool.reserve.totals), self._band(watched, equity, highest))
+
+    def _band(self, watched: Watched, least: float, highest: tuple[tuple[str, float], ...]) -> _Band | None:
+        """Solve the one linear position of an account for the marks at which its equity exceeds `least`."""
+        if len(highest) != 1 or len(watched.positions) != 1:
+            return None
+        ((name, most),) = highest
+        held, mark = watched.positions[0], watched.pool.positions[name].mark
+        size = held.quantity * held.multiplier
+        if held.inverse or not size:
+            return None
+        # Equity moves with the mark by the size; a hair inside, so that rounding never matters.
+        turns = mark - (watched.pool.equity * (1.0 - _HAIR) - least) / size
+        most *= 1.0 - _HAIR
+        return _Band(name, turns, most) if size > 0.0 else _Band(name, -math.inf, min(turns, most))
 
     def refresh(self, watched: Watched, now: int) -> None:
         """Measure an account at `now`, UNIX time [ns]."""

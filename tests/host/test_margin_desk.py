@@ -95,3 +95,15 @@ def test_room_kept_for_an_order_is_looked_at():
     made.run()
     made.dispose()
     assert twin.calm[3:] == [True, True, True, False, True, True, True]
+
+
+@pytest.mark.parametrize("size", ["290.000", "-150.000", "1.000"])
+def test_a_band_of_marks_says_what_equity_and_marks_say(monkeypatch, size):
+    """The quick answer for one position, and that from its equity: the same at every price."""
+    step = buy(size) if float(size) > 0.0 else sell(size[1:])
+    prices = [30_000.0 + 25.0 * ((n * n) % 41 - 20) * (1 + n / 15) for n in range(120)]
+    quick = follow({1: step}, prices)
+    monkeypatch.setattr(MarginDesk, "_band", lambda *_: None)
+    slow = follow({1: step}, prices)
+    assert quick.calm == slow.calm
+    assert {True, False} == set(quick.calm[3:])
