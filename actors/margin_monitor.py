@@ -232,11 +232,11 @@ class MarginMonitor(GateActor):
     def _rests(self, desk: MarginDesk, watched: Watched, now: int) -> bool:
         """Tell whether to measure an account is for nothing: no change, and nobody who hears figures."""
         told = self._watch.waits(watched.pool, now)
-        if not told and (self._live or is_heard(self.msgbus, MarginUpdate, now)):
-            return False
-        if not desk.is_calm(watched, now):
+        if (self._live and not told) or not desk.is_calm(watched, now):
             return False
         if not told:
+            if is_heard(self.msgbus, MarginUpdate):
+                return False
             self._watch.postpone(watched.pool, now)
             self._defer(watched)
         return True
@@ -275,7 +275,7 @@ class MarginMonitor(GateActor):
         pool = watched.pool
         if not self._watch.is_due(pool, now, at_once=at_once):
             return
-        if at_once or self._live or is_heard(self.msgbus, MarginUpdate, now):
+        if at_once or self._live or is_heard(self.msgbus, MarginUpdate):
             publish(self.msgbus, report(pool, now, cuts))
         else:
             self._defer(watched)

@@ -350,7 +350,7 @@ class BudgetGate:
         self._value(ts)
         if not self._equity > 0.0:
             return
-        if self._is_far() and not is_heard(self._msgbus, BudgetUpdate, ts):
+        if self._is_far() and not is_heard(self._msgbus, BudgetUpdate):
             defer(self._msgbus, BudgetUpdate, BudgetUpdate.key, self._update)
             return
         uses = self._uses()

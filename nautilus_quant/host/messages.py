@@ -193,8 +193,7 @@ class _Board:
         self._latest: dict[type[Message], dict[str, Message]] = {}
         self._later: dict[type[Message], dict[str, Callable[[], Message]]] = {}
         self._heard: dict[type[Message], bool] = {}
-        self._heard_at = -1
-        self._topics: list[str] = []
+        self._heard_by: tuple[int, object] = (0, None)
 
     def on_ping(self, _message: object) -> None:
         """Make the board findable; nothing is published here."""
@@ -215,15 +214,18 @@ class _Board:
     def defer(self, kind: type[Message], place: str, make: Callable[[], Message]) -> None:
         self._later.setdefault(kind, {})[place] = make
 
-    def is_heard(self, kind: type[Message], now: int) -> bool:
-        if now != self._heard_at:
-            self._heard_at = now
+    def is_heard(self, kind: type[Message]) -> bool:
+        subscriptions = self.msgbus.subscriptions()
+        # They are in the sequence they came in, so these two tell whether one has come or gone.
+        count, last = len(subscriptions), subscriptions[-1]
+        if count != self._heard_by[0] or last is not self._heard_by[1]:
+            self._heard_by = count, last
             self._heard.clear()
-            self._topics = [subscription.topic for subscription in self.msgbus.subscriptions()]
         heard = self._heard.get(kind)
         if heard is None:
             topic = topic_of(kind)
-            heard = self._heard[kind] = any(is_matching_py(topic, pattern) for pattern in self._topics)
+            heard = any(is_matching_py(topic, subscription.topic) for subscription in subscriptions)
+            self._heard[kind] = heard
         return heard
 
     def of(self, kind: type[Message]) -> dict[str, Message]:
@@ -257,13 +259,9 @@ def publish(msgbus: MessageBus, message: Message) -> None:
     msgbus.publish(topic_of(type(message)), message)
 
 
-def is_heard(msgbus: MessageBus, kind: type[Message], now: int) -> bool:
-    """
-    Tell whether anybody listens to a message type, or a database outside gets all of them.
-
-    Looked up once for all who ask at one time `now`, UNIX time [ns].
-    """
-    return bool(msgbus.has_backing) or _board_of(msgbus).is_heard(kind, now)
+def is_heard(msgbus: MessageBus, kind: type[Message]) -> bool:
+    """Tell whether anybody listens to a message type, or a database outside gets all of them."""
+    return bool(msgbus.has_backing) or _board_of(msgbus).is_heard(kind)
 
 
 def defer(msgbus: MessageBus, kind: type[Message], place: str, make: Callable[[], Message]) -> None:
