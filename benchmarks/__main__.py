@@ -35,6 +35,7 @@ FAMILIES = (
     "options",
     "surface",
     "option_stress",
+    "funding",
 )
 
 

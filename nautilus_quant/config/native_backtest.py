@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from nautilus_quant.config.catalogs import data_configs, period
+from nautilus_quant.config.catalogs import data_configs, data_kinds, period
 from nautilus_quant.config.deployment import Deployment, Venue
 from nautilus_quant.config.native import discreet, plugin_configs
 
@@ -31,7 +31,7 @@ def native_backtest(deployment: Deployment, *, secrets: bool = False) -> list[di
     spec = deployment.backtest
     start, end = period(deployment)
     run = {
-        "venues": [_venue(venue) for venue in deployment.venues.values()],
+        "venues": [_venue(deployment, venue) for venue in deployment.venues.values()],
         "data": [item for venue in deployment.venues.values() for item in data_configs(deployment, venue)],
         "engine": {
             "trader_id": deployment.trader_id,
@@ -58,7 +58,7 @@ def run_configs(deployment: Deployment) -> list[BacktestRunConfig]:
     return msgspec.convert(native, list[BacktestRunConfig], dec_hook=msgspec_decoding_hook)
 
 
-def _venue(venue: Venue) -> dict[str, Any]:
+def _venue(deployment: Deployment, venue: Venue) -> dict[str, Any]:
     return {
         "name": venue.name,
         "oms_type": venue.oms_type,
@@ -72,12 +72,21 @@ def _venue(venue: Venue) -> dict[str, Any]:
         **{key: venue.options[key] for key in _SHARED_WITH_PAPER if key in venue.options},
         **_fill_model(venue),
         **({"fee_model": venue.options["fee_model"]} if venue.options.get("fee_model") else {}),
-        **(
-            {"modules": [_SETTLEMENT]}
-            if venue.adapter == "simulated" and venue.options.get("options")
-            else {}
-        ),
+        **({"modules": modules} if (modules := _modules(deployment, venue)) else {}),
     }
+
+
+def _modules(deployment: Deployment, venue: Venue) -> list[dict[str, Any]]:
+    options = [_SETTLEMENT] if venue.adapter == "simulated" and venue.options.get("options") else []
+    pays = "funding" in data_kinds(deployment, venue) and venue.options.get("funding") != "off"
+    return options + ([_funding(venue)] if pays else [])
+
+
+def _funding(venue: Venue) -> dict[str, Any]:
+    """Pay funding as the paper client would by the same options, where it is told of rates at all."""
+    named = {"funding": "untimed", "funding_interval": "interval", "mark_stale_after": "mark_stale_after"}
+    given = {name: venue.options[key] for key, name in named.items() if key in venue.options}
+    return {**_FUNDING, "config": given}
 
 
 # NautilusTrader does not settle options rightly by itself: see `nautilus_quant.venues.settlement`.
@@ -87,6 +96,12 @@ _SETTLEMENT: Final = {
     "config": {},
 }
 
+
+# It settles no funding either.
+_FUNDING: Final = {
+    "actor_path": "nautilus_quant.venues.funding_module:FundingModule",
+    "config_path": "nautilus_quant.venues.funding_module:FundingModuleConfig",
+}
 
 _SHARED_WITH_PAPER: Final = (
     "bar_execution",

@@ -80,6 +80,30 @@ def test_nautilus_trader_runs_it(simulated):
 
 
 @pytest.mark.parametrize(
+    ("option", "config"),
+    [
+        ("{}", {}),
+        ("{funding: predicted, mark_stale_after: 5m}", {"untimed": "predicted", "mark_stale_after": 300.0}),
+    ],
+)
+def test_funding_that_is_played_is_paid_as_on_paper(simulated, option, config):
+    told = simulated(f"venues: {{SIM: {option}}}\nbacktest: {{data: [bars, quotes, marks, funding]}}")
+    (run,) = decoded(native_backtest(told))
+    (module,) = run.venues[0].modules
+    assert (module.actor_path, module.config) == (
+        "nautilus_quant.venues.funding_module:FundingModule",
+        config,
+    )
+
+
+def test_no_funding_is_paid_where_none_is_played_or_wanted(simulated):
+    (run,) = decoded(native_backtest(simulated()))
+    assert not run.venues[0].modules
+    off = simulated("venues: {SIM: {funding: off}}\nbacktest: {data: [bars, quotes, funding]}")
+    assert not decoded(native_backtest(off))[0].venues[0].modules
+
+
+@pytest.mark.parametrize(
     ("fields", "kinds"),
     [
         ("{instruments: [ETHUSDT-PERP.SIM]}", ["QuoteTick", "OrderBookDepth10", "TradeTick", "Bar"]),
