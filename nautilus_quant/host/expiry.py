@@ -211,8 +211,11 @@ class ExpiryBook:
         if desk.position.is_open:
             return
         desk.was_closed = True
-        if not desk.is_busy and desk.position.id.value not in self._settled:
-            self._drop(desk)
+        if desk.position.id.value not in self._settled:
+            if not desk.is_busy:
+                self._drop(desk)
+        elif self._now() > desk.contract.expiry + round(float(self._settings.grace) * SECOND):
+            self._end(desk)  # settled late: the moment at which it would have been compared is past
 
     def _drop(self, desk: ExpiryDesk) -> None:
         key = desk.position.id.value
@@ -376,6 +379,9 @@ class ExpiryBook:
             self._say(desk, "settled", verdict.code, verdict.text, verdict.numbers)
             if verdict.severity != "INFO" or f"{_SOURCE}|{key}|expiry" in self._alerts:
                 self._alert(desk, verdict.severity, "expiry", verdict.text)
+            if verdict.severity != "INFO":
+                # What is wrong with a settlement is not over because nothing is held any more.
+                del self._alerts[f"{_SOURCE}|{key}|expiry"]
         if desk.position.is_closed:
             self._drop(desk)
             return

@@ -14,6 +14,7 @@ from nautilus_trader.model.objects import Price
 
 from nautilus_quant.host.messages import publish
 from nautilus_quant.host.option_messages import SettlementPrice, settlement_key
+from nautilus_quant.venues.settlement import OptionSettlement
 from tests.actors.expiry_runs import (
     BTC,
     DAY,
@@ -180,6 +181,31 @@ def test_what_is_still_there_after_the_grace_is_an_alarm() -> None:
     assert ran.when("overdue") == [EXPIRY + 5 * MINUTE]
     (alarm,) = [a for a in ran.alerts if a.severity == "CRITICAL"]
     assert "expired 300 s ago, and 1.0 of it are still there; it should pay 4000" in alarm.text
+
+
+@pytest.mark.parametrize(("paid", "code"), [(4_000.0, "SETTLED"), (3_999.0, "WRONG_PAYOFF")])
+def test_what_is_settled_after_the_grace_is_compared_all_the_same(paid: float, code: str) -> None:
+    """The venue closes it seven minutes late; the alarm that it was overdue is over, unless it paid wrong."""
+    instrument, later = option(), option(expiry=EXPIRY + DAY)
+    held = Tape([instrument, later], 104_000.0, start=EXPIRY - HOUR, end=EXPIRY + 9 * MINUTE)
+    held.size = lambda name, ts: 100.0 if ts < EXPIRY - 30 * MINUTE or name == later.id.symbol.value else None
+    at = EXPIRY + 7 * MINUTE
+    close = InstrumentClose(instrument.id, Price(paid, 2), InstrumentCloseType.CONTRACT_EXPIRED, at, at)
+    made = engine(
+        held,
+        [Holder({instrument.id: 1.0})],
+        [acting := handler(**NEVER), Herald("104000")],
+        index=False,
+        modules=[OptionSettlement()],
+    )
+    made.add_data([close])
+    ran = Run(made, acting)
+    made.run(end=EXPIRY + 8 * MINUTE)
+    assert ran.told("overdue", "settled") == [("overdue", "NOT_SETTLED"), ("settled", code)]
+    assert ran.when("settled") == [at]
+    severities = [a.severity for a in ran.alerts if "expiry" in a.key]
+    assert severities[-1] == ("INFO" if code == "SETTLED" else "CRITICAL")
+    assert acting.expiries == []
 
 
 def test_an_option_exercised_physically_is_an_alarm() -> None:
