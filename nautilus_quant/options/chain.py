@@ -140,8 +140,12 @@ class Chain:
 
 
 def tightest(chain: Chain) -> Chain:
-    """Return the chain with one row for each expiry, strike and kind: the one whose quote is the tightest."""
-    spread = np.where(chain.ask >= chain.bid, chain.ask - chain.bid, np.inf)
+    """
+    Return the chain with one row for each expiry, strike and kind: the one whose quote is the tightest.
+
+    One without a bid above 0, or crossed, comes after all others.
+    """
+    spread = np.where((chain.bid > 0.0) & (chain.ask >= chain.bid), chain.ask - chain.bid, np.inf)
     order = np.lexsort((spread, chain.call, chain.strike, chain.expiry))
     first = np.ones(len(order), dtype=np.bool_)
     first[1:] = (

@@ -245,11 +245,11 @@ def test_of_what_pays_the_same_the_tightest_is_kept():
     chain = Chain.of(
         NOW,
         "BTC",
-        expiry=[5, 5, 5, 6, 5],
-        strike=[1.0, 1.0, 1.0, 1.0, 1.0],
-        call=[True, True, False, True, True],
-        bid=[1.0, 1.1, 1.0, 1.0, 3.0],
-        ask=[1.3, 1.2, 1.3, 1.3, 2.0],  # the last is crossed
-        names=["a", "b", "c", "d", "e"],
+        expiry=[5, 5, 5, 6, 5, 5],
+        strike=[1.0, 1.0, 1.0, 1.0, 1.0, 1.0],
+        call=[True, True, False, True, True, True],
+        bid=[1.0, 1.1, 1.0, 1.0, 3.0, 0.0],
+        ask=[1.3, 1.2, 1.3, 1.3, 2.0, 0.0],  # the last but one is crossed, the last is nobody's
+        names=["a", "b", "c", "d", "e", "f"],
     )
     assert tightest(chain).names == ("b", "c", "d")
