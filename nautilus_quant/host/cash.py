@@ -10,6 +10,7 @@ from nautilus_trader.model.events import PositionClosed, PositionOpened
 
 from nautilus_quant.account.flows import FlowDetector, spot_effects
 from nautilus_quant.account.funding_untimed import UntimedFunding
+from nautilus_quant.host.board import share_on_bus
 from nautilus_quant.host.funding_messages import FundingPaid
 from nautilus_quant.host.messages import subscribe, topic_of
 
@@ -27,10 +28,86 @@ if TYPE_CHECKING:
 
     from nautilus_quant.host.valuation import Valuer
 
+_PLACE = "nautilus_quant.cash"
 _SECOND = 1_000_000_000
 _MINUTE = 60 * _SECOND
 FUNDING_WINDOW = 120 * _SECOND
 """How long after its time a funding payment may reach the balance."""
+
+
+class Readings:
+    """
+    What events say of balances and profits, read once for all who watch the cash of a node.
+
+    Parameters
+    ----------
+    kernel
+        The node.
+
+    """
+
+    def __init__(self, kernel: NautilusKernel) -> None:
+        self._cache = kernel.cache
+        self._on_margin: dict[AccountId, bool] = {}
+        self._realized: dict[PositionId, float] = {}
+        self._account_event: AccountState | None = None
+        self._position_event: PositionEvent | None = None
+        self._totals: dict[str, float] = {}
+        self._change: tuple[str, float] | None = None
+
+    @classmethod
+    def on(cls, kernel: NautilusKernel) -> Readings:
+        """Return the readings of this node, making them the first time."""
+        return share_on_bus(kernel.msgbus, _PLACE, cls, lambda: cls(kernel))
+
+    def on_ping(self, _message: object) -> None:
+        """Make the readings findable; nothing is published there."""
+
+    def begin(self) -> None:
+        """Begin with what has been realised by the positions that are open now."""
+        self._realized = {
+            position.id: _amount(position.realized_pnl) for position in self._cache.positions_open()
+        }
+
+    def totals(self, event: AccountState | None = None) -> dict[str, float]:
+        """Return all balances by currency: as they are now, or as they were read for the same event."""
+        if event is not None and event is self._account_event:
+            return self._totals
+        totals: dict[str, float] = {}
+        for account in self._cache.accounts():
+            for currency, money in account.balances_total().items():
+                code = currency.code
+                totals[code] = totals.get(code, 0.0) + money.as_double()
+        self._account_event, self._totals = event, totals
+        return totals
+
+    def profit(self, event: PositionEvent) -> tuple[str, float] | None:
+        """Return what an event of a position on a margin account realises: currency and amount, if any."""
+        if event is not self._position_event:
+            self._position_event, self._change = event, self._read_profit(event)
+        return self._change
+
+    def _read_profit(self, event: PositionEvent) -> tuple[str, float] | None:
+        if not self.is_on_margin(event.account_id):
+            return None
+        profit, position_id, kind = event.realized_pnl, event.position_id, type(event)
+        realized = _amount(profit)
+        before = 0.0 if kind is PositionOpened else self._realized.get(position_id, 0.0)
+        if kind is PositionClosed:
+            self._realized.pop(position_id, None)
+        else:
+            self._realized[position_id] = realized
+        return (profit.currency.code, realized - before) if realized != before else None
+
+    def is_on_margin(self, account_id: AccountId) -> bool:
+        """Tell what kind an account is, which never changes, once it is known."""
+        known = self._on_margin.get(account_id)
+        if known is None:
+            account = self._cache.account(account_id)
+            if account is None:
+                return False
+            known = self._on_margin[account_id] = bool(account.is_margin_account)
+        return known
 
 
 class CashWatch:
@@ -55,8 +132,7 @@ class CashWatch:
         self.detector = detector or FlowDetector()
         self._totals: dict[str, float] = {}
         self._held_before: Mapping[str, Any] | None = None
-        self._realized: dict[PositionId, float] = {}
-        self._on_margin: dict[AccountId, bool] = {}
+        self._readings = Readings.on(kernel)
         self._settled_in: dict[InstrumentId, Currency] = {}
         self._options: set[InstrumentId] = set()
         self._funding: dict[str, tuple[FundingRateUpdate, int | None]] = {}
@@ -77,8 +153,8 @@ class CashWatch:
             Positions when the state was stored; equal ones mean that a difference came from outside.
 
         """
+        self._readings.begin()
         for position in self._cache.positions_open():
-            self._realized[position.id] = _amount(position.realized_pnl)
             if position.instrument_class == InstrumentClass.OPTION:
                 self._options.add(position.instrument_id)
         self._held_before = held_before
@@ -138,19 +214,14 @@ class CashWatch:
             attributable = before is not None and dict(before) == self.held()
             self.detector.start(now, self._totals, attributable=attributable)
 
-    def _read_totals(self) -> dict[str, float]:
-        totals: dict[str, float] = {}
-        for account in self._cache.accounts():
-            for currency, money in account.balances_total().items():
-                code = currency.code
-                totals[code] = totals.get(code, 0.0) + money.as_double()
-        return totals
+    def _read_totals(self, event: AccountState | None = None) -> dict[str, float]:
+        return self._readings.totals(event)
 
     def _on_account(self, event: AccountState) -> None:
         if not self._totals:
             self._begin(event.ts_init)
             return
-        totals, before = self._read_totals(), self._totals
+        totals, before = self._read_totals(event), self._totals
         if totals == before:
             return
         if totals.keys() != before.keys():
@@ -162,32 +233,15 @@ class CashWatch:
         self._totals = totals
 
     def _on_position(self, event: PositionEvent) -> None:
-        if not self._is_on_margin(event.account_id) or event.instrument_id in self._options:
+        if self._options and event.instrument_id in self._options:
             return
-        profit = event.realized_pnl
-        realized = _amount(profit)
-        position_id = event.position_id
-        before = 0.0 if isinstance(event, PositionOpened) else self._realized.get(position_id, 0.0)
-        if isinstance(event, PositionClosed):
-            self._realized.pop(position_id, None)
-        else:
-            self._realized[position_id] = realized
-        if realized != before:
-            self.detector.explain(event.ts_init, profit.currency.code, realized - before)
-
-    def _is_on_margin(self, account_id: AccountId) -> bool:
-        """Tell what kind an account is, which never changes, once it is known."""
-        known = self._on_margin.get(account_id)
-        if known is None:
-            account = self._cache.account(account_id)
-            if account is None:
-                return False
-            known = self._on_margin[account_id] = bool(account.is_margin_account)
-        return known
+        change = self._readings.profit(event)
+        if change is not None:
+            self.detector.explain(event.ts_init, *change)
 
     def _on_fill(self, fill: OrderFilled) -> None:
         fee = fill.commission
-        if fee is not None and self._is_on_margin(fill.account_id):
+        if fee is not None and self._readings.is_on_margin(fill.account_id):
             settled_in = self._settled_in.get(fill.instrument_id)
             if settled_in is not None and fee.currency == settled_in:
                 return  # part of the position's realised P&L, as nearly all fees are

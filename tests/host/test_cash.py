@@ -127,7 +127,7 @@ def test_every_position_of_a_hedging_account_explains_its_own(live):
         live.order(BTC, SELL, "1", position_id=position.id)
     live.balance(client, USDT=10_030)
     assert settled(live, watch) == {}
-    assert watch._realized == {}  # nothing is kept of positions that are gone
+    assert watch._readings._realized == {}  # nothing is kept of positions that are gone
 
 
 def test_a_fee_in_a_third_currency_is_explained(live, margin):
@@ -375,7 +375,7 @@ def test_a_coin_that_is_gone_after_a_restart_is_a_withdrawal(live, margin):
     first.stop()
     first.detector = FlowDetector.from_dict(first.detector.to_dict())
     other = CashWatch(live.kernel, Valuer.on(live.kernel.msgbus), first.detector)
-    other._read_totals = lambda: {"USDT": 10_000.0}  # venues leave out what is nothing
+    other._read_totals = lambda *_: {"USDT": 10_000.0}  # venues leave out what is nothing
     other.start(live.now, held)
     assert settled(live, other) == {"BTC": pytest.approx(-0.5)}
 
@@ -383,7 +383,7 @@ def test_a_coin_that_is_gone_after_a_restart_is_a_withdrawal(live, margin):
 def test_a_coin_that_is_not_mentioned_any_more_is_gone(live, margin, monkeypatch):
     live.balance(margin, USDT=10_000, BTC=0.5)
     watch = watching(live)
-    monkeypatch.setattr(watch, "_read_totals", lambda: {"USDT": 10_000.0})
+    monkeypatch.setattr(watch, "_read_totals", lambda *_: {"USDT": 10_000.0})
     live.balance(margin, USDT=10_000)
     assert settled(live, watch) == {"BTC": pytest.approx(-0.5)}
     monkeypatch.undo()
@@ -416,3 +416,14 @@ def test_after_stop_nothing_is_heard(live, margin):
     watch.stop()
     live.balance(margin, USDT=20_000)
     assert watch.poll(live.now + 60 * SECOND) == (0.0, True, {})
+
+
+def test_an_event_is_read_once_for_all_who_watch(live, margin):
+    """Each of two watches explains all of it, whoever hears it first, and one that begins later the rest."""
+    one, two = watching(live), watching(live)
+    live.trade(margin, BTC, BUY, "1.5", 30_000)
+    three = watching(live)
+    live.trade(margin, BTC, SELL, "1.0", 31_000)
+    assert one._readings is two._readings is three._readings
+    found = [watch.detector.to_dict()["currencies"]["USDT"]["expected"] for watch in (one, two, three)]
+    assert found == [found[0]] * 3
