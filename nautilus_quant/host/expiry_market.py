@@ -10,6 +10,7 @@ from nautilus_trader.model.enums import OrderSide
 
 from nautilus_quant.host.fees import FeeBook
 from nautilus_quant.host.options import OptionDesk
+from nautilus_quant.host.touch import touch_of
 from nautilus_quant.options.black76 import greeks
 from nautilus_quant.options.contract import years
 from nautilus_quant.options.expiry_rules import Outlook
@@ -118,10 +119,12 @@ class ExpiryMarket:
         now = self._host.clock.timestamp_ns()
         if quote is None or now - quote.ts_init > float(self._settings.max_age) * _SECOND:
             return Touch()
-        bid = quote.bid_price.as_double() if quote.bid_size.raw else math.nan
-        ask = quote.ask_price.as_double() if quote.ask_size.raw else math.nan
-        spread = self._cache.instrument(instrument_id).is_spread()
-        return Touch(bid if spread or bid > 0.0 else math.nan, ask if spread or ask > 0.0 else math.nan)
+        if not self._cache.instrument(instrument_id).is_spread():
+            return Touch(*touch_of(quote))
+        return Touch(
+            quote.bid_price.as_double() if quote.bid_size.raw else math.nan,
+            quote.ask_price.as_double() if quote.ask_size.raw else math.nan,
+        )
 
     def contract(self, instrument_id: InstrumentId) -> Contract | None:
         """Return what an instrument pays; ``None`` when it is no option."""

@@ -21,6 +21,7 @@ from nautilus_quant.host.hedging_orders import HedgeOrders
 from nautilus_quant.host.kernel import find_kernel
 from nautilus_quant.host.messages import Alert, SafetyStatus, latest, publish
 from nautilus_quant.host.options import OptionDesk
+from nautilus_quant.host.touch import mid_of
 from nautilus_quant.options.hedging import SECOND, Hedger
 from nautilus_quant.options.hedging_market import reducible
 from nautilus_quant.safety.kill_state import KillState
@@ -210,9 +211,8 @@ class HedgeBook:
         desk = self.desks.get(coin or "")
         if desk is None or quote.instrument_id not in desk.market.listed():
             return
-        price = 0.5 * (quote.bid_price.as_double() + quote.ask_price.as_double())
-        before = self._looked.get(quote.instrument_id, math.nan)
-        if abs(price - before) <= float(self._settings.move) * before:
+        price, before = mid_of(quote), self._looked.get(quote.instrument_id, math.nan)
+        if not price > 0.0 or abs(price - before) <= float(self._settings.move) * before:
             return
         self._looked[quote.instrument_id] = price
         desk.work()

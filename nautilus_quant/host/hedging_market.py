@@ -12,6 +12,7 @@ from nautilus_trader.model.instruments import CryptoFuture, CryptoPerpetual
 from nautilus_quant.host.fees import FeeBook
 from nautilus_quant.host.hedging_net import coin_of, unit_delta
 from nautilus_quant.host.routing import client_of
+from nautilus_quant.host.touch import mid_of
 from nautilus_quant.options.hedging import SECOND
 from nautilus_quant.options.hedging_market import Candidate
 
@@ -68,17 +69,19 @@ class HedgeMarket:
         return self._listed
 
     def price(self, instrument_id: InstrumentId) -> float:
-        """Return the middle of an instrument's last quote, however old; NaN without one."""
+        """Return the middle of an instrument's last quote of both sides, however old; NaN without one."""
         quote = self._cache.quote_tick(instrument_id)
-        return math.nan if quote is None else _mid(quote)
+        return math.nan if quote is None else mid_of(quote)
 
     def candidates(self) -> list[Candidate]:
-        """Return what can be traded now: with a fresh quote, and not about to expire."""
+        """Return what can be traded now: with a fresh quote of both sides, and not about to expire."""
         now = self._kernel.clock.timestamp_ns()
         found = []
         for instrument_id, instrument in self.listed().items():
             quote = self._cache.quote_tick(instrument_id)
             if quote is None or not 0 <= now - quote.ts_init <= self._max_age:
+                continue
+            if not mid_of(quote) > 0.0:
                 continue
             if isinstance(instrument, CryptoFuture) and instrument.expiration_ns - now < _SOON:
                 continue
@@ -94,7 +97,7 @@ class HedgeMarket:
             ask=quote.ask_price.as_double(),
             bid_size=quote.bid_size.as_double(),
             ask_size=quote.ask_size.as_double(),
-            delta=unit_delta(instrument, _mid(quote)),
+            delta=unit_delta(instrument, mid_of(quote)),
             lot=instrument.size_increment.as_decimal(),
             least=Decimal(0) if least is None else least.as_decimal(),
             taker=self._fees.rate(instrument),
@@ -126,7 +129,3 @@ class HedgeMarket:
             return 0.0
         seconds = 60.0 * float(update.interval) if update.interval else _EIGHT_HOURS
         return float(update.rate) / seconds
-
-
-def _mid(quote: QuoteTick) -> float:
-    return float(0.5 * (quote.bid_price.as_double() + quote.ask_price.as_double()))

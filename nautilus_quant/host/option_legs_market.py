@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from nautilus_quant.host.fees import FeeBook
 from nautilus_quant.host.options import OptionDesk
+from nautilus_quant.host.touch import touch_of
 from nautilus_quant.options.spread_book import Touch
 from nautilus_quant.options.spread_build import DAY, Quoted
 
@@ -96,9 +97,7 @@ class OptionMarket:
         quote = self._strategy.cache.quote_tick(name)
         if quote is None or not 0 <= self._age(quote.ts_init) <= self.desk.max_age * _SECOND:
             return _NOBODY
-        bid = quote.bid_price.as_double() if quote.bid_size.as_double() > 0.0 else math.nan
-        ask = quote.ask_price.as_double() if quote.ask_size.as_double() > 0.0 else math.nan
-        return Touch(bid if bid > 0.0 else math.nan, ask if ask > 0.0 else math.nan)
+        return Touch(*touch_of(quote))
 
     def fee(self, name: InstrumentId, quantity: Decimal, price: float) -> float:
         """Return what a fill would be charged [settlement currency]; NaN without a price."""

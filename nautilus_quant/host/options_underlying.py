@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nautilus_trader.model.instruments import CryptoFuture, CryptoPerpetual, CurrencyPair
 
+from nautilus_quant.host.touch import mid_of
 from nautilus_quant.host.valuation import DOLLARS
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class Underlyings:
         for instrument_id in listed:
             quote = self._cache.quote_tick(instrument_id)
             if quote is not None and quote.ts_init >= best[1]:
-                middle = 0.5 * (quote.bid_price.as_double() + quote.ask_price.as_double())
+                middle = mid_of(quote)
                 best = (middle, quote.ts_init) if middle > 0.0 else best
             mark = self._cache.mark_price(instrument_id)
             if mark is not None and mark.ts_init > best[1]:
