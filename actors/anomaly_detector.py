@@ -94,15 +94,17 @@ class AnomalyDetector(GateActor):
             self._watch.on_event(event)
 
     def _on_observation(self, seen: Observation) -> None:
-        instrument = seen.instrument
-        changes = self._book.observe(seen.ts, instrument, seen.measure, seen.value, seen.strategy)
-        for monitor in self._book.pair(instrument):
-            self._changed.add(monitor.key)
-            if monitor.severity:
-                self._wait(monitor.key)
-        if changes:
-            self._follow(changes)
-        self._save_sometimes(seen.ts)
+        ts, instrument, strategy, measure, value = seen
+        self._changed.add(instrument)
+        if not self._book.repeats(ts, instrument, measure, value, strategy):
+            changes = self._book.observe(ts, instrument, measure, value, strategy)
+            for monitor in self._book.pair(instrument):
+                if monitor.severity:
+                    self._wait(monitor.key)
+            if changes:
+                self._follow(changes)
+        if self._cadence is not None:
+            self._save_sometimes(ts)
 
     def _wait(self, key: str) -> None:
         """Wake up when it may have recovered, unless there is nothing to recover from."""
@@ -167,6 +169,6 @@ class AnomalyDetector(GateActor):
         return AnomalyBook(measure_params(given), ladder, throttle)
 
     def _save_all(self, ts: int) -> None:
-        for key in self._changed:
-            self._save(key, self._book.monitor(key).to_dict, ts)
+        for monitor in {one.key: one for name in self._changed for one in self._book.pair(name)}.values():
+            self._save(monitor.key, monitor.to_dict, ts)
         self._changed.clear()

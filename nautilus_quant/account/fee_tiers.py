@@ -91,6 +91,8 @@ class TierTracker:
             The tier from now on, if it is another than before; a clock set back changes nothing.
 
         """
+        if now < self._next:  # which is 0 before the first look
+            return None
         before = self._tier
         if not self._next:
             self._begin(now)

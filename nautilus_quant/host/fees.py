@@ -359,8 +359,8 @@ class FeeBook:
         if tracker is not None:
             key = f"{venue}|{tracker.schedule.name}"
             self._told.setdefault(key, tracker.tier)
-            tracker.update(now)
-            self._tell(key, tracker, now)
+            if tracker.update(now) is not None:
+                self._tell(key, tracker, now)
         self._paid.on_fill(fill, instrument, fees.tier(instrument))
         if tracker is not None:
             tracker.add(now, self._paid.dollars(fill, instrument))

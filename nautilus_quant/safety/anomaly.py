@@ -105,7 +105,7 @@ class AnomalyMonitor:
         """
         monitor = self.measures.get(measure) or self.monitor(measure)
         if not self.severity and value == monitor.steady:
-            monitor.repeat()
+            monitor.more += 1
             self.note(ts, strategy)
             return ()
         changes = self.advance(ts)

@@ -113,26 +113,30 @@ class AnomalyBook:
         self, ts: int, instrument: str, measure: Measure, value: float, strategy: str = ""
     ) -> tuple[Change, ...]:
         """Take a value; see `AnomalyMonitor.observe`."""
-        one, venue = pair = self._pairs.get(instrument) or self._pair(instrument)
-        if not (one.severity or venue.severity) and self._repeat(pair, ts, measure, value, strategy):
-            return ()
+        one, venue = self._pairs.get(instrument) or self._pair(instrument)
         usual = one.monitor(measure).usual if measure is Measure.SLIPPAGE else 0.0
         changes = one.observe(ts, measure, value, strategy)
         if math.isnan(usual):
             return changes
         return changes + venue.observe(ts, measure, value - usual, strategy)
 
-    def _repeat(self, pair: _Pair, ts: int, measure: Measure, value: float, strategy: str) -> bool:
-        """Take a value that is the same as ever for both; False, and nothing is taken, else."""
-        one, venue = pair
+    def repeats(self, ts: int, instrument: str, measure: Measure, value: float, strategy: str) -> bool:
+        """
+        Take a value that is the same as ever and changes nothing but counts; else False, and it is not taken.
+
+        In a fraction of the time of `observe`, which takes such a value as well.
+        """
+        one, venue = self._pairs.get(instrument) or self._pair(instrument)
+        if one.severity or venue.severity:
+            return False
         own, whole = one.measures.get(measure), venue.measures.get(measure)
         if own is None or whole is None or value != own.steady:
             return False
         # Less what is usual, where it counts so: nothing is left of it.
         if whole.steady != (0.0 if measure is Measure.SLIPPAGE else value):
             return False
-        own.repeat()
-        whole.repeat()
+        own.more += 1
+        whole.more += 1
         one.note(ts, strategy)
         venue.note(ts, strategy)
         return True

@@ -54,8 +54,8 @@ class MeasureMonitor:
 
     """
 
-    __slots__ = ("_baseline", "_count", "_decay", "_first", "_more", "_scores", "_sum", "_weight",
-                 "ladder", "measure", "params", "steady", "unknown")  # fmt: skip
+    __slots__ = ("_baseline", "_count", "_decay", "_first", "_scores", "_sum", "_weight",
+                 "ladder", "measure", "more", "params", "steady", "unknown")  # fmt: skip
 
     def __init__(self, measure: Measure, params: MeasureParams, ladder: LadderParams) -> None:
         self.measure = measure
@@ -71,7 +71,8 @@ class MeasureMonitor:
         self._count = 0
         self.steady = math.nan
         """What all values were, and calls for nothing [unit of the measure]; NaN when there is none."""
-        self._more = 0
+        self.more = 0
+        """How often that came besides, and was only counted: it is caught up with when somebody asks."""
 
     @property
     def baseline(self) -> RobustBaseline:
@@ -97,10 +98,6 @@ class MeasureMonitor:
         """Median of the baseline [unit of the measure]; NaN with less than `min_samples`."""
         baseline = self._baseline  # which is the same however often what is steady comes again
         return baseline.median if baseline.count >= self.ladder.min_samples else math.nan
-
-    def repeat(self) -> None:
-        """Take `steady` once more: it only counts, which is caught up with when somebody asks."""
-        self._more += 1
 
     def observe(self, value: float) -> bool:
         """Take a value [unit of the measure]; tell whether it was one."""
@@ -142,7 +139,7 @@ class MeasureMonitor:
 
     def _catch_up(self) -> None:
         """Count the values that only had to be counted."""
-        more, self._more = self._more, 0
+        more, self.more = self.more, 0
         if not more:
             return
         value, decay, total, weight = self.steady, self._decay, self._sum, self._weight
@@ -243,7 +240,7 @@ class MeasureMonitor:
         if count < 0 or unknown < 0 or (weight > 0.0) != (count > 0):
             raise stored.DamagedStateError(f"stored counts and weight contradict each other: {state!r:.200}")
         self._baseline.restore(stored.mapping(state, "baseline"))
-        self.steady, self._more = math.nan, 0
+        self.steady, self.more = math.nan, 0
         self._scores = deque(scores, maxlen=self.ladder.within)
         self._sum, self._weight, self._count, self.unknown = total, weight, count, unknown
         return self

@@ -237,13 +237,6 @@ def test_whose_orders_were_measured_last_stands_last():
     assert again.monitor(BTC).strategies == ("A-001", "B-002")
 
 
-class Slow(AnomalyBook):
-    """Hurries over nothing."""
-
-    def _repeat(self, *_given: object) -> bool:
-        return False
-
-
 SPELLS = st.lists(
     st.tuples(
         st.sampled_from([BTC, ETH]),
@@ -259,11 +252,15 @@ SPELLS = st.lists(
 @given(SPELLS)
 def test_hurrying_over_what_repeats_itself_changes_nothing(spells):
     ladder = LadderParams(min_samples=5, window=12, persist=2, within=3, half_life=2.0, min_rolling=3)
-    quick, slow = (kind(DEFAULTS, ladder, Throttle()) for kind in (AnomalyBook, Slow))
+    quick, slow = (AnomalyBook(DEFAULTS, ladder, Throttle()) for _ in range(2))
     for number, (instrument, measure, value, strategy, count) in enumerate(spells):
         for n in range(count):
             given_now = (number * 60 * SECOND + n, instrument, measure, value, strategy)
-            assert quick.observe(*given_now) == slow.observe(*given_now)
+            changes = slow.observe(*given_now)
+            if quick.repeats(*given_now):
+                assert changes == ()
+            else:
+                assert quick.observe(*given_now) == changes
     for key, monitor in slow.monitors.items():
         assert quick.monitors[key].to_dict() == monitor.to_dict()
 
@@ -272,7 +269,16 @@ def test_what_repeats_itself_is_only_counted():
     made = book()
     feed(made, Measure.SLIPPAGE, *[2.0] * 20)
     one, venue = (monitor.monitor(Measure.SLIPPAGE) for monitor in made.pair(BTC))
-    assert (one.steady, venue.steady) == (2.0, 0.0)
-    feed(made, Measure.SLIPPAGE, 2.0, 2.0)
-    assert (one._more, venue._more) == (17, 12)  # each is judged from its 5th value on
-    assert (one.baseline.count, venue.baseline.count) == (22, 17)
+    assert (one.baseline.count, venue.baseline.count) == (20, 15)
+    assert made.repeats(0, BTC, Measure.SLIPPAGE, 2.0, "A-001")
+    assert not made.repeats(0, BTC, Measure.SLIPPAGE, 2.1, "A-001")
+    assert not made.repeats(0, ETH, Measure.SLIPPAGE, 2.0, "A-001")
+    assert (one.more, venue.more) == (1, 1)
+    assert (one.baseline.count, venue.baseline.count) == (21, 16)
+
+
+def test_while_something_is_wrong_nothing_is_hurried_over():
+    made = throttled()
+    feed(made, Measure.ACK_LATENCY, *[10.0] * 20)
+    assert made.monitors[BTC].monitor(Measure.ACK_LATENCY).steady == 10.0
+    assert not made.repeats(0, BTC, Measure.ACK_LATENCY, 10.0, "A-001")
