@@ -142,6 +142,7 @@ class HedgeBook:
                 self.desks[coin].start()
         if self._settings.subscribe:
             self._hear()
+            self._leave_expired()
 
     def _new_desk(self, coin: str) -> HedgeDesk:
         settings, cache = self._settings, self._host.cache
@@ -174,6 +175,15 @@ class HedgeBook:
                     wanted.add(instrument_id)
                     host.subscribe_quote_ticks(instrument_id)
                     host.subscribe_option_greeks(instrument_id)
+
+    def _leave_expired(self) -> None:
+        now = self._now()
+        for instrument_id in list(self._heard):
+            contract = self._desk.contract(instrument_id)
+            if contract is not None and contract.expiry <= now:
+                self._heard.discard(instrument_id)
+                self._host.unsubscribe_quote_ticks(instrument_id)
+                self._host.unsubscribe_option_greeks(instrument_id)
 
     # -- when to look ------------------------------------------------------------------------------
 

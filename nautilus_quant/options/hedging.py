@@ -285,7 +285,8 @@ class Hedger:
 
     def trusts(self, name: str, now: int) -> bool:
         """Tell whether an instrument is not left alone."""
-        return self._breaker(name).allows(now)
+        breaker = self._breakers.get(name)
+        return breaker is None or breaker.allows(now)
 
     def _wanted(self, now: int, net: Net, mode: Mode, style: Style, best: Sequence[Candidate]) -> float:
         cost = cost_of(best[0], -net.delta, style, self.params.holding) if best else math.nan

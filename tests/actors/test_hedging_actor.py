@@ -29,6 +29,7 @@ from tests.actors.hedging_runs import (
     moved,
 )
 from tests.host.engine import SECOND, START
+from tests.host.options_kit import option
 
 FLAT = [30_000.0] * 60
 
@@ -114,6 +115,26 @@ def test_options_of_several_strategies_are_hedged_together(done):
     net = 2.0 * moved(CALL, 30_000, at(59))[1] - 3.0 * moved(PUT, 30_000, at(59))[1]
     assert run.hedges[PERP.id] == pytest.approx(-net, abs=0.051)
     assert run.actor.nets["BTC"].positions == 3
+
+
+def test_what_has_expired_is_listened_to_no_more(done):
+    soon = option(START + 30 * SECOND, 30_000.0, True)
+    told = market(FLAT[:25], [CALL, soon]) + [one for one in market(FLAT) if one.ts_init >= at(25)]
+    run = go(
+        done,
+        told,
+        {2: [(soon, 3.0), (CALL, 1.0)]},
+        hedger(),
+        instruments=[PERP, CALL, soon],
+    )
+    assert any(update.delta_before > 1.0 for update in run.heard)
+    bus = run.engine.kernel.msgbus
+
+    def hears(one: Any) -> bool:
+        found = bus.subscriptions(f"data.quotes.{one.id.venue}.{one.id.symbol}")
+        return any(run.actor.handle_quote_tick == each.handler for each in found)
+
+    assert [hears(one) for one in (PERP, CALL, soon)] == [True, True, False]
 
 
 def test_only_chosen_strategies_are_hedged(done):

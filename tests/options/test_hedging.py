@@ -243,6 +243,14 @@ def test_slippage_and_latency_of_an_order_in_parts():
     assert done.latency == 1.0
 
 
+def test_only_what_is_traded_is_remembered():
+    """A search for an option asks about every one that is listed, month after month."""
+    one = hedger()
+    assert all(one.trusts(f"BTC-{n}", n) for n in range(9))
+    send(one, one.decide(0, net(0.4), [PERP]), 0)
+    assert list(one.to_dict()["breakers"]) == [PERP.name]
+
+
 def test_dear_fills_take_the_version_back_by_the_mean_of_the_last():
     one = hedger(fewest=3)
     one.versions.take([Version(number=4, params=HedgeParams())])
