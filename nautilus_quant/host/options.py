@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["Known", "OptionDesk", "SurfaceUpdate", "contract_of"]
 
 SECOND = 1_000_000_000
+_HOUR = 3_600 * SECOND
 _PLACE = "nautilus_quant.options"
 _EARLY = 16
 """Before strategies hear of greeks or a surface, it is known here."""
@@ -94,6 +95,7 @@ class OptionDesk:
         self._venue_forwards: dict[tuple[str, int], tuple[float, int]] = {}
         self._parity: dict[tuple[str, int], tuple[int, float]] = {}
         self._surfaces: dict[str, Surface] = {}
+        self._tidy = 0
         msgbus.subscribe("data.option_greeks.*", self._on_greeks, priority=_EARLY)
         subscribe(msgbus, SurfaceUpdate, self._on_surface)
 
@@ -111,6 +113,7 @@ class OptionDesk:
         self._venue_forwards.clear()
         self._parity.clear()
         self._surfaces.clear()
+        self._tidy = 0
 
     def now(self) -> int:
         """Return the time, UNIX [ns]."""
@@ -124,11 +127,12 @@ class OptionDesk:
         contract = self._listing.contract(greeks.instrument_id)
         if contract is not None and forward is not None and 0.0 < forward < math.inf:
             self._venue_forwards[contract.underlying, contract.expiry] = (forward, greeks.ts_init)
-        if len(self._greeks) > 2 * self._listing.count + 1_024:
-            self._forget_expired()
-
-    def _forget_expired(self) -> None:
         now = self._clock.timestamp_ns()
+        if now >= self._tidy:
+            self._tidy = now + _HOUR
+            self._forget_expired(now)
+
+    def _forget_expired(self, now: int) -> None:
         for instrument_id in list(self._greeks):
             contract = self._listing.contract(instrument_id)
             if contract is None or contract.expiry <= now:

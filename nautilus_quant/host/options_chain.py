@@ -53,11 +53,6 @@ class Listing:
         self._ids: dict[str, InstrumentId] = {}
         self._layouts: dict[tuple[str, str | None], _Layout] = {}
 
-    @property
-    def count(self) -> int:
-        """How many options there are."""
-        return len(self._contracts)
-
     def contract(self, instrument_id: InstrumentId) -> Contract | None:
         """Return what an instrument pays, or ``None`` when it is no option or not there."""
         known = self._contracts.get(instrument_id)

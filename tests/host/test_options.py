@@ -234,10 +234,11 @@ def test_greeks_of_the_expired_are_forgotten():
     market = Market(smiles(days=(9, 23)))
     node = Node(market)
     node.greeks(NOW, 0.6, 91_234.0, expiry=NOW + 9 * DAY)
+    assert {key[1] for key in node.desk._venue_forwards} == {NOW + 9 * DAY}
     node.clock.set_time(NOW + 10 * DAY)
-    node.desk._forget_expired()
-    assert node.desk._greeks == {}
-    assert node.desk._venue_forwards == {}
+    node.greeks(NOW + 10 * DAY, 0.6, 91_234.0)  # of those that live
+    assert {node.desk.contract(key).expiry for key in node.desk._greeks} == {EXPIRY}
+    assert {key[1] for key in node.desk._venue_forwards} == {EXPIRY}
 
 
 # -- chains -------------------------------------------------------------------------------------------
