@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING
 from zlib import crc32
 
 from nautilus_trader.core.uuid import UUID4
-from nautilus_trader.execution.messages import SubmitOrder
 from nautilus_trader.model.enums import OmsType, OrderSide, TimeInForce
-from nautilus_trader.model.identifiers import ClientOrderId
 from nautilus_trader.model.orders import LimitOrder
 
 from nautilus_quant.host.liquidator import send_cancel
+from nautilus_quant.host.new_orders import COUNTS, order_name, send_new
 from nautilus_quant.host.routing import oms_of
 
 if TYPE_CHECKING:
-    from nautilus_trader.model.identifiers import InstrumentId
+    from nautilus_trader.model.identifiers import ClientOrderId, InstrumentId
     from nautilus_trader.model.instruments import Instrument
     from nautilus_trader.model.orders import Order
     from nautilus_trader.model.position import Position
@@ -26,9 +25,6 @@ if TYPE_CHECKING:
 
 TAG = "EXPIRY"
 """The first tag of every order."""
-_ENDPOINT = "RiskEngine.execute"
-_DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_ROOM = 46_656  # three letters
 
 
 class ExpiryOrders:
@@ -88,16 +84,14 @@ class ExpiryOrders:
 
         """
         now = self._kernel.clock.timestamp_ns()
-        self._count = (self._count + 1) % _ROOM
-        name = f"{self._mark}{leg[0].upper()}T{_short(now // 1_000_000)}N{_short(self._count)}"
+        self._count = (self._count + 1) % COUNTS
         whole = quantity >= position.quantity.as_decimal()
         closes = position.instrument_id == instrument.id
         return LimitOrder(
             trader_id=position.trader_id,
             strategy_id=position.strategy_id,
             instrument_id=instrument.id,
-            # Letters and digits only, and at most 32: every venue takes that.
-            client_order_id=ClientOrderId(name),
+            client_order_id=order_name(f"{self._mark}{leg[0].upper()}", now, self._count),
             order_side=side,
             # Whole lots already; to round down here takes a lot off many sizes, 0.3 becomes 0.2.
             quantity=instrument.make_qty(quantity),
@@ -113,20 +107,8 @@ class ExpiryOrders:
 
     def submit(self, order: Order, position: Position) -> None:
         """Send an order; what closes one of several positions names it."""
-        msgbus = self._kernel.msgbus
         closes = order.instrument_id == position.instrument_id
-        position_id = position.id if closes and self.hedges(position) else None
-        msgbus.publish(f"events.order.{order.strategy_id}", order.init_event)
-        self._kernel.cache.add_order(order, position_id, None)
-        command = SubmitOrder(
-            trader_id=order.trader_id,
-            strategy_id=order.strategy_id,
-            order=order,
-            command_id=UUID4(),
-            ts_init=order.ts_init,
-            position_id=position_id,
-        )
-        msgbus.send(_ENDPOINT, command)
+        send_new(self._kernel, order, position.id if closes and self.hedges(position) else None)
 
     def cancel(self, order: Order) -> None:
         """Cancel an order."""
@@ -168,11 +150,3 @@ def _rounded(instrument: Instrument, side: OrderSide, price: float) -> Decimal:
     way = ROUND_CEILING if side == OrderSide.BUY else ROUND_FLOOR
     rounded = (Decimal(repr(price)) / tick).to_integral_value(rounding=way) * tick
     return rounded if instrument.is_spread() else max(rounded, tick)
-
-
-def _short(number: int) -> str:
-    digits = ""
-    while number:
-        number, digit = divmod(number, 36)
-        digits = _DIGITS[digit] + digits
-    return digits or "0"

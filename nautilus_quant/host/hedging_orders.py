@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from nautilus_trader.core.uuid import UUID4
-from nautilus_trader.execution.messages import SubmitOrder
 from nautilus_trader.model.enums import OmsType, OrderSide, TimeInForce
 from nautilus_trader.model.identifiers import ClientOrderId, InstrumentId, StrategyId
 from nautilus_trader.model.orders import LimitOrder, MarketOrder
 
 from nautilus_quant.gating.intent import Side
 from nautilus_quant.host.liquidator import send_cancel
+from nautilus_quant.host.new_orders import COUNTS, order_name, send_new
 from nautilus_quant.host.routing import oms_of
 from nautilus_quant.options.hedging_market import Style
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 TAG = "HEDGE"
 """The first tag of every order."""
-_DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 class HedgeOrders:
@@ -63,15 +62,12 @@ class HedgeOrders:
         if closes is not None:
             quantity = min(quantity, Decimal(closes.quantity.as_decimal()))
         now = self._kernel.clock.timestamp_ns()
-        self._count = (self._count + 1) % 46_656
+        self._count = (self._count + 1) % COUNTS
         common: dict[str, Any] = {
             "trader_id": self._kernel.trader_id,
             "strategy_id": self.strategy_id,
             "instrument_id": instrument.id,
-            # Letters and digits only, and at most 32: every venue takes that.
-            "client_order_id": ClientOrderId(
-                f"{self._mark}T{_short(now // 1_000_000)}N{_short(self._count)}"
-            ),
+            "client_order_id": order_name(self._mark, now, self._count),
             "order_side": OrderSide.BUY if plan.side is Side.BUY else OrderSide.SELL,
             "quantity": instrument.make_qty(quantity),
             "init_id": UUID4(),
@@ -87,18 +83,7 @@ class HedgeOrders:
 
     def submit(self, order: Order, closes: Position | None) -> None:
         """Send an order, through the gateway as anybody's."""
-        position_id = None if closes is None else closes.id
-        self._kernel.msgbus.publish(f"events.order.{order.strategy_id}", order.init_event)
-        self._kernel.cache.add_order(order, position_id, None)
-        command = SubmitOrder(
-            trader_id=order.trader_id,
-            strategy_id=order.strategy_id,
-            order=order,
-            command_id=UUID4(),
-            ts_init=order.ts_init,
-            position_id=position_id,
-        )
-        self._kernel.msgbus.send("RiskEngine.execute", command)
+        send_new(self._kernel, order, None if closes is None else closes.id)
 
     def order(self, name: str) -> Order | None:
         """Return an order by its id."""
@@ -120,11 +105,3 @@ class HedgeOrders:
         held = self._kernel.cache.positions_open(instrument_id=instrument_id, strategy_id=self.strategy_id)
         against = [position for position in held if position.signed_qty * side < 0.0]
         return max(against, key=lambda position: abs(position.signed_qty), default=None)
-
-
-def _short(number: int) -> str:
-    digits = ""
-    while number:
-        number, digit = divmod(number, 36)
-        digits = _DIGITS[digit] + digits
-    return digits or "0"
