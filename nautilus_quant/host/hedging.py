@@ -15,12 +15,13 @@ from nautilus_quant.host.book_reducers import BookReducers
 from nautilus_quant.host.hedging_desk import HedgeDesk, HedgeTools
 from nautilus_quant.host.hedging_market import HedgeMarket
 from nautilus_quant.host.hedging_memory import HedgeMemory
-from nautilus_quant.host.hedging_net import BookNet, coin_of, unit_delta
+from nautilus_quant.host.hedging_net import BookNet, unit_delta
 from nautilus_quant.host.hedging_options import OptionMarket
 from nautilus_quant.host.hedging_orders import HedgeOrders
 from nautilus_quant.host.kernel import find_kernel
 from nautilus_quant.host.messages import Alert, SafetyStatus, latest, publish
 from nautilus_quant.host.options import OptionDesk
+from nautilus_quant.host.options_underlying import coin_of
 from nautilus_quant.host.touch import mid_of
 from nautilus_quant.options.hedging import SECOND, Hedger
 from nautilus_quant.options.hedging_market import reducible

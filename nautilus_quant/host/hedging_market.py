@@ -10,7 +10,8 @@ from nautilus_trader.model.identifiers import InstrumentId
 from nautilus_trader.model.instruments import CryptoFuture, CryptoPerpetual
 
 from nautilus_quant.host.fees import FeeBook
-from nautilus_quant.host.hedging_net import coin_of, unit_delta
+from nautilus_quant.host.hedging_net import unit_delta
+from nautilus_quant.host.options_underlying import coin_of
 from nautilus_quant.host.routing import client_of
 from nautilus_quant.host.touch import mid_of
 from nautilus_quant.options.hedging import SECOND

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from nautilus_trader.model.identifiers import StrategyId
-from nautilus_trader.model.instruments import CryptoFuture, CryptoPerpetual, CurrencyPair
 
-from nautilus_quant.host.valuation import DOLLARS
+from nautilus_quant.host.options_underlying import coin_of
 from nautilus_quant.options.contract import Contract
 from nautilus_quant.options.hedging_limits import Net
 
@@ -25,17 +24,6 @@ if TYPE_CHECKING:
 
 EXTERNAL = StrategyId("EXTERNAL")
 """Whose NautilusTrader says positions are that a venue reports and nobody claims."""
-
-
-def coin_of(instrument: Instrument | None) -> str | None:
-    """Return which coin a perpetual, a future, or a pair against a dollar moves like; ``None`` of others."""
-    if isinstance(instrument, CryptoFuture):
-        return str(instrument.underlying.code)
-    if isinstance(instrument, CryptoPerpetual):
-        return str(instrument.base_currency.code)
-    if isinstance(instrument, CurrencyPair) and instrument.quote_currency.code in DOLLARS:
-        return str(instrument.base_currency.code)
-    return None
 
 
 def unit_delta(instrument: Instrument, price: float) -> float:

@@ -19,15 +19,23 @@ UNKNOWN = (math.nan, 0, "")
 _SPOT = (CryptoPerpetual, CurrencyPair)
 
 
+def coin_of(instrument: Instrument | None) -> str | None:
+    """
+    Return which coin an instrument moves like; ``None`` of those that move like none.
+
+    A future moves like what it is written on; a perpetual and a pair like their base currency, against a
+    dollar: against another coin they move like both.
+    """
+    if isinstance(instrument, CryptoFuture):
+        return str(instrument.underlying.code)
+    if isinstance(instrument, _SPOT) and instrument.quote_currency.code in DOLLARS:
+        return str(instrument.base_currency.code)
+    return None
+
+
 def moves_like(instrument: Instrument, underlying: str) -> bool:
     """Tell whether an instrument is a future of a coin, its perpetual, or the coin against a dollar."""
-    if isinstance(instrument, CryptoFuture):
-        return bool(instrument.underlying.code == underlying)
-    return (
-        isinstance(instrument, _SPOT)
-        and instrument.base_currency.code == underlying
-        and instrument.quote_currency.code in DOLLARS
-    )
+    return coin_of(instrument) == underlying
 
 
 class Underlyings:
@@ -84,5 +92,5 @@ class Underlyings:
             if isinstance(instrument, CryptoFuture):
                 key = (instrument.underlying.code, int(instrument.expiration_ns))
                 self._futures.setdefault(key, []).append(instrument.id)
-            elif isinstance(instrument, _SPOT) and instrument.quote_currency.code in DOLLARS:
-                self._others.setdefault(instrument.base_currency.code, []).append(instrument.id)
+            elif (coin := coin_of(instrument)) is not None:
+                self._others.setdefault(coin, []).append(instrument.id)

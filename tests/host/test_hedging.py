@@ -13,9 +13,10 @@ from nautilus_trader.model.identifiers import StrategyId
 from nautilus_trader.test_kit.providers import TestInstrumentProvider
 
 from nautilus_quant.host.hedging_market import HedgeMarket
-from nautilus_quant.host.hedging_net import BookNet, coin_of, unit_delta
+from nautilus_quant.host.hedging_net import BookNet, unit_delta
 from nautilus_quant.host.hedging_settings import HedgeSettings
 from nautilus_quant.host.options import OptionDesk
+from nautilus_quant.host.options_underlying import coin_of, moves_like
 from nautilus_quant.options.hedging_band import BandKind
 from nautilus_quant.options.hedging_params import Mode
 from tests.actors.hedging_runs import CALL, OTHER, PERP
@@ -40,6 +41,10 @@ def test_what_moves_like_a_coin():
     assert [coin_of(one) for one in (PERP, SPOT, INVERSE, ETH)] == ["BTC", "BTC", "BTC", "ETH"]
     assert coin_of(CALL) is None
     assert coin_of(None) is None
+    # A pair of two coins moves like neither alone.
+    assert coin_of(TestInstrumentProvider.adabtc_binance()) is None
+    assert moves_like(INVERSE, "BTC")
+    assert not moves_like(ETH, "BTC")
 
 
 def test_a_unit_of_an_inverse_contract_is_worth_its_dollars_in_coins():
