@@ -32,6 +32,7 @@ from nautilus_quant.host.valuation import Valuer
 if TYPE_CHECKING:
     from nautilus_trader.core.data import Data
     from nautilus_trader.model.events import AccountState, OrderEvent, PositionEvent
+    from nautilus_trader.model.identifiers import PositionId
 
     from nautilus_quant.account.margin_plan import Cut
     from nautilus_quant.gating.intent import Decision, Intent
@@ -159,25 +160,28 @@ class MarginMonitor(GateActor):
 
     def _on_order(self, event: OrderEvent) -> None:
         if type(event) is OrderFilled:
-            self._touch()
+            self._touch(event.position_id)
         if self._orders:  # neither before the start, nor while none is on its way
             self._orders.update(event.client_order_id.value)
 
     # -- events ------------------------------------------------------------------------------------
 
     def _on_account(self, event: AccountState) -> None:
-        self._touch()
-        if self._desk is not None and event.account_id.value not in self._accounts:
+        if self._desk is None:
+            return
+        self._desk.touch_balances()
+        self._next = self._rest_until = 0
+        if event.account_id.value not in self._accounts:
             self._accounts.add(event.account_id.value)
             self._desk.discover()
             self._wait_for_window()
 
-    def _on_change(self, _event: PositionEvent) -> None:
-        self._touch()
+    def _on_change(self, event: PositionEvent) -> None:
+        self._touch(event.position_id)
 
-    def _touch(self) -> None:
+    def _touch(self, position_id: PositionId | None) -> None:
         if self._desk is not None:
-            self._desk.touch()
+            self._desk.touch(position_id)
             self._next = self._rest_until = 0
 
     def _on_market(self, _data: Data) -> None:

@@ -6,13 +6,14 @@ import gc
 import sys
 import tracemalloc
 from statistics import median
+from time import thread_time_ns
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import instructions
 from benchmarks.btc_month import engine, month
 from benchmarks.figure import Figure, Unavailable
 from benchmarks.gate_chain import Runs
-from benchmarks.timing import ratios
+from benchmarks.timing import percentile, ratios
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,6 +113,51 @@ def memory() -> Figure:
     return Figure("whole stack, memory grown beyond the bare engine", more, "MB", GROWTH, note=note)
 
 
+class Orders:
+    """
+    Times the orders of a run through every gate [µs], each with the caches as cold as the engine left them.
+
+    What the gates themselves take is bound where nothing comes in between: see `benchmarks.services`.
+    """
+
+    def __init__(self) -> None:
+        self.taken: list[float] = []
+        self._gateway: Any = None
+        made = engine(stack())
+        made.kernel.msgbus.subscribe(f"data.bars.{month()[1]}", self._on_bar)
+        self._bus = made.kernel.msgbus
+        made.run()
+        made.dispose()
+
+    def _on_bar(self, _bar: object) -> None:
+        from nautilus_quant.host.gateway import find_gateway
+
+        if self._gateway is not None:
+            return
+        self._gateway = gateway = find_gateway(self._bus)
+        if gateway is None:
+            return
+        passes = gateway._passes
+
+        def timed(command: Any, how: str) -> bool:
+            start = thread_time_ns()
+            try:
+                return passes(command, how)
+            finally:
+                self.taken.append((thread_time_ns() - start) / 1_000)
+
+        gateway._passes = timed  # type: ignore[method-assign]
+
+    def figures(self) -> list[Figure]:
+        """Tell the tail and the middle."""
+        name = "one order through every gate, in a run"
+        seen = f"CPU time of {len(self.taken):,} orders"
+        return [
+            Figure(f"{name}, p99", percentile(self.taken, 0.99), "µs", note=seen),
+            Figure(f"{name}, median", median(self.taken), "µs", note="the same orders"),
+        ]
+
+
 def measure() -> list[Figure]:
     """Count instructions, time both in turns, and look at what is left in memory."""
     bare, full = Runs(list), Runs(stack)
@@ -124,6 +170,7 @@ def measure() -> list[Figure]:
     return [
         *whole(full.best / bare.best, f"best takes of {ROUNDS} rounds; {seen}"),
         Figure("whole stack, cost per bar, last quarter over first", growth, "x", 1.15),
+        *Orders().figures(),
         memory(),
     ]
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from nautilus_trader.accounting.accounts.base import Account as VenueAccount
+    from nautilus_trader.model.identifiers import PositionId
     from nautilus_trader.model.instruments import Instrument
     from nautilus_trader.model.position import Position
     from nautilus_trader.system.kernel import NautilusKernel
@@ -32,7 +33,7 @@ _GROWTH = 0.05
 class Watched:
     """One margin account, and until when what is known of it holds [ns]."""
 
-    __slots__ = ("account", "calm", "due", "held", "pool", "positions")
+    __slots__ = ("account", "calm", "due", "held", "known", "pool", "positions")
 
     def __init__(self, account: VenueAccount, pool: Pool) -> None:
         self.account = account
@@ -40,7 +41,16 @@ class Watched:
         self.due = 0
         self.held: list[tuple[Held, str]] | None = None  # with the settlement currency
         self.positions: list[OpenPosition] = []
+        self.known: dict[PositionId, _Known] = {}
         self.calm: _Calm | None = None  # None when it was measured since somebody asked
+
+
+class _Known(NamedTuple):
+    """A position as it was read last."""
+
+    position: Position
+    instrument_id: InstrumentId
+    open: OpenPosition
 
 
 class _Band(NamedTuple):
@@ -117,6 +127,7 @@ class MarginDesk:
         self._watched: dict[str, Watched] = {}
         self._listed: dict[str, Listed] = {}
         self._terms: dict[InstrumentId, Terms] = {}
+        self._moved: set[PositionId] | None = None  # positions to read again; None for all
 
     def __iter__(self) -> Iterator[Watched]:
         """Go through all margin accounts."""
@@ -135,6 +146,7 @@ class MarginDesk:
         if found is None:
             pool = self._make(name, self._venue_of(account))
             found = self._watched[name] = Watched(account, pool)
+            self._moved = None
         return found
 
     def _venue_of(self, account: VenueAccount) -> str:
@@ -183,8 +195,24 @@ class MarginDesk:
             )
         return terms
 
-    def touch(self) -> None:
-        """Read positions and balances anew when they are next needed: something has happened to them."""
+    def touch(self, position_id: PositionId | None = None) -> None:
+        """
+        Read positions and balances anew when they are next needed: something has happened to them.
+
+        Parameters
+        ----------
+        position_id
+            The only position that can have changed; ``None`` for any of them.
+
+        """
+        if position_id is None:
+            self._moved = None
+        elif self._moved is not None:
+            self._moved.add(position_id)
+        self.touch_balances()
+
+    def touch_balances(self) -> None:
+        """Read balances anew when they are next needed."""
         for watched in self._watched.values():
             watched.due = 0
             watched.held = None
@@ -274,25 +302,51 @@ class MarginDesk:
         watched.calm = None
 
     def _read(self, watched: Watched) -> None:
-        groups: dict[InstrumentId, list[Position]] = {}
-        for position in self._cache.positions_open():
-            if position.account_id == watched.account.id:
-                groups.setdefault(position.instrument_id, []).append(position)
-        watched.held, watched.positions = [], []
-        for instrument_id, positions in groups.items():
-            sizes = [position.signed_qty for position in positions]
-            net, first = math.fsum(sizes), positions[0]
-            netted = len(positions) > 1 and nets(self._kernel.exec_engine, first)
+        self._read_positions()
+        groups: dict[InstrumentId, list[_Known]] = {}
+        for known in watched.known.values():
+            groups.setdefault(known.instrument_id, []).append(known)
+        watched.held = [self._held(instrument_id, known) for instrument_id, known in groups.items()]
+        watched.positions = [one.open for known in groups.values() for one in known]
+
+    def _held(self, instrument_id: InstrumentId, known: list[_Known]) -> tuple[Held, str]:
+        first = known[0]
+        name, net, _, currency, *_ = first.open
+        gross = abs(net)
+        if len(known) > 1:
+            sizes = [one.open.quantity for one in known]
+            net = math.fsum(sizes)
+            netted = nets(self._kernel.exec_engine, first.position)
             gross = abs(net) if netted else math.fsum(map(abs, sizes))
-            instrument, currency = self._cache.instrument(instrument_id), first.settlement_currency.code
-            if instrument is None:
-                terms = Terms(
-                    Maintenance.flat(self._fallback), float(first.multiplier), bool(first.is_inverse)
-                )
-            else:
-                terms = self.terms(instrument)
-            watched.held.append((Held(instrument_id.value, net, gross, terms), currency))
-            watched.positions += map(self._valuer.held, positions)
+        terms = self._terms.get(instrument_id) or self._terms_of(first)
+        return Held(name, net, gross, terms), currency
+
+    def _terms_of(self, known: _Known) -> Terms:
+        instrument = self._cache.instrument(known.instrument_id)
+        if instrument is not None:
+            return self.terms(instrument)
+        return Terms(Maintenance.flat(self._fallback), known.open.multiplier, known.open.inverse)
+
+    def _read_positions(self) -> None:
+        """Read the positions that may have changed, or all where something is amiss."""
+        moved, self._moved = self._moved, set()
+        for position_id in moved or ():
+            position = self._cache.position(position_id)
+            for watched in self._watched.values():
+                watched.known.pop(position_id, None)
+            if position is not None and not position.is_closed:
+                self._know(position)
+        known = sum(len(watched.known) for watched in self._watched.values())
+        if moved is None or known != self._cache.positions_open_count():
+            for watched in self._watched.values():
+                watched.known.clear()
+            for position in self._cache.positions_open():
+                self._know(position)
+
+    def _know(self, position: Position) -> None:
+        watched = self._watched.get(position.account_id.value)
+        if watched is not None:
+            watched.known[position.id] = _Known(position, position.instrument_id, self._valuer.held(position))
 
     def _equity(self, watched: Watched, now: int) -> tuple[float, str, int]:
         """Return the equity of an account, what is wrong with it, and until when it holds [ns]."""
