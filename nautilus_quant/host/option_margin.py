@@ -293,16 +293,11 @@ class OptionBook:
         return math.nan if instrument is None else self._valuer.unit(instrument, now)
 
     def _volatilities(self, contracts: list[Contract], now: int) -> list[float]:
-        surface = self._desk.surface(contracts[0].underlying)
-        vols = np.full(len(contracts), math.nan)
-        if surface is not None:
-            vols = surface.vol([one.strike for one in contracts], [one.expiry for one in contracts])
-        return [self._vol(contract, vol, now) for contract, vol in zip(contracts, vols.tolist(), strict=True)]
+        vols = self._desk.vols(contracts).tolist()
+        return [self._vol(contract, vol, now) for contract, vol in zip(contracts, vols, strict=True)]
 
     def _vol(self, contract: Contract, vol: float, now: int) -> float:
         """Return the volatility of an option: that of now, else the last known while it is not too old."""
-        if not vol > 0.0:
-            vol = self._desk.vol(contract).value
         if vol > 0.0:
             self._vols[contract.name] = (now, vol)
             return vol

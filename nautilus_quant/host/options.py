@@ -291,12 +291,21 @@ class OptionDesk:
         by_expiry = {contract.expiry: contract for contract in alive}
         known = {expiry: self.forward(contract).value for expiry, contract in by_expiry.items()}
         forwards_ = np.array([known[contract.expiry] for contract in alive])
-        vols = self._vols(alive)
+        vols = self.vols(alive)
         if not np.isfinite(forwards_ + vols).all():
             return None
         return book_greeks(alive, list(quantities.values()), forwards_, vols, now)
 
-    def _vols(self, contracts: Sequence[Contract]) -> NDArray[np.float64]:
+    def vols(self, contracts: Sequence[Contract]) -> NDArray[np.float64]:
+        """
+        Return the volatilities of options, float64[n]; NaN when unknown. See `vol`.
+
+        Parameters
+        ----------
+        contracts
+            At least one, all on one underlying.
+
+        """
         surface = self.surface(contracts[0].underlying)
         vols = np.full(len(contracts), np.nan)
         if surface is not None:
