@@ -76,8 +76,8 @@ class OptionsDeltaConfig(OptionLegsConfig, kw_only=True, frozen=True):
     stop_loss
         Loss at which it is given up [fraction of the worst loss known at its entry]; 0 never does.
     recenter_delta
-        Delta of a unit, unhedged, at which strikes are too far away and it is left, to be entered anew
-        [coins]; 0 never does.
+        Delta for each coin the options are written on, unhedged, at which strikes are too far away and it is
+        left, to be entered anew [-]; 0 never does.
     stress_move, stress_steps, stress_vol_up, stress_vol_down
         The stress grid: largest move of the price [fraction], prices each side, rise and fall of
         volatilities [fraction].
@@ -316,9 +316,9 @@ class OptionsDelta(OptionLegsStrategy):
         side = 1 if book.spread.legs[0].ratio > 0 else -1
         if view.side != side:
             return f"no reason any more: {view.reason}"
-        delta = self._delta_of_unit()
+        delta = self._delta_of_coin()
         if 0.0 < self.config.recenter_delta <= abs(delta):
-            return f"delta of a unit {delta:+.2f}, at most {self.config.recenter_delta:g}"
+            return f"delta {delta:+.2f} for each coin, at most {self.config.recenter_delta:g}"
         why = self._too_much(quoted, now)
         if why:
             self._opinion.forget()  # else it would be entered again at once
@@ -344,8 +344,8 @@ class OptionsDelta(OptionLegsStrategy):
         name = self.book.spread.legs[0].contract.name
         return next((item.forward for item in quoted if item.contract.name == name), math.nan)
 
-    def _delta_of_unit(self) -> float:
-        """Return the delta of one unit of what is held, unhedged [coins]; NaN when unknown."""
+    def _delta_of_coin(self) -> float:
+        """Return the delta of what is held for each coin it is written on, unhedged [-]; NaN when unknown."""
         assert self.book is not None
         total = 0.0
         for contract, ratio in self.book.spread.legs:

@@ -202,7 +202,7 @@ def test_its_delta_is_hedged_by_the_hedging_actor_and_the_hedge_is_none_of_its_b
     held = ran.held()
     assert held.pop("perpetual") != 0.0
     assert held == {"near 100 C": -units, "near 100 P": -units}
-    assert abs(strategy._delta_of_unit()) * units > 0.1
+    assert abs(strategy._delta_of_coin()) * units > 0.1
     assert abs(hedger.nets["BTC"].delta) <= 0.05  # the actor's band
     hedges = [f for f in ran.fills if f.instrument_id == PERP.id]
     assert strategy.id not in {f.strategy_id for f in hedges}
