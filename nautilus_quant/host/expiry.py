@@ -77,7 +77,8 @@ class ExpiryBook:
         self._settings = settings
         self._wants = wants
         self._state = state
-        self._alarm = f"{owner}-expiry"
+        self._alarm = self._alarm_stem = f"{owner}-expiry"
+        self._rung = 0
         self.calendar = ExpiryCalendar(settings.times())
         self.desks: dict[str, ExpiryDesk] = {}
         self._settled: dict[str, Settled] = {}
@@ -264,6 +265,9 @@ class ExpiryBook:
         if self._alarm in clock.timer_names:
             clock.cancel_timer(self._alarm)
         if after is not None:
+            # A live clock may still list a timer that is just ringing: its name cannot be taken at once.
+            self._rung += 1
+            self._alarm = f"{self._alarm_stem}-{self._rung}"
             clock.set_time_alert_ns(self._alarm, max(after, now), self._on_time)
 
     def _meet(self, desk: ExpiryDesk, moment: Moment, now: int) -> None:
