@@ -91,6 +91,18 @@ def run(
         plotly for the charts. REFUSED: a question it cannot read.
 
     """
+    found = find(source, underlying, at)
+    if isinstance(found, Answer):
+        return found
+    where, chosen, end = found
+    study = read_study(where, chosen, end, days)
+    if study.surface is None:
+        return note(FAILED, f"no surface of {chosen} in {where} in that time: {ADVICE}", advice=ADVICE)
+    return _report(study, html)
+
+
+def find(source: Path, underlying: str | None, at: str | None) -> tuple[Path, str, int | None] | Answer:
+    """Return where to look, at what, and until when, UNIX time [ns], or why not."""
     from nautilus_quant.cli.explain import parse_since
 
     end = None if at is None else parse_since(at, _now())
@@ -101,14 +113,11 @@ def run(
         return note(FAILED, f"{source} has no `use: iv_monitor` with an `archive`: {ADVICE}", advice=ADVICE)
     known = underlyings_of(where)
     chosen = underlying or (known[0] if len(known) == 1 else None)
-    if chosen not in known:
+    if chosen is None or chosen not in known:
         names = ", ".join(known) or "nothing"
-        text = f"there are surfaces of {names} in {where}: say which with --underlying"
+        text = f"there is {names} in {where}: say which with --underlying"
         return note(REFUSED if known else FAILED, text, underlyings=list(known))
-    study = read_study(where, str(chosen), end, days)
-    if study.surface is None:
-        return note(FAILED, f"no surface of {chosen} in {where} in that time: {ADVICE}", advice=ADVICE)
-    return _report(study, html)
+    return where, chosen, end
 
 
 def read_study(where: Path, underlying: str, end: int | None, days: float) -> SurfaceStudy:

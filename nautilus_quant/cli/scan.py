@@ -134,9 +134,9 @@ def run(
         through, or no plotly for the charts. REFUSED: a question it cannot read.
 
     """
-    from nautilus_quant.cli.iv import read_study
+    from nautilus_quant.cli.iv import find, read_study
 
-    found = _find(source, underlying, at)
+    found = find(source, underlying, at)
     if isinstance(found, Answer):
         return found
     where, chosen, end = found
@@ -148,32 +148,6 @@ def run(
         return note(FAILED, f"no surface of {chosen} in {where} in that time: nothing to hold quotes against")
     scanned = _scan(study, where, tier, params)
     return _report(study, scanned, tier, top, html)
-
-
-def _find(source: Path, underlying: str | None, at: str | None) -> tuple[Path, str, int | None] | Answer:
-    """Return where to look, at what, and until when [ns], or why not."""
-    import time
-
-    from nautilus_quant.cli.explain import parse_since
-    from nautilus_quant.cli.iv import place_of, underlyings_of
-
-    end = None if at is None else parse_since(at, time.time_ns())
-    if at is not None and end is None:
-        return note(REFUSED, f"--at must be like 2026-01-31T08:00 (UTC) or 7d, was {at!r}")
-    where = place_of(source)
-    if where is None:
-        return note(
-            FAILED, f"{source} has no `use: iv_monitor` with an `archive`, and holds no quotes itself"
-        )
-    known = underlyings_of(where)
-    chosen = underlying or (known[0] if len(known) == 1 else None)
-    if chosen is None or chosen not in known:
-        names = ", ".join(known) or "nothing"
-        code = FAILED if not known else REFUSED
-        return note(
-            code, f"there is {names} in {where}: say which with --underlying", underlyings=list(known)
-        )
-    return where, chosen, end
 
 
 def _tier(where: Path, fees: str, volume: float) -> Tier | Answer:

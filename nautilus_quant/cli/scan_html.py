@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from nautilus_quant.cli.iv_view import moment
+from nautilus_quant.cli.vol_charts import COLORS, DRAW_ALL, Figure, day, layout_of, rounded
 from nautilus_quant.monitoring import chart_page
 from nautilus_quant.monitoring.chart_page import Page
 
@@ -18,10 +17,6 @@ if TYPE_CHECKING:
     from nautilus_quant.options.scanner import Scan
     from nautilus_quant.options.surface import Surface
 
-type Figure = dict[str, Any]
-
-# Okabe, Ito, "Color universal design" (2008): told apart with every common colour blindness.
-_COLORS: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#8C8C8C")
 _RICH, _CHEAP, _USUAL = "#D55E00", "#0072B2", "#8C8C8C"
 _MOST = 5.0  # of the colours [standard errors]
 
@@ -33,10 +28,7 @@ PAGE: Final = Page(
 <h2>Spreads: what is left after costs</h2><div id="spreads"></div>
 <h2>Skew and term structure against the past</h2><div id="skews"></div>
 """,
-    script="""function draw() {
-  for (const [name, figure] of Object.entries(shown)) plot(document.getElementById(name), figure);
-}
-""",
+    script=DRAW_ALL,
 )
 
 
@@ -59,7 +51,7 @@ def write(surface: Surface, scan: Scan, path: str | Path) -> Path:
         When plotly is not installed.
 
     """
-    title = f"Rich and cheap options on {surface.underlying}, {_day(surface.ts)} UTC"
+    title = f"Rich and cheap options on {surface.underlying}, {day(surface.ts)} UTC"
     return chart_page.write(PAGE, figures(surface, scan), path, title=title)
 
 
@@ -74,7 +66,7 @@ def figures(surface: Surface, scan: Scan) -> dict[str, Figure]:
 
 
 def _residuals(rows: Rows | None) -> Figure:
-    layout = _layout("expiry", height=420)
+    layout = layout_of("expiry", height=420)
     layout["xaxis"]["title"] = {"text": "log-moneyness over the standard deviation"}
     if rows is None:
         return {"data": [], "layout": layout}
@@ -84,8 +76,8 @@ def _residuals(rows: Rows | None) -> Figure:
     trace = {
         "type": "scatter",
         "mode": "markers",
-        "x": _rounded(np.log(rows.chain.strike[at] / rows.forward[at]) / deviation),
-        "y": [_day(int(expiry)) for expiry in rows.chain.expiry[at]],
+        "x": rounded(np.log(rows.chain.strike[at] / rows.forward[at]) / deviation),
+        "y": [day(int(expiry)) for expiry in rows.chain.expiry[at]],
         "text": [
             f"{rows.chain.names[n]}: {100.0 * points:+.2f} vol points"
             for n, points in zip(at.tolist(), off.tolist(), strict=True)
@@ -93,7 +85,7 @@ def _residuals(rows: Rows | None) -> Figure:
         "hoverinfo": "text",
         "marker": {
             "size": 9,
-            "color": _rounded(off / rows.error[at]),
+            "color": rounded(off / rows.error[at]),
             "colorscale": [[0.0, _CHEAP], [0.5, "#D9DDE3"], [1.0, _RICH]],
             "cmin": -_MOST,
             "cmax": _MOST,
@@ -107,9 +99,9 @@ def _smiles(surface: Surface, scan: Scan) -> Figure:
     traces: list[Figure] = []
     chosen = {idea.name: idea.side for idea in scan.options}
     for n, slice_ in enumerate(surface.slices):
-        color, name = _COLORS[n % len(_COLORS)], _day(slice_.expiry)
+        color, name = COLORS[n % len(COLORS)], day(slice_.expiry)
         k = np.linspace(slice_.low, slice_.high, 60)
-        shown = True if n < len(_COLORS) else "legendonly"
+        shown = True if n < len(COLORS) else "legendonly"
         traces.append(
             {
                 "type": "scatter",
@@ -117,8 +109,8 @@ def _smiles(surface: Surface, scan: Scan) -> Figure:
                 "name": name,
                 "legendgroup": name,
                 "visible": shown,
-                "x": _rounded(slice_.forward * np.exp(k)),
-                "y": _rounded(100.0 * slice_.vols(k)),
+                "x": rounded(slice_.forward * np.exp(k)),
+                "y": rounded(100.0 * slice_.vols(k)),
                 "line": {"color": color},
             }
         )
@@ -126,7 +118,7 @@ def _smiles(surface: Surface, scan: Scan) -> Figure:
             quotes = _quotes(scan.rows, slice_.expiry, chosen)
             traces.append({**quotes, "name": name, "legendgroup": name, "visible": shown})
             quotes["marker"]["line"]["color"] = color
-    layout = _layout("volatility [%]", height=520)
+    layout = layout_of("volatility [%]", height=520)
     layout["xaxis"]["title"] = {"text": "strike"}
     return {"data": traces, "layout": {**layout, "hovermode": "closest"}}
 
@@ -141,9 +133,9 @@ def _quotes(rows: Rows, expiry: int, chosen: dict[str, str]) -> Figure:
         "type": "scatter",
         "mode": "markers",
         "showlegend": False,
-        "x": _rounded(rows.chain.strike[at]),
-        "y": _rounded(100.0 * rows.vol[at]),
-        "error_y": {"type": "data", "array": _rounded(half), "thickness": 0.7, "width": 0},
+        "x": rounded(rows.chain.strike[at]),
+        "y": rounded(100.0 * rows.vol[at]),
+        "error_y": {"type": "data", "array": rounded(half), "thickness": 0.7, "width": 0},
         "text": [f"{name} {side}" for name, side in zip(names, sides, strict=True)],
         "marker": {
             "size": [12 if side else 5 for side in sides],
@@ -160,10 +152,10 @@ def _spreads(scan: Scan, most: int = 40) -> Figure:
         "type": "bar",
         "orientation": "h",
         "y": names[::-1],
-        "x": _rounded(np.array([one.edge for one in best][::-1])),
+        "x": rounded(np.array([one.edge for one in best][::-1])),
         "marker": {"color": [_CHEAP if one.edge > 0.0 else _USUAL for one in best][::-1]},
     }
-    layout = _layout("", height=120 + 18 * len(best))
+    layout = layout_of("", height=120 + 18 * len(best))
     layout["xaxis"]["title"] = {"text": "edge after costs, per unit of underlying"}
     return {"data": [trace], "layout": {**layout, "hovermode": "closest"}}
 
@@ -172,28 +164,8 @@ def _skews(scan: Scan) -> Figure:
     trace = {
         "type": "bar",
         "x": [f"{one.kind} {one.bucket}" for one in scan.skews],
-        "y": _rounded(np.array([one.score for one in scan.skews])),
+        "y": rounded(np.array([one.score for one in scan.skews])),
         "text": [one.trade for one in scan.skews],
         "marker": {"color": [_RICH if one.score > 0.0 else _CHEAP for one in scan.skews]},
     }
-    return {"data": [trace], "layout": _layout("standard deviations", height=300)}
-
-
-def _layout(title: str, height: int) -> Figure:
-    return {
-        "height": height,
-        "margin": {"l": 70, "r": 20, "t": 30, "b": 40},
-        "xaxis": {},
-        "yaxis": {"title": {"text": title}},
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-    }
-
-
-def _day(ts: int) -> str:
-    return moment(ts)[:16].replace("T", " ")
-
-
-def _rounded(values: Any) -> list[float | None]:
-    """Round to what can be seen; what is not a number is a gap."""
-    return [float(f"{value:.6g}") if math.isfinite(value) else None for value in np.asarray(values).tolist()]
+    return {"data": [trace], "layout": layout_of("standard deviations", height=300)}

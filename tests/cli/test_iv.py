@@ -158,12 +158,12 @@ def test_the_page_holds_the_charts(recorded, tmp_path):
 
 
 def test_without_plotly_it_says_how_to_get_it(recorded, tmp_path, monkeypatch):
-    from nautilus_quant.cli import iv_html
+    from nautilus_quant.monitoring import chart_page
 
     def missing() -> str:
         raise ImportError("an HTML report needs plotly: pip install 'nt-quant[report]'")
 
-    monkeypatch.setattr(iv_html, "_plotly", missing)
+    monkeypatch.setattr(chart_page, "plotly_source", missing)
     answer = iv.run(recorded, html=tmp_path / "iv.html")
     assert answer.code == FAILED
     assert "pip install" in answer.data["message"]
