@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from decimal import Decimal
 from itertools import product
 from typing import Any
@@ -19,11 +20,14 @@ from nautilus_trader.model.objects import Price, Quantity
 
 from nautilus_quant.actors.option_margin import OptionMargin, OptionMarginConfig
 from nautilus_quant.gating.intent import Intent, Side
+from nautilus_quant.host.messages import publish
 from nautilus_quant.host.option_margin_orders import Reach
+from nautilus_quant.host.options import OptionDesk, SurfaceUpdate
 from nautilus_quant.host.options_contract import contract_of
 from nautilus_quant.options.stress import Lines, profits, room
 from nautilus_quant.options.stress_book import ALLOWED
 from nautilus_quant.options.stress_grid import Scenarios
+from nautilus_quant.options.surface_fit import fit_surface
 from nautilus_quant.options.svi import variance_at
 from tests.actors.test_option_margin import CALLS, ETH, MARKET, SPOT, denials, order, tape
 from tests.host.engine import BTC, SECOND, Script, engine
@@ -191,3 +195,30 @@ def test_what_nobody_listed_and_a_gate_that_does_not_run_deny():
     made.dispose()
     assert seen[0].code == "OPTION_RISK_UNKNOWN"
     assert seen[1] is ALLOWED
+
+
+def test_an_expiry_the_surface_does_not_cover_is_stressed_at_its_own_volatility():
+    """The nearest slice says little of it while its own quotes are there: as everybody else prices it."""
+    found: list[Any] = []
+
+    def look(script: Script) -> None:
+        desk = OptionDesk.on(script.msgbus, script.cache, script.clock)
+        surface = fit_surface(desk.chain("BTC"))
+        near = replace(surface, slices=surface.slices[:1])
+        publish(script.msgbus, SurfaceUpdate(key="BTC", ts=script.clock.timestamp_ns(), surface=near))
+        contract, ts = contract_of(CALLS[7]), script.clock.timestamp_ns()
+        (told,) = [one for one in MARKET.greeks(ts, 0.9, SPOT) if one.instrument_id == CALLS[7].id]
+        script.msgbus.publish(f"data.option_greeks.{CALLS[7].venue}.{CALLS[7].symbol}", told)
+        own = desk.vol(contract)
+        (vol,) = actor._options._volatilities([contract], script.clock.timestamp_ns())
+        found.extend((own.source, own.value, vol, float(near.vol(contract.strike, contract.expiry))))
+
+    actor = OptionMargin()
+    made = engine(
+        tape(), actors=[actor], strategies=[Script({2: look})], instruments=(BTC, ETH, *MARKET.instruments)
+    )
+    made.run()
+    made.dispose()
+    source, own, vol, nearest = found
+    assert (source, own, vol) == ("venue", 0.9, 0.9)
+    assert nearest < 0.6
