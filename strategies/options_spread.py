@@ -178,7 +178,4 @@ class OptionsSpread(OptionLegsStrategy):
                 return float(risk.loss_money), profit
         worst = worst_case(spread, [row.forward for row in rows], [row.vol for row in rows], now, self._grid)
         cost = (premium + fees) * (exact(forward) if spread.coin_settled else 1)
-        profit = (
-            float(risk_of(spread, premium, fees, forward).profit_money) if spread.one_expiry else math.inf
-        )
         return float(cost) - worst.value, profit
