@@ -69,7 +69,6 @@ class RollPlan:
         self.closes_first = closes_first
         self.closed = _ZERO
         self.opened = _ZERO
-        self.given_up = False
 
     @property
     def is_done(self) -> bool:
@@ -82,10 +81,8 @@ class RollPlan:
         return self.opened - self.closed
 
     def next(self) -> Step | None:
-        """Return the next order; ``None`` when all is rolled, or closed after it was given up."""
+        """Return the next order; ``None`` when all is rolled."""
         left = self.total - self.closed
-        if self.given_up:
-            return Step(Leg.CLOSE, left) if left > 0 else None
         if self.closes_first:
             return self._next(Leg.OPEN, -self.excess, Leg.CLOSE, left)
         return self._next(Leg.CLOSE, min(self.excess, left), Leg.OPEN, self.total - self.opened)
@@ -106,10 +103,6 @@ class RollPlan:
         """Take notice that only so much is held any more [contracts]: what others closed is not rolled."""
         self.total = min(self.total, self.closed + max(held, _ZERO))
 
-    def give_up(self) -> None:
-        """Open nothing any more: what is left is closed."""
-        self.given_up = True
-
     def to_dict(self) -> dict[str, Any]:
         """Return what a restart needs."""
         return {
@@ -118,7 +111,6 @@ class RollPlan:
             "closes_first": self.closes_first,
             "closed": str(self.closed),
             "opened": str(self.opened),
-            "given_up": self.given_up,
         }
 
     @classmethod
@@ -135,5 +127,4 @@ class RollPlan:
         plan = cls(Decimal(state["total"]), Decimal(state["slice"]), closes_first=bool(state["closes_first"]))
         plan.closed, plan.opened = Decimal(state["closed"]), Decimal(state["opened"])
         require(plan.closed >= 0 and plan.opened >= 0, "quantities >= 0 [contracts]", dict(state))
-        plan.given_up = bool(state["given_up"])
         return plan

@@ -35,11 +35,6 @@ def opens(change: Decimal, held: Decimal) -> bool:
     return change * held >= 0 or abs(change) > abs(held)
 
 
-def units_of[K](ratios: Mapping[K, int], units: Decimal) -> dict[K, Decimal]:
-    """Return the signed positions of so many units of a spread [contracts]."""
-    return {leg: units * ratio for leg, ratio in ratios.items()}
-
-
 def whole_units(units: Decimal, step: Decimal, least: Decimal) -> Decimal:
     """Return the units that whole lots allow, rounded down; 0 below the least."""
     if not units.is_finite() or units <= 0:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nautilus_quant.options.spread_steps import next_changes, opens, units_of, whole_units
+from nautilus_quant.options.spread_steps import next_changes, opens, whole_units
 
 D = Decimal
 quantities = st.dictionaries(st.sampled_from("abcd"), st.integers(-5, 5).map(Decimal), min_size=4, max_size=4)
@@ -55,8 +55,7 @@ def test_what_only_reduces_opens_nothing() -> None:
     assert not opens(D(1), D(-2))
 
 
-def test_units_become_positions_and_whole_lots() -> None:
-    assert units_of({"a": 1, "b": -2}, D("0.3")) == {"a": D("0.3"), "b": D("-0.6")}
+def test_units_become_whole_lots() -> None:
     assert whole_units(D("0.37"), D("0.1"), D("0.1")) == D("0.3")
     assert whole_units(D("0.37"), D("0.1"), D("0.4")) == 0
     assert whole_units(D(-1), D("0.1"), D("0.1")) == 0
