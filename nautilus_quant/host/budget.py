@@ -19,6 +19,7 @@ from nautilus_trader.model.identifiers import InstrumentId
 
 from nautilus_quant.account.marks import SOURCES
 from nautilus_quant.gating.intent import ALLOW, Decision, Intent, Side, Verdict
+from nautilus_quant.host.budget_ceiling import Ceiling
 from nautilus_quant.host.budget_orders import BudgetOrders
 from nautilus_quant.host.budget_settings import BudgetSettings, BudgetUpdate
 from nautilus_quant.host.cadence import SaveCadence
@@ -42,6 +43,7 @@ GATE = "budget"
 _FILLS, _ORDERS, _POSITIONS = "events.fills.*", "events.order.*", "events.position.*"
 _BEFORE_STRATEGIES = 20  # handlers of higher priority hear a message first; strategies have 0
 _NANOS = 1_000_000_000
+_NEARLY = 1.0 - 1e-6  # so that rounding to minor units never matters
 _NOTHING_NEW = (
     OrderFilled,
     OrderInitialized,
@@ -115,17 +117,19 @@ class BudgetGate:
         self.risk = RiskModel(self._risk_params)
         self.window = ReturnsWindow(settings.window, int(settings.period * _NANOS))
         self.orders = BudgetOrders(self._kernel, self._valuer, self._budget)
+        self._ceiling = Ceiling(self._kernel.cache, self.orders)
         self._alarms = BudgetAlarms(settings.alert_at, settings.clear_at)
         self._equity, self._valued_at = math.nan, -1
         self._learnt, self._telling = -1, False
         self._told: tuple[tuple[float, ...], int] | None = None
         self._asked = math.nan
         self._asked_of: Intent | None = None
+        self._fits = False
 
     @property
     def budget(self) -> Budget:
         """What is held and reserved, and what the limits leave."""
-        self.orders.catch_up(self._clock.timestamp_ns())
+        self._ceiling.look(self._clock.timestamp_ns())
         return self._budget
 
     # -- life --------------------------------------------------------------------------------------
@@ -161,7 +165,7 @@ class BudgetGate:
             self._tell(self._clock.timestamp_ns())
         if self._learns:
             self._save(self._clock.timestamp_ns())
-        self.orders.catch_up(self._clock.timestamp_ns())
+        self._ceiling.look(self._clock.timestamp_ns())
         everything(self._msgbus, BudgetUpdate)  # which makes what was deferred, while it can be
         gateway, self._gateway = self._gateway, None
         gateway.leave(self)
@@ -174,15 +178,19 @@ class BudgetGate:
 
     def check(self, intent: Intent) -> Verdict:
         """Say how much of an order fits into what is left of every limit."""
-        self.orders.catch_up(intent.ts)
+        self._fits = not self._measures and self._is_small(intent)
+        if self._fits:
+            return self._allow
+        self._ceiling.look(intent.ts)
         if not 0 <= intent.ts - self._valued_at < self._every:
             self._value(intent.ts)
         equity, budget = self._equity, self._budget
         if not equity > 0.0:
             reason = f"equity must be known and positive to measure limits by, was {equity:g}"
             return Verdict.deny(GATE, "BUDGET_EQUITY", reason, equity=equity)
-        self._asked = unit = self._unit(intent)
-        self._asked_of = intent
+        if intent is not self._asked_of:
+            self._asked, self._asked_of = self._unit(intent), intent
+        unit = self._asked
         if not 0.0 < unit < math.inf:
             reason = f"no price to tell what {intent.instrument} is worth"
             return Verdict.deny(GATE, "BUDGET_PRICE", reason)
@@ -200,6 +208,17 @@ class BudgetGate:
             if replaced is not None:
                 budget.put(intent.order, replaced)
         return self._allow if notional <= room.amount else self._cut(intent, room, notional, unit)
+
+    def _is_small(self, intent: Intent) -> bool:
+        """Tell in a hurry that no limit would be reached by an order and all that may be open besides."""
+        known = self._valuer.fresh_equity(intent.ts)
+        if known is None or not known[0] > 0.0:
+            return False
+        self._asked = unit = self._unit(intent)
+        self._asked_of = intent
+        if not 0.0 < unit < math.inf:
+            return False
+        return self._ceiling.fits(intent, unit, _NEARLY * self._budget.least(known[0]))
 
     def _is_whole(self, intent: Intent) -> bool:
         """Tell whether an order already counted is asked about as a whole, and not about what is added."""
@@ -250,26 +269,33 @@ class BudgetGate:
         intent = decision.intent
         if self._gateway is None or decision.outcome != ALLOW or intent.source is None:
             return
-        self.orders.catch_up(intent.ts)
-        self.orders.approve(intent, self._asked if intent is self._asked_of else self._unit(intent))
-        self._asked_of = None
+        asked, self._asked_of = intent is self._asked_of, None
+        fits = asked and self._fits
+        if not fits:
+            self._ceiling.look(intent.ts)
+        self._ceiling.approve(intent, self._asked if asked else self._unit(intent), fits=fits)
         self._tell_soon()
 
     def _on_order(self, event: OrderEvent) -> None:
         kind = type(event)
         if kind in _NOTHING_NEW:
             return
-        if kind in _UNDER_WAY and event.client_order_id.value in self._budget.reservations:
-            return
+        if kind in _UNDER_WAY:
+            name = event.client_order_id.value
+            if name in self._ceiling or name in self._budget.reservations:
+                return
+        self._ceiling.heard(event)
         self.orders.note(event)
         self._tell_soon()
 
     def _on_fill(self, fill: OrderFilled) -> None:
+        self._ceiling.moved()
         self.orders.note_position(fill)
         self.orders.note(fill)
         self._tell_soon()
 
     def _on_position(self, event: PositionEvent) -> None:
+        self._ceiling.moved()
         self.orders.note_position(event)
         self._tell_soon()
 
@@ -346,12 +372,12 @@ class BudgetGate:
     def _tell(self, ts: int) -> None:
         """Publish how far limits are used when that changed, and what is nearly used up."""
         self._telling = False
-        self.orders.catch_up(ts)
+        if self._is_far(ts):
+            defer(self._msgbus, BudgetUpdate, BudgetUpdate.key, self._update)
+            return
+        self._ceiling.look(ts)
         self._value(ts)
         if not self._equity > 0.0:
-            return
-        if self._is_far() and not is_heard(self._msgbus, BudgetUpdate):
-            defer(self._msgbus, BudgetUpdate, BudgetUpdate.key, self._update)
             return
         uses = self._uses()
         self._alert(ts, uses)
@@ -361,16 +387,22 @@ class BudgetGate:
         self._told = told
         publish(self._msgbus, self._update_of(uses, ts))
 
-    def _is_far(self) -> bool:
-        """Tell in a hurry, of a backtest, that no alarm is on and no limit near."""
+    def _is_far(self, ts: int) -> bool:
+        """Tell in a hurry, of a backtest in which nobody hears figures, that no alarm is on or near."""
         if not self._simulated or self._measures or self._alarms.is_raised:
             return False
-        return self._budget.is_below(self._alarms.raise_at, self._equity)
+        known, instrument = self._valuer.fresh_equity(ts), self._ceiling.instrument
+        if known is None or not known[0] > 0.0 or instrument is None:
+            return False
+        most = self._alarms.raise_at * _NEARLY * self._budget.least(known[0])
+        if not self._ceiling.value(self._valuer.unit(instrument, ts)) < most:
+            return False
+        return not is_heard(self._msgbus, BudgetUpdate)
 
     def _update(self) -> BudgetUpdate:
         """Return the figures of now, for somebody who asks."""
         now = self._clock.timestamp_ns()
-        self.orders.catch_up(now)
+        self._ceiling.look(now)
         self._value(now)
         return self._update_of(self._uses(), now)
 

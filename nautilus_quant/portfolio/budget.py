@@ -157,15 +157,10 @@ class Budget:
                 least, binding, used, allowed = room, limit, (now - own + base) / SCALE, bound
         return Room(max(least, 0.0) / SCALE, binding, used, allowed)
 
-    def is_below(self, share: float, equity: float) -> bool:
-        """
-        Tell in a hurry that no limit is used to a share of it [-].
-
-        True only when the smallest limit would bear everything together; False says nothing. With prices as
-        of the last `Exposures.mark`.
-        """
-        least, amount = self._least
-        return self.exposures.sums[TOTAL].gross < share * min(least * equity, amount) * SCALE
+    def least(self, equity: float) -> float:
+        """Return the smallest of all limits [reporting currency]: what is below it in all is below each."""
+        share, amount = self._least
+        return min(share * equity, amount)
 
     def uses(self, equity: float) -> Iterator[Use]:
         """Yield how far each limit is used that anything counts in."""
