@@ -10,6 +10,7 @@ from nautilus_trader.model.objects import FIXED_PRECISION, Currency, Money
 
 from nautilus_quant.account.flows import FlowDetector
 from nautilus_quant.account.statement import AMOUNT_DIGITS, Part, Statement, number_of, rate_units, units
+from nautilus_quant.host.alarm import Alarm
 from nautilus_quant.host.cash import CashWatch
 
 if TYPE_CHECKING:
@@ -118,6 +119,7 @@ class Accounting(CashWatch):
         self.statement = None if state is None else Statement.from_dict(state["statement"])
         self._held_then = None if state is None else state["held"]
         self._clock = clock
+        self._alarm = Alarm(clock, _ALERT, self._on_alert)
         self._log = Logger("Accounting")
         self._tolerance = tolerance
         self._running = False
@@ -146,8 +148,7 @@ class Accounting(CashWatch):
     def stop(self) -> None:
         super().stop()
         self._running = False
-        if _ALERT in self._clock.timer_names:
-            self._clock.cancel_timer(_ALERT)
+        self._alarm.cancel()
 
     def to_dict(self) -> dict[str, Any] | None:
         """Return all that a next run needs; ``None`` before the first account."""
@@ -317,13 +318,13 @@ class Accounting(CashWatch):
 
     def _wait(self, now: int) -> None:
         """Ring when what is not explained must be decided."""
-        if self._running and self.detector.unsettled and _ALERT not in self._clock.timer_names:
+        if self._running and self.detector.unsettled and self._alarm.at is None:
             delay = int(self.detector.settle * _NANOS)
             self._set_alert(now + delay)
 
     def _set_alert(self, at: int) -> None:
         at = max(at, self._clock.timestamp_ns() + 1)
-        self._clock.set_time_alert_ns(_ALERT, at, self._on_alert)
+        self._alarm.set(at)
 
     def _on_alert(self, event: TimeEvent) -> None:
         now = event.ts_event

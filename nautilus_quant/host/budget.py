@@ -19,6 +19,7 @@ from nautilus_trader.model.identifiers import InstrumentId
 
 from nautilus_quant.account.marks import SOURCES
 from nautilus_quant.gating.intent import ALLOW, Decision, Intent, Side, Verdict
+from nautilus_quant.host.alarm import Alarm
 from nautilus_quant.host.budget_ceiling import Ceiling
 from nautilus_quant.host.budget_orders import BudgetOrders
 from nautilus_quant.host.budget_settings import BudgetSettings, BudgetUpdate
@@ -52,7 +53,7 @@ _NOTHING_NEW = (
 )  # fills come by themselves
 _UNDER_WAY = (OrderSubmitted, OrderAccepted)
 _RETURNS = "returns"
-_TIMERS = frozenset({"budget-review", "budget-period", "budget-tell"})
+_TIMERS = frozenset({"budget-review", "budget-period"})
 
 
 class BudgetGate:
@@ -92,6 +93,7 @@ class BudgetGate:
     ) -> None:
         self._msgbus = msgbus
         self._clock = clock
+        self._soon = Alarm(clock, "budget-tell", self._on_review)
         self._settings = settings = settings or BudgetSettings()
         self._store = None if state is None else store
         self._state = state
@@ -161,6 +163,7 @@ class BudgetGate:
             self._msgbus.unsubscribe(topic, handler)
         for timer in _TIMERS & set(self._clock.timer_names):
             self._clock.cancel_timer(timer)
+        self._soon.cancel()
         if self._telling:
             self._tell(self._clock.timestamp_ns())
         if self._learns:
@@ -358,7 +361,7 @@ class BudgetGate:
         if not self._telling and self._pause is not None:
             self._telling = True
             at = self._clock.timestamp_ns() + self._pause
-            self._clock.set_time_alert_ns("budget-tell", at, self._on_review)
+            self._soon.set(at)
 
     def _on_review(self, event: TimeEvent) -> None:
         self._tell(event.ts_event)

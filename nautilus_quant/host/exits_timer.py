@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ class ExitTimer:
         self._owner = owner
         self._due = due
         self._desks: dict[str, ExitDesk] = {}
+        self._names: dict[str, str] = {}
+        self._count = 0
 
     def set(self, desk: ExitDesk) -> None:
         """Ring when a desk next has something to do."""
@@ -45,23 +48,25 @@ class ExitTimer:
         self.forget([desk])
         desk.alert = at
         if at:
-            name = self._name(desk)
+            # A name of its own each time: a live clock still lists an alert that is ringing.
+            self._count += 1
+            name = f"{self._owner}-exit-{self._count}"
             self._desks[name] = desk
+            self._names[desk.position.id.value] = name
             # A live clock goes on meanwhile.
             self._clock.set_time_alert_ns(name, max(at, now + _MOMENT), self._on_time)
 
     def forget(self, desks: Iterable[ExitDesk]) -> None:
         """Ring for these no more."""
-        for name in map(self._name, desks):
-            self._desks.pop(name, None)
-            if name in self._clock.timer_names:
-                self._clock.cancel_timer(name)
-
-    def _name(self, desk: ExitDesk) -> str:
-        return f"{self._owner}-exit-{desk.position.id.value}"
+        for desk in desks:
+            name = self._names.pop(desk.position.id.value, "")
+            if self._desks.pop(name, None) is not None:
+                with contextlib.suppress(KeyError):  # it has just rung, in a thread of a live clock
+                    self._clock.cancel_timer(name)
 
     def _on_time(self, event: TimeEvent) -> None:
         desk = self._desks.pop(event.name, None)
         if desk is not None:
+            self._names.pop(desk.position.id.value, None)
             desk.alert = 0
             self._due(desk)

@@ -9,6 +9,7 @@ from nautilus_trader.model.enums import OrderSide
 from nautilus_trader.model.events import OrderFilled
 from nautilus_trader.model.identifiers import PositionId
 
+from nautilus_quant.host.alarm import Alarm
 from nautilus_quant.host.expiry_desk import ExpiryDesk
 from nautilus_quant.host.expiry_market import ExpiryMarket
 from nautilus_quant.host.expiry_memory import ExpiryMemory
@@ -77,8 +78,7 @@ class ExpiryBook:
         self._settings = settings
         self._wants = wants
         self._state = state
-        self._alarm = self._alarm_stem = f"{owner}-expiry"
-        self._rung = 0
+        self._alarm: Alarm | None = None
         self.calendar = ExpiryCalendar(settings.times())
         self.desks: dict[str, ExpiryDesk] = {}
         self._settled: dict[str, Settled] = {}
@@ -124,8 +124,8 @@ class ExpiryBook:
         """Listen no more; nothing rests at a venue."""
         for topic, handler in self._topics:
             self._host.msgbus.unsubscribe(topic, handler)
-        if self._alarm in self._host.clock.timer_names:
-            self._host.clock.cancel_timer(self._alarm)
+        if self._alarm is not None:
+            self._alarm.cancel()
         for key in list(self._settled):
             self._end(self.desks[key])
         for desk in self.desks.values():
@@ -257,18 +257,17 @@ class ExpiryBook:
 
     def _ring(self) -> None:
         """Be woken at the next moment, retry or sample."""
-        now, clock = self._now(), self._host.clock
+        now = self._now()
         times = [self.calendar.next(), *(desk.again for desk in self.desks.values())]
         if self._settlements.open_windows(now):
             times.append(now + round(float(self._settings.sample) * SECOND))
         after = min((ts for ts in times if ts is not None), default=None)
-        if self._alarm in clock.timer_names:
-            clock.cancel_timer(self._alarm)
-        if after is not None:
-            # A live clock may still list a timer that is just ringing: its name cannot be taken at once.
-            self._rung += 1
-            self._alarm = f"{self._alarm_stem}-{self._rung}"
-            clock.set_time_alert_ns(self._alarm, max(after, now), self._on_time)
+        if self._alarm is None:
+            self._alarm = Alarm(self._host.clock, f"{self._owner}-expiry", self._on_time)
+        if after is None:
+            self._alarm.cancel()
+        else:
+            self._alarm.set(max(after, now))
 
     def _meet(self, desk: ExpiryDesk, moment: Moment, now: int) -> None:
         stage, place = moment.stage, self._place(desk)

@@ -13,6 +13,7 @@ from nautilus_quant.account.statement import amount_of
 from nautilus_quant.carry.funding_check import CheckParams, FundingCheck, Round
 from nautilus_quant.carry.funding_ledger import FundingLedger, Stamp, Terms
 from nautilus_quant.carry.funding_schedule import FundingSchedule, RecentFills, Untimed
+from nautilus_quant.host.alarm import Alarm
 from nautilus_quant.host.funding_messages import FundingChecked
 from nautilus_quant.host.messages import Alert, publish
 
@@ -97,6 +98,7 @@ class FundingWatch:
         self._bus = msgbus
         self._cache = cache
         self._clock = clock
+        self._alarm = Alarm(clock, _ALERT, self._on_time)
         self._schedule = FundingSchedule(Untimed.IGNORED)
         self._fills = RecentFills()
         self._ledger = FundingLedger()
@@ -112,8 +114,7 @@ class FundingWatch:
         """Listen no more."""
         self._bus.unsubscribe(_RATES, self._on_rate)
         self._bus.unsubscribe(_FILLS, self._on_fill)
-        if _ALERT in self._clock.timer_names:
-            self._clock.cancel_timer(_ALERT)
+        self._alarm.cancel()
 
     def on_funding(self, ts: int, currency: str, amount: int) -> None:
         """Take a payment that was found at `ts` [ns] in an account [1e-16 of the currency]."""
@@ -134,11 +135,8 @@ class FundingWatch:
         if not times:
             return
         at = max(min(times), self._clock.timestamp_ns()) + 1
-        if _ALERT in self._clock.timer_names:
-            if self._clock.next_time_ns(_ALERT) == at:
-                return
-            self._clock.cancel_timer(_ALERT)
-        self._clock.set_time_alert_ns(_ALERT, at, self._on_time)
+        if self._alarm.at != at:
+            self._alarm.set(at)
 
     def _on_time(self, _event: Any) -> None:
         self._look(self._clock.timestamp_ns())

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from nautilus_trader.common.actor import Actor
 
+from nautilus_quant.host.alarm import Alarm
 from nautilus_quant.host.cadence import SaveCadence
 from nautilus_quant.host.gateway import OrderGateway
 from nautilus_quant.host.kernel import find_kernel, is_backtest
@@ -179,30 +181,27 @@ class WakeUps:
         self._actor = actor
         self._what = what
         self._handler = handler
-        self._due: dict[str, int] = {}
+        self._alarms: dict[str, Alarm] = {}
 
     def set(self, key: str, ts: int) -> None:
         """Wake up at `ts`, UNIX time [ns], and at no other time any more."""
-        if self._due.get(key) != ts:
-            self.drop(key)
-            self._due[key] = ts
-            self._actor.clock.set_time_alert_ns(self._name(key), ts, self._ring)
+        alarm = self._alarms.get(key)
+        if alarm is None:
+            name = f"{self._actor.id.value}-{self._what}-{key}"
+            alarm = self._alarms[key] = Alarm(self._actor.clock, name, partial(self._ring, key))
+        if alarm.at != ts:
+            alarm.set(ts)
 
     def drop(self, key: str) -> None:
         """Do not wake up for a key; nothing happens when there was no alert."""
-        self._due.pop(key, None)
-        if self._name(key) in self._actor.clock.timer_names:
-            self._actor.clock.cancel_timer(self._name(key))
+        alarm = self._alarms.get(key)
+        if alarm is not None:
+            alarm.cancel()
 
     def clear(self) -> None:
         """Drop all."""
-        for key in list(self._due):
-            self.drop(key)
+        for alarm in self._alarms.values():
+            alarm.cancel()
 
-    def _name(self, key: str) -> str:
-        return f"{self._actor.id.value}-{self._what}-{key}"
-
-    def _ring(self, event: TimeEvent) -> None:
-        key = event.name.removeprefix(self._name(""))
-        self._due.pop(key, None)
+    def _ring(self, key: str, event: TimeEvent) -> None:
         self._handler(key, event.ts_event)

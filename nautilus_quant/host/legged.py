@@ -10,6 +10,7 @@ from nautilus_trader.model.identifiers import InstrumentId
 
 from nautilus_quant.config.units import Seconds
 from nautilus_quant.gating.intent import Side
+from nautilus_quant.host.alarm import Alarm
 from nautilus_quant.host.gateway import find_gateway
 from nautilus_quant.host.target import TargetStrategy, TargetStrategyConfig, lot_of
 from nautilus_quant.portfolio.matching import matched
@@ -83,6 +84,7 @@ class LeggedStrategy(TargetStrategy):
         self._spent = False  # whether nothing is added for this signal any more
         self._sending = False
         self._deadline = 0
+        self._alarm: Alarm | None = None
 
     def on_start(self) -> None:
         """Start as the base does; a leg found alone is closed."""
@@ -93,8 +95,8 @@ class LeggedStrategy(TargetStrategy):
     def on_stop(self) -> None:
         """Stop as the base does, and wait for nothing."""
         super().on_stop()
-        if self._alert in self.clock.timer_names:
-            self.clock.cancel_timer(self._alert)
+        if self._alarm is not None:
+            self._alarm.cancel()
 
     def on_reset(self) -> None:
         """Forget the plan, too."""
@@ -169,13 +171,9 @@ class LeggedStrategy(TargetStrategy):
     def _wait(self) -> None:
         """Look again after the timeout."""
         self._deadline = self.clock.timestamp_ns() + int(float(self.config.leg_timeout) * _NANOS)
-        if self._alert in self.clock.timer_names:
-            self.clock.cancel_timer(self._alert)
-        self.clock.set_time_alert_ns(self._alert, self._deadline, self._on_alert)
-
-    @property
-    def _alert(self) -> str:
-        return f"{self.id.value}-legs"
+        if self._alarm is None:
+            self._alarm = Alarm(self.clock, f"{self.id.value}-legs", self._on_alert)
+        self._alarm.set(self._deadline)
 
     def _give_up(self, why: str) -> None:
         if not self._spent:

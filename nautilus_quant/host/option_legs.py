@@ -134,8 +134,8 @@ class OptionLegsStrategy(OptionLegsTrading):
         """Cancel what works, and save; the spread stays, whoever stops the node decides about it."""
         for order in self._working():
             self.cancel_order(order)
-        if self._alert in self.clock.timer_names:
-            self.clock.cancel_timer(self._alert)
+        if self._alarm is not None:
+            self._alarm.cancel()
         if self._memory is not None:
             self._memory.close(self.clock.timestamp_ns())
             self._memory = None

@@ -11,6 +11,7 @@ from nautilus_trader.model.events import OrderFilled
 from nautilus_trader.model.identifiers import InstrumentId
 
 from nautilus_quant.gating.intent import Side
+from nautilus_quant.host.alarm import Alarm
 from nautilus_quant.host.gateway import find_gateway
 from nautilus_quant.host.messages import Alert, publish
 from nautilus_quant.host.option_legs_market import OptionMarket
@@ -69,6 +70,7 @@ class OptionLegsTrading(TargetStrategy):
         self._late: set[ClientOrderId] = set()  # orders cancelled since they took too long
         self._sending = self._given_up = False
         self._idle_since = self._deadline = self._patience = 0
+        self._alarm: Alarm | None = None
         self._said = ""
 
     @property
@@ -353,16 +355,12 @@ class OptionLegsTrading(TargetStrategy):
             self._wait()
 
     @property
-    def _alert(self) -> str:
-        return f"{self.id.value}-legs"
-
-    @property
     def _timeout(self) -> int:
         return int(float(self.config.leg_timeout) * _NANOS)
 
     def _wait(self, time: int = 0) -> None:
         """Look again after a time [ns]; after the timeout if none is given."""
         self._deadline = self.clock.timestamp_ns() + (time or self._timeout)
-        if self._alert in self.clock.timer_names:
-            self.clock.cancel_timer(self._alert)
-        self.clock.set_time_alert_ns(self._alert, self._deadline, self._on_alert)
+        if self._alarm is None:
+            self._alarm = Alarm(self.clock, f"{self.id.value}-legs", self._on_alert)
+        self._alarm.set(self._deadline)

@@ -13,6 +13,7 @@ from nautilus_trader.model.objects import AccountBalance, Currency, Money
 
 from nautilus_quant.carry.funding_ledger import FundingLedger, Payment, Stamp, Terms
 from nautilus_quant.carry.funding_schedule import FundingSchedule, RecentFills
+from nautilus_quant.host.alarm import Alarm
 from nautilus_quant.host.funding import mark_at, take_fill, take_rate, terms_of
 from nautilus_quant.host.funding_messages import FundingPaid
 from nautilus_quant.host.messages import publish
@@ -90,8 +91,7 @@ class FundingSettlement:
         self._fresh: list[tuple[OrderFilled, str | None]] = []  # not told to `_fills` yet
         self._known: dict[str, tuple[InstrumentId, Terms | None]] = {}
         self._open: list[Stamp] = []
-        self._alert = f"{exchange.id}-funding"
-        self._armed: int | None = None
+        self._alarm = Alarm(clock, f"{exchange.id}-funding", self._on_alert)
         self.schedule = schedule
         self.ledger = FundingLedger()
 
@@ -130,28 +130,21 @@ class FundingSettlement:
             self._ring(max(at, self._clock.timestamp_ns()) + 1)
 
     def _ring(self, at: int) -> None:
-        if self._armed == at:
-            return
-        if self._armed is not None and self._alert in self._clock.timer_names:
-            self._clock.cancel_timer(self._alert)
-        self._armed = at
-        self._clock.set_time_alert_ns(self._alert, at, self._on_alert)
+        if self._alarm.at != at:
+            self._alarm.set(at)
 
     def _on_alert(self, _event: Any) -> None:
         self._run(self._on_time)
 
     def _on_time(self) -> None:
-        self._armed = None
         self.settle(self._clock.timestamp_ns())
         self.arm()
-        if self._open and self._armed is None:
+        if self._open and self._alarm.at is None:
             self._ring(self._clock.timestamp_ns() + _AGAIN)
 
     def stop(self) -> None:
         """Ring no more."""
-        self._armed = None
-        if self._alert in self._clock.timer_names:
-            self._clock.cancel_timer(self._alert)
+        self._alarm.cancel()
 
     def reset(self) -> None:
         """Forget everything but how rates are read."""
