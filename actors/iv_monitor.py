@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 from nautilus_trader.common.actor import Actor
 
 from nautilus_quant.actors.iv_monitor_config import IVMonitorConfig
+from nautilus_quant.host.alarm import Alarm
 from nautilus_quant.host.kernel import find_kernel, is_backtest
 from nautilus_quant.host.messages import Alert, publish
 from nautilus_quant.host.options import OptionDesk, SurfaceUpdate
+from nautilus_quant.host.options_check import checks
 from nautilus_quant.host.options_vega import net_vega
 from nautilus_quant.host.state import StateError, StateStore, shared_store
 from nautilus_quant.options.archive import ArchiveWriter, Recorded, read, underlyings
@@ -69,7 +71,8 @@ class IVMonitor(Actor):  # type: ignore[misc]
 
     Every surface is published as `nautilus_quant.host.options.SurfaceUpdate`, with its figures by days to
     expiry and how unusual they are; what is extraordinary, could be arbitraged, or has drifted is told once
-    in an alert. In a live node a fit runs beside the event loop.
+    in an alert, and so are greeks of a venue that are not what its own volatility and forward come to. In a
+    live node a fit runs beside the event loop.
 
     Parameters
     ----------
@@ -95,6 +98,7 @@ class IVMonitor(Actor):  # type: ignore[misc]
         self._writer: ArchiveWriter | None = None
         self._replay: Iterator[Recorded] = iter(())
         self._next: Recorded | None = None
+        self._alarm: Alarm | None = None
         self._loop: AbstractEventLoop | None = None
 
     def surface(self, underlying: str) -> Surface | None:
@@ -194,6 +198,7 @@ class IVMonitor(Actor):  # type: ignore[misc]
                 near = chain.take(chain.expiry <= latest)
                 self.run_in_executor(self._fit, (followed, near, followed.book.surface))
             self._watch_vega(followed)
+            self._watch_greeks(followed)
 
     def _fit(self, followed: _Followed, chain: Chain, before: Surface | None) -> None:
         """Fit beside the loop, which alone may touch what others see."""
@@ -234,6 +239,12 @@ class IVMonitor(Actor):  # type: ignore[misc]
     def _watch_vega(self, followed: _Followed) -> None:
         assert self._desk is not None
         self._tell(followed.watch.tell_vega(net_vega(self._desk, self.cache, followed.underlying)))
+
+    def _watch_greeks(self, followed: _Followed) -> None:
+        assert self._desk is not None
+        found = checks(self._desk, followed.underlying, self.config.venue)
+        doubted = {name.value: check.reason for name, check in found.items() if check.disagree}
+        self._tell(followed.watch.tell_greeks(doubted, len(found)))
 
     def _tell(self, notes: list[Note]) -> None:
         for note in notes:
@@ -279,7 +290,9 @@ class IVMonitor(Actor):  # type: ignore[misc]
         self._next = next(self._replay, None)
         if self._next is not None:
             at = max(self._next.known, self.clock.timestamp_ns())
-            self.clock.set_time_alert_ns(f"{self.id.value}-replay", at, self._on_replay)
+            if self._alarm is None:
+                self._alarm = Alarm(self.clock, f"{self.id.value}-replay", self._on_replay)
+            self._alarm.set(at)
 
     def _on_replay(self, _event: TimeEvent) -> None:
         recorded = self._next

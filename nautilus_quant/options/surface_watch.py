@@ -21,7 +21,7 @@ _WORDS: Final = {
     "bf25": "25-delta butterfly",
     "step": "step from the bucket before",
 }
-_CALENDAR, _BUTTERFLY, _VEGA, _FIT = "calendar", "butterfly", "vega", "fit"
+_CALENDAR, _BUTTERFLY, _VEGA, _FIT, _GREEKS = "calendar", "butterfly", "vega", "fit", "greeks"
 
 
 class Note(NamedTuple):
@@ -77,7 +77,7 @@ class SurfaceWatch:
         self._vega = Ladder(vega_bounds)
         self._target = vega_target
         self._arbitrage = Ladder(arbitrage_bounds, back=0.5)
-        self._fitted = True
+        self._fitted = self._agree = True
 
     def tell(self, surface: Surface, book: SurfaceBook) -> list[Note]:
         """Return what is new with a surface that the book has just taken."""
@@ -91,6 +91,29 @@ class SurfaceWatch:
     def tell_vega(self, vega: float) -> list[Note]:
         """Return what is new with the net vega [reporting currency per vol point]; NaN says nothing."""
         return [self._tell_vega(crossing) for crossing in self._vega.update({_VEGA: vega - self._target})]
+
+    def tell_greeks(self, doubted: Mapping[str, str], checked: int) -> list[Note]:
+        """
+        Return what is new with the venue's greeks: told when most of those looked at cannot be right.
+
+        Parameters
+        ----------
+        doubted
+            What is wrong, by the name of the option.
+        checked
+            How many were looked at; nothing is said of none.
+
+        """
+        agree = 2 * len(doubted) <= checked
+        if not checked or agree is self._agree:
+            return []
+        self._agree = agree
+        numbers = {"doubted": float(len(doubted)), "checked": float(checked)}
+        if agree:
+            return [self._note(_GREEKS, "INFO", "the venue's greeks are as computed here again", numbers)]
+        name, why = next(iter(doubted.items()))
+        text = f"{len(doubted)} of {checked} greeks of the venue cannot be right, e.g. of {name}: {why}"
+        return [self._note(_GREEKS, "WARNING", text, numbers)]
 
     # -- in words ------------------------------------------------------------------------------------
 
@@ -158,13 +181,14 @@ class SurfaceWatch:
             "vega": self._vega.to_dict(),
             "arbitrage": self._arbitrage.to_dict(),
             "fitted": self._fitted,
+            "agree": self._agree,
         }
 
     def restore(self, state: Mapping[str, Any]) -> Self:
         """Go on from what `to_dict` gave."""
         self._vega.restore(state["vega"])
         self._arbitrage.restore(state["arbitrage"])
-        self._fitted = bool(state["fitted"])
+        self._fitted, self._agree = bool(state["fitted"]), bool(state.get("agree", True))
         return self
 
 
