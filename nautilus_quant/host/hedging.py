@@ -16,7 +16,7 @@ from nautilus_quant.host.hedging_desk import HedgeDesk, HedgeTools
 from nautilus_quant.host.hedging_market import HedgeMarket
 from nautilus_quant.host.hedging_memory import HedgeMemory
 from nautilus_quant.host.hedging_net import BookNet, unit_delta
-from nautilus_quant.host.hedging_options import OptionMarket
+from nautilus_quant.host.hedging_options import OptionOffers
 from nautilus_quant.host.hedging_orders import HedgeOrders
 from nautilus_quant.host.kernel import find_kernel
 from nautilus_quant.host.messages import Alert, SafetyStatus, latest, publish
@@ -159,7 +159,7 @@ class HedgeBook:
                 adjusted=settings.premium_adjusted,
             ),
             HedgeMarket(self._kernel, coin, self._instruments.get(coin, ()), max_age),
-            OptionMarket(self._kernel, coin, self._desk, max_age),
+            OptionOffers(self._kernel, coin, self._desk, max_age),
         )
         return HedgeDesk(coin, Hedger(settings.params(), settings.hedger()), eyes, self._tools)
 

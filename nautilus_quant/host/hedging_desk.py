@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from nautilus_quant.host.hedging_market import HedgeMarket
     from nautilus_quant.host.hedging_memory import HedgeMemory
     from nautilus_quant.host.hedging_net import BookNet
-    from nautilus_quant.host.hedging_options import OptionMarket
+    from nautilus_quant.host.hedging_options import OptionOffers
     from nautilus_quant.host.hedging_orders import HedgeOrders
     from nautilus_quant.options.hedging import Done, Hedger, Plan
     from nautilus_quant.options.hedging_limits import Net
@@ -84,7 +84,7 @@ class HedgeDesk:
         self,
         underlying: str,
         hedger: Hedger,
-        eyes: tuple[BookNet, HedgeMarket, OptionMarket],
+        eyes: tuple[BookNet, HedgeMarket, OptionOffers],
         tools: HedgeTools,
     ) -> None:
         self.underlying = underlying

@@ -38,7 +38,7 @@ class _Offer(NamedTuple):
     cost: float
 
 
-class OptionMarket:
+class OptionOffers:
     """
     Finds the cheapest option against too much gamma or vega.
 

@@ -104,10 +104,6 @@ class OptionMarket:
         instrument = self._strategy.cache.instrument(name)
         return abs(self._fees.expected(instrument, abs(float(quantity)), price))
 
-    def forget(self) -> None:
-        """Listen to nothing."""
-        self._heard.clear()
-
     def _listed(self) -> dict[InstrumentId, Contract]:
         return {
             name: contract
