@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, override
 
 from nautilus_quant.gating.intent import ALLOW, UNLIMITED, Verdict
@@ -24,6 +25,9 @@ REGIME_UNKNOWN = "REGIME_UNKNOWN"
 
 GATE = "regime"
 """Name of the gate."""
+
+MOST = 4_096
+"""Instruments that are judged by another one's bars without being told so in `proxies`."""
 
 
 class RegimeChange(NamedTuple):
@@ -128,6 +132,7 @@ class RegimeBook:
         self._matrix = matrix or Compatibility()
         self._market = market or MarketRegime()
         self._proxies = dict(proxies or {})
+        self._named = len(self._proxies)
         self._stale_after = stale_after
         self._of: dict[str, InstrumentRegime] = {}
         self._told: dict[str, Regime] = {}
@@ -148,8 +153,10 @@ class RegimeBook:
         return tuple(self._of)
 
     def judge_by(self, instrument: str, source: str) -> None:
-        """Judge an instrument by the bars of another from now on."""
+        """Judge an instrument by the bars of another from now on, until `MOST` others have come since."""
         self._proxies[instrument] = source
+        if len(self._proxies) > self._named + MOST:
+            del self._proxies[next(islice(self._proxies, self._named, None))]
 
     def update(self, instrument: str, bar: Bar, heard: int) -> tuple[RegimeChange, ...]:
         """Take a closed bar of a followed instrument; give what changed, the market after the instrument."""

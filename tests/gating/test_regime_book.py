@@ -3,6 +3,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
+from nautilus_quant.gating import regime_book
 from nautilus_quant.gating.intent import UNLIMITED, Intent, Side
 from nautilus_quant.gating.market import MarketRegime
 from nautilus_quant.gating.matrix import Compatibility
@@ -108,6 +109,21 @@ def test_another_instrument_may_stand_for_one_without_bars() -> None:
     for bar in CALM:
         book.update(BTC, bar, bar.ts)
     assert book.judge(intent(SPOT), "calm").allowed == UNLIMITED
+
+
+def test_options_of_the_past_are_forgotten_and_what_the_config_names_is_not(monkeypatch) -> None:
+    monkeypatch.setattr(regime_book, "MOST", 2)
+    book = book_of(BTC=CALM)
+    named = RegimeBook(QUICK, proxies={SPOT: BTC})
+    for one in (book, named):
+        for option in ("A", "B", "C"):
+            one.judge_by(option, BTC)
+    found = [book.judge(intent(option), "calm").code for option in ("A", "B", "C")]
+    assert [code == "REGIME_UNKNOWN" for code in found] == [True, False, False]
+    book.judge_by("A", BTC)  # as when it is asked for again
+    assert book.judge(intent("A"), "calm").code != "REGIME_UNKNOWN"
+    assert f"no bars of {BTC} have" in named.judge(intent(SPOT), "calm").reason
+    assert "no bars of A have" in named.judge(intent("A"), "calm").reason
 
 
 @pytest.mark.parametrize(("late", "code"), [(240, "ALLOW"), (241, "REGIME_STALE")])
