@@ -193,7 +193,7 @@ class _Board:
         self._latest: dict[type[Message], dict[str, Message]] = {}
         self._later: dict[type[Message], dict[str, Callable[[], Message]]] = {}
         self._heard: dict[type[Message], bool] = {}
-        self._heard_by: tuple[int, object] = (0, None)
+        self._topics: list[str] = []
 
     def on_ping(self, _message: object) -> None:
         """Make the board findable; nothing is published here."""
@@ -215,17 +215,16 @@ class _Board:
         self._later.setdefault(kind, {})[place] = make
 
     def is_heard(self, kind: type[Message]) -> bool:
-        subscriptions = self.msgbus.subscriptions()
-        # They are in the sequence they came in, so these two tell whether one has come or gone.
-        count, last = len(subscriptions), subscriptions[-1]
-        if count != self._heard_by[0] or last is not self._heard_by[1]:
-            self._heard_by = count, last
+        topics = (
+            self.msgbus.topics()
+        )  # its subscriptions are matched one by one, which takes ten times as long
+        if topics != self._topics:
+            self._topics = topics
             self._heard.clear()
         heard = self._heard.get(kind)
         if heard is None:
             topic = topic_of(kind)
-            heard = any(is_matching_py(topic, subscription.topic) for subscription in subscriptions)
-            self._heard[kind] = heard
+            heard = self._heard[kind] = any(is_matching_py(topic, pattern) for pattern in topics)
         return heard
 
     def of(self, kind: type[Message]) -> dict[str, Message]:
