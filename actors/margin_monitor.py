@@ -239,7 +239,7 @@ class MarginMonitor(GateActor):
         if (self._live and not told) or not desk.is_calm(watched, now):
             return False
         if not told:
-            if is_heard(self.msgbus, MarginUpdate):
+            if is_heard(self.msgbus, MarginUpdate, now):
                 return False
             self._watch.postpone(watched.pool, now)
             self._defer(watched)
@@ -279,7 +279,7 @@ class MarginMonitor(GateActor):
         pool = watched.pool
         if not self._watch.is_due(pool, now, at_once=at_once):
             return
-        if at_once or self._live or is_heard(self.msgbus, MarginUpdate):
+        if at_once or self._live or is_heard(self.msgbus, MarginUpdate, now):
             publish(self.msgbus, report(pool, now, cuts))
         else:
             self._defer(watched)

@@ -400,7 +400,7 @@ class BudgetGate:
         most = self._alarms.raise_at * _NEARLY * self._budget.least(known[0])
         if not self._ceiling.value(self._valuer.unit(instrument, ts)) < most:
             return False
-        return not is_heard(self._msgbus, BudgetUpdate)
+        return not is_heard(self._msgbus, BudgetUpdate, ts)
 
     def _update(self) -> BudgetUpdate:
         """Return the figures of now, for somebody who asks."""

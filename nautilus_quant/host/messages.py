@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from nautilus_trader.common.component import MessageBus
 
 _BOARD_TOPIC = "nautilus_quant.board"
+_HOUR = 3_600_000_000_000
 MOST = 4096
 """Keys of one type that are remembered [messages]: every order has a key of its own, and some are denied."""
 
@@ -194,6 +195,8 @@ class _Board:
         self._later: dict[type[Message], dict[str, Callable[[], Message]]] = {}
         self._heard: dict[type[Message], bool] = {}
         self._topics: list[str] = []
+        self._looked: int | None = None
+        self._first = 0
 
     def on_ping(self, _message: object) -> None:
         """Make the board findable; nothing is published here."""
@@ -214,18 +217,27 @@ class _Board:
     def defer(self, kind: type[Message], place: str, make: Callable[[], Message]) -> None:
         self._later.setdefault(kind, {})[place] = make
 
-    def is_heard(self, kind: type[Message]) -> bool:
-        topics = (
-            self.msgbus.topics()
-        )  # its subscriptions are matched one by one, which takes ten times as long
-        if topics != self._topics:
-            self._topics = topics
-            self._heard.clear()
+    def is_heard(self, kind: type[Message], now: int) -> bool:
+        # To go through the topics takes as long as all that figures are: often at the start, then seldom.
+        if self._looked is None or not 0 <= now - self._looked < min(_HOUR, self._looked - self._first):
+            self._look(now)
         heard = self._heard.get(kind)
         if heard is None:
             topic = topic_of(kind)
-            heard = self._heard[kind] = any(is_matching_py(topic, pattern) for pattern in topics)
+            heard = self._heard[kind] = any(is_matching_py(topic, pattern) for pattern in self._topics)
         return heard
+
+    def _look(self, now: int) -> None:
+        if self._looked is None or now < self._looked:
+            self._first = now
+        topics = self.msgbus.topics()
+        self._looked = now
+        if topics != self._topics:
+            self._topics = topics
+            self._heard.clear()
+
+    def forget_topics(self) -> None:
+        self._looked = None
 
     def of(self, kind: type[Message]) -> dict[str, Message]:
         later = self._later.pop(kind, None)
@@ -258,9 +270,20 @@ def publish(msgbus: MessageBus, message: Message) -> None:
     msgbus.publish(topic_of(type(message)), message)
 
 
-def is_heard(msgbus: MessageBus, kind: type[Message]) -> bool:
-    """Tell whether anybody listens to a message type, or a database outside gets all of them."""
-    return bool(msgbus.has_backing) or _board_of(msgbus).is_heard(kind)
+def is_heard(msgbus: MessageBus, kind: type[Message], now: int) -> bool:
+    """
+    Tell whether anybody listens to a message type, or a database outside gets all of them.
+
+    Parameters
+    ----------
+    msgbus, kind
+        Where, and to what.
+    now
+        UNIX time [ns]. It is looked up anew as much later as it was asked before, and at least once an hour;
+        who listens by `subscribe` is known at once.
+
+    """
+    return bool(msgbus.has_backing) or _board_of(msgbus).is_heard(kind, now)
 
 
 def defer(msgbus: MessageBus, kind: type[Message], place: str, make: Callable[[], Message]) -> None:
@@ -278,6 +301,7 @@ def subscribe[M: Message](msgbus: MessageBus, kind: type[M], handler: Callable[[
     for message in list(everything(msgbus, kind).values()):
         handler(message)
     msgbus.subscribe(topic_of(kind), handler)
+    _board_of(msgbus).forget_topics()
 
 
 def latest[M: Message](msgbus: MessageBus, kind: type[M], key: str) -> M | None:

@@ -190,7 +190,7 @@ class PortfolioBook:
         valuation = self.valuer.value(now)
         self._wanted = not settled
         snapshot = self._take(now, valuation) if settled else None
-        if self._simulated and not is_heard(self._msgbus, PortfolioStatus):
+        if self._simulated and not is_heard(self._msgbus, PortfolioStatus, now):
             defer(self._msgbus, PortfolioStatus, PortfolioStatus.key, self._status_now)
         else:
             publish(self._msgbus, self._status(valuation, snapshot))
