@@ -81,6 +81,11 @@ class PlainAccounts(NamedTuple):
             return None
         return (equity, until if until < FOREVER else FOREVER)  # noqa: FURB136 (a call of min costs more)
 
+    def unrealised(self, marks: Mapping[str, Mark]) -> float:
+        """Return the P&L of all positions at these marks, where `value` has said what they come to."""
+        profits = [size * (marks[name].price - entry) for name, size, entry in self.positions]
+        return exact_sum(profits)
+
     def _sum(self, marks: Mapping[str, Mark], now: int, max_age: int) -> tuple[float, int] | None:
         profits: list[float] = []
         valid_until = FOREVER

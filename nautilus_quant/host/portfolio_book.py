@@ -187,7 +187,7 @@ class PortfolioBook:
 
         """
         settled = self.accounting.settle(now)
-        valuation = self.valuer.value(now)
+        valuation = self.valuer.fresh_value(now)
         self._wanted = not settled
         snapshot = self._take(now, valuation) if settled else None
         if self._simulated and not is_heard(self._msgbus, PortfolioStatus, now):

@@ -306,9 +306,11 @@ def test_the_short_way_to_the_equity_comes_to_the_same(live, valuer, kind):
 
     def compare() -> None:
         live.quote(BTC, 30_050.1, 30_150.3)
-        short, whole = valuer.fresh_equity(live.now), valuer.value(live.now)
+        now = live.now
+        short, whole = valuer.fresh_equity(now), valuer.value(now)
         seen.append(short is not None)
         assert short is None or (short == (whole.equity, whole.valid_until) and whole.fresh)
+        assert repr(valuer.fresh_value(now)) == repr(whole)  # NaN equals NaN here
 
     compare()
     live.balance(client, USDT=10_000.1)
