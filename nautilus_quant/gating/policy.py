@@ -213,8 +213,8 @@ class InstrumentPolicy:
         unit = self.unit(terms, mid) if self.valued else math.nan
         if unit > 0.0:
             low, high = max(low, self.min_notional / unit), min(high, self.max_notional / unit)
-        elif self.max_notional < _INFINITE:
-            high = 0.0
+        elif self.max_notional < _INFINITE or unit <= 0.0:
+            high = 0.0  # no quantity is worth enough, or none is known to be worth little enough
         return (self.size_step if terms.resting else max(low, self.size_step)), high
 
     def price_bounds(self, terms: OrderTerms, mid: float) -> tuple[float, float]:

@@ -351,6 +351,11 @@ def repaired(terms, violations, rules):
     return terms
 
 
+def test_at_a_price_of_nothing_no_quantity_is_worth_enough():
+    found = judge(market(90.0, trigger=0.0), BINANCE, math.nan)
+    assert [(one.rule, one.nearest) for one in found] == [("MIN_NOTIONAL", "")]
+
+
 @settings(max_examples=400, deadline=None)
 @given(terms=orders, rules=policies, mid=mids)
 def test_the_nearest_values_make_an_order_valid(terms, rules, mid):
