@@ -353,7 +353,7 @@ def repaired(terms, violations, rules):
 
 def test_at_a_price_of_nothing_no_quantity_is_worth_enough():
     found = judge(market(90.0, trigger=0.0), BINANCE, math.nan)
-    assert [(one.rule, one.nearest) for one in found] == [("MIN_NOTIONAL", "")]
+    assert ("MIN_NOTIONAL", "") in [(one.rule, one.nearest) for one in found]
 
 
 @settings(max_examples=400, deadline=None)
