@@ -288,4 +288,5 @@ def room(losses: Floats, profit: Floats, bound: float) -> float:
     loses = profit < 0.0
     if not loses.any():
         return np.inf
-    return max(float(((bound - losses[loses]) / -profit[loses]).min()), 0.0)
+    with np.errstate(over="ignore"):  # of what loses next to nothing, more fit than there are numbers
+        return max(float(((bound - losses[loses]) / -profit[loses]).min()), 0.0)

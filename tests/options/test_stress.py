@@ -232,6 +232,11 @@ def test_orders_that_may_fill_are_the_worst_of_all_ways_to_fill_them(drawn, data
     assert found == pytest.approx((-profit @ ways).max(axis=1), abs=1e-6)
 
 
+def test_of_what_loses_next_to_nothing_any_number_fits():
+    assert room(np.zeros(1), np.array([-1e-310]), 38.0) == math.inf
+    assert room(np.zeros(2), np.array([-1e-310, -19.0]), 38.0) == 2.0
+
+
 @settings(max_examples=80, deadline=None)
 @given(
     legs,
