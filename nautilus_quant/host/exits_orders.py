@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32
 
 from nautilus_trader.core.uuid import UUID4
-from nautilus_trader.execution.messages import ModifyOrder, SubmitOrder
+from nautilus_trader.execution.messages import ModifyOrder
 from nautilus_trader.model.enums import OmsType, OrderSide, TriggerType
-from nautilus_trader.model.identifiers import ClientOrderId
 from nautilus_trader.model.orders import LimitOrder, MarketOrder, StopMarketOrder
 
 from nautilus_quant.host.liquidator import send_cancel
+from nautilus_quant.host.new_orders import COUNTS, order_name, send_new
 from nautilus_quant.host.routing import oms_of
 from nautilus_quant.host.sizes import whole_steps
 from nautilus_quant.portfolio.exits import Kind
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 TAG = "EXIT"
 """The first tag of every exit order."""
-_ENDPOINT = "RiskEngine.execute"
 _LETTERS = {
     (Kind.LIMIT, False): "L",
     (Kind.STOP, False): "S",
@@ -36,7 +35,6 @@ _LETTERS = {
 }
 _KINDS = {letter: pair for pair, letter in _LETTERS.items()}
 _NAME = re.compile(r"NX([0-9A-F]{8})([LSMT])(\d+)P(\d+)T\w+")
-_DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 class Rung(NamedTuple):
@@ -134,7 +132,7 @@ class ExitOrders:
             command_id=UUID4(),
             ts_init=self._kernel.clock.timestamp_ns(),
         )
-        self._kernel.msgbus.send(_ENDPOINT, command)
+        self._kernel.msgbus.send("RiskEngine.execute", command)
 
     def cancel(self, order: Order) -> None:
         """Cancel an order."""
@@ -152,15 +150,13 @@ class ExitOrders:
         self, position: Position, rung: Rung, instrument: Instrument, quantity: Decimal
     ) -> dict[str, object]:
         now = self._kernel.clock.timestamp_ns()
-        self._count = (self._count + 1) % 46_656  # three letters
-        letter = _LETTERS[rung.kind, rung.market]
-        name = f"NX{self._mark}{letter}{rung.level}P{rung.part}T{_short(now // 1_000_000)}"
+        self._count = (self._count + 1) % COUNTS
+        mark = f"NX{self._mark}{_LETTERS[rung.kind, rung.market]}{rung.level}P{rung.part}"
         return {
             "trader_id": position.trader_id,
             "strategy_id": position.strategy_id,
             "instrument_id": position.instrument_id,
-            # Letters and digits only, and at most 32: every venue takes that.
-            "client_order_id": ClientOrderId(f"{name}N{_short(self._count)}"),
+            "client_order_id": order_name(mark, now, self._count),
             "order_side": OrderSide.SELL if position.is_long else OrderSide.BUY,
             "quantity": whole_steps(instrument, quantity),
             "init_id": UUID4(),
@@ -170,32 +166,13 @@ class ExitOrders:
 
     def submit(self, order: Order, position: Position) -> None:
         """Send an order."""
-        msgbus, engine = self._kernel.msgbus, self._kernel.exec_engine
+        engine = self._kernel.exec_engine
         hedges = oms_of(engine, position.strategy_id, position.instrument_id.venue) == OmsType.HEDGING
         # NautilusTrader's simulated exchange makes every reduce-only order of a named position as large as
         # the position. Where there is but one position, nobody has to name it.
-        position_id = position.id if hedges else None
-        msgbus.publish(f"events.order.{order.strategy_id}", order.init_event)
-        self._kernel.cache.add_order(order, position_id, None)
-        command = SubmitOrder(
-            trader_id=order.trader_id,
-            strategy_id=order.strategy_id,
-            order=order,
-            command_id=UUID4(),
-            ts_init=order.ts_init,
-            position_id=position_id,
-        )
-        msgbus.send(_ENDPOINT, command)
+        send_new(self._kernel, order, position.id if hedges else None)
 
 
 def is_exit(order: Order) -> bool:
     """Tell whether an order is an exit of some book, also one of an earlier run."""
     return _NAME.fullmatch(order.client_order_id.value) is not None
-
-
-def _short(number: int) -> str:
-    digits = ""
-    while number:
-        number, digit = divmod(number, 36)
-        digits = _DIGITS[digit] + digits
-    return digits or "0"

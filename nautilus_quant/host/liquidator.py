@@ -6,11 +6,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from nautilus_trader.core.uuid import UUID4
-from nautilus_trader.execution.messages import CancelOrder, SubmitOrder
+from nautilus_trader.execution.messages import CancelOrder
 from nautilus_trader.model.enums import OrderSide, TimeInForce, TriggerType
 from nautilus_trader.model.identifiers import ClientOrderId, PositionId
 from nautilus_trader.model.orders import MarketOrder
 
+from nautilus_quant.host.new_orders import send_new
 from nautilus_quant.host.routing import nets
 from nautilus_quant.host.sizes import whole_steps
 
@@ -160,7 +161,7 @@ class Liquidator:
             return False
         order = self._market_order(position, whole_steps(instrument, most))
         self._closers.setdefault(position_id, []).append(order)
-        self._submit(order, position)
+        send_new(self._kernel, order, position.id)
         return True
 
     def _market_order(self, position: Position, size: object) -> MarketOrder:
@@ -185,20 +186,6 @@ class Liquidator:
     def _is_cash(self, position: Position) -> bool:
         account = self._cache.account(position.account_id)
         return account is not None and bool(account.is_cash_account)
-
-    def _submit(self, order: MarketOrder, position: Position) -> None:
-        msgbus = self._kernel.msgbus
-        msgbus.publish(f"events.order.{order.strategy_id}", order.init_event)
-        self._cache.add_order(order, position.id, None)
-        command = SubmitOrder(
-            trader_id=order.trader_id,
-            strategy_id=order.strategy_id,
-            order=order,
-            command_id=UUID4(),
-            ts_init=order.ts_init,
-            position_id=position.id,
-        )
-        msgbus.send("RiskEngine.execute", command)
 
 
 def _share_out(net: Decimal, positions: list[Position]) -> dict[str, Decimal]:
