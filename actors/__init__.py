@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from nautilus_quant.actors.performance_guard import PerformanceGuard, PerformanceGuardConfig
     from nautilus_quant.actors.portfolio_monitor import PortfolioMonitor, PortfolioMonitorConfig
     from nautilus_quant.actors.regime_gate import RegimeGate, RegimeGateConfig
-    from nautilus_quant.actors.safety_engine import SafetyEngine, SafetyEngineConfig
+    from nautilus_quant.actors.safety_engine import SafetyEngine
+    from nautilus_quant.actors.safety_engine_config import SafetyEngineConfig
 
 __all__ = [
     "AnomalyDetector",
@@ -92,7 +93,7 @@ _WHERE = {
     "RegimeGate": "regime_gate",
     "RegimeGateConfig": "regime_gate",
     "SafetyEngine": "safety_engine",
-    "SafetyEngineConfig": "safety_engine",
+    "SafetyEngineConfig": "safety_engine_config",
 }
 
 

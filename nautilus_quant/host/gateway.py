@@ -21,11 +21,12 @@ from nautilus_quant.gating.intent import ALLOW, DENY, SIZED_DOWN, UNLIMITED, Dec
 from nautilus_quant.host.board import find_on_bus
 from nautilus_quant.host.decisions import DecisionRecord, decision_message, denial_text
 from nautilus_quant.host.denial import deny_modify, deny_order, single
-from nautilus_quant.host.exposure import Exposure, WorkingOrders
+from nautilus_quant.host.exposure import Exposure
 from nautilus_quant.host.kernel import find_kernel
 from nautilus_quant.host.liquidator import send_cancel
 from nautilus_quant.host.messages import publish
 from nautilus_quant.host.valuation import Valuer
+from nautilus_quant.host.working_orders import WorkingOrders
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,11 +16,11 @@ from nautilus_quant.gating.intent import ALLOW, DENY, SIZED_DOWN, UNLIMITED, Dec
 from nautilus_quant.host import gateway as gateway_module
 from nautilus_quant.host.decisions import decision_body, decision_message, denial_text
 from nautilus_quant.host.denial import deny_order
-from nautilus_quant.host.exposure import WorkingOrders
 from nautilus_quant.host.gateway import OrderGateway, find_gateway
 from nautilus_quant.host.kernel import find_kernel
 from nautilus_quant.host.messages import GateDecision, everything, latest
 from nautilus_quant.host.state import StateStore
+from nautilus_quant.host.working_orders import WorkingOrders
 from tests.host.engine import BTC, GateActor, Script, Valve, engine, run
 
 ONE = Quantity.from_str("1.000")
