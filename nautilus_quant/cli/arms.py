@@ -10,11 +10,10 @@ import typer
 
 from nautilus_quant.cli.answer import Answer, note, plain
 from nautilus_quant.cli.codes import FAILED, OK, REFUSED
-from nautilus_quant.cli.errors import stop, user_errors
-from nautilus_quant.cli.options import Json
+from nautilus_quant.cli.errors import user_errors
+from nautilus_quant.cli.options import Json, MaybeConfig, OfBacktest, State, need
 
 if TYPE_CHECKING:
-    from nautilus_quant.cli.places import Place
     from nautilus_quant.learning.record import Evaluation
 
 SELECTION = "selection"
@@ -27,10 +26,7 @@ ADVICE = (
 
 
 def arms(
-    config: Annotated[
-        Path | None,
-        typer.Argument(metavar="[CONFIG]", help="The deployment's YAML file.", show_default=False),
-    ] = None,
+    config: MaybeConfig = None,
     *,
     market: Annotated[str | None, typer.Option(metavar="ID", help="Only this instrument.")] = None,
     since: Annotated[
@@ -39,12 +35,8 @@ def arms(
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write charts there, too (needs plotly).")
     ] = None,
-    backtest: Annotated[
-        bool, typer.Option("--backtest", help="Of the backtest's state, instead of the live node's.")
-    ] = False,
-    state: Annotated[
-        str | None, typer.Option(metavar="URL", help="The state itself, when the config cannot be read.")
-    ] = None,
+    backtest: OfBacktest = False,
+    state: State = None,
     json_output: Json = False,
 ) -> None:
     """
@@ -54,8 +46,7 @@ def arms(
     """
     from nautilus_quant.cli.answer import deliver
 
-    if config is None and state is None:
-        stop("say which deployment: give its config, or --state URL", REFUSED)
+    need(config, state)
     with user_errors():
         answer = run(config, state=state, market=market, since=since, html=html, backtest=backtest)
         raise typer.Exit(deliver(answer, json_output=json_output))
@@ -94,25 +85,22 @@ def run(
 
     """
     from nautilus_quant.cli.explain import parse_since
-    from nautilus_quant.cli.places import find_place
+    from nautilus_quant.cli.places import find_kept, title_of
 
     start = None if since is None else parse_since(since, time.time_ns())
     if since is not None and start is None:
         return note(REFUSED, f"--since must be like 7d, 30m or 2025-01-31T08:00 (UTC), was {since!r}")
-    place = find_place(config, state)
-    url = _backtest_state(place) if backtest else place.url
-    if not url:
-        return note(
-            REFUSED, "the backtest keeps no state: give it one with `backtest: {state: sqlite:///...}`"
-        )
-    found = evaluations(url, start)
+    place = find_kept(config, state, backtest=backtest)
+    if isinstance(place, Answer):
+        return place
+    found = evaluations(place.url, start)
     if not found:
-        return _nothing(url, since)
+        return _nothing(place.url, since)
     chosen = found if market is None else [item for item in found if item.market == market]
     if not chosen:
         known = sorted({item.market for item in found})
         return note(FAILED, f"no evaluations of {market!r}; there are {', '.join(known)}", markets=known)
-    return _report(chosen, html, _title(place, config))
+    return _report(chosen, html, title_of("Arms", place, config))
 
 
 def evaluations(url: str, since: int | None = None) -> list[Evaluation]:
@@ -152,12 +140,3 @@ def _nothing(url: str, since: str | None) -> Answer:
             FAILED, f"no evaluations since {since} in {url}; leave --since away to see all", advice=ADVICE
         )
     return note(FAILED, f"no evaluations in {url}: {ADVICE}", advice=ADVICE)
-
-
-def _backtest_state(place: Place) -> str:
-    return place.deployment.backtest.state or "" if place.deployment is not None else ""
-
-
-def _title(place: Place, config: Path | None) -> str:
-    name = place.deployment.name if place.deployment is not None else (config.stem if config else "")
-    return f"Arms of {name}" if name else "Arms"

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
+from nautilus_quant.cli.tables import minute, table
 from nautilus_quant.learning.paired import Outcome
 from nautilus_quant.learning.report_tables import Grid, arms_grid, baselines_grid, summaries_grid
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from nautilus_quant.learning.paired import Paired
     from nautilus_quant.learning.report import ArmsReport, MarketReport
 
@@ -42,7 +43,7 @@ def report_view(report: ArmsReport, written: str | None = None) -> RenderableTyp
 
 
 def _market_parts(market: MarketReport) -> list[RenderableType]:
-    span = f"{market.evaluations} evaluations, {_day(market.since)} to {_day(market.until)}"
+    span = f"{market.evaluations} evaluations, {minute(market.since)} to {minute(market.until)}"
     regimes = {**market.regimes, "all": market.summary}
     return [
         Text(f"{market.market}: {span}", style="bold"),
@@ -74,22 +75,4 @@ def _verdict(words: str, paired: Paired) -> Text:
 
 
 def _table(grid: Grid) -> Table:
-    table = Table(title=Text(grid.title), title_justify="left", title_style="dim", box=None, pad_edge=False)
-    # Headings may break between words. Numbers never do, however narrow the terminal: it breaks the lines.
-    widths = [max(map(len, column)) for column in _words_by_column(grid)]
-    for at, (column, width) in enumerate(zip(grid.columns, widths, strict=True)):
-        table.add_column(Text(column), justify="right" if at else "left", width=width)
-    table.width = sum(widths) + 2 * (len(widths) - 1)
-    for row in grid.rows:
-        table.add_row(*map(Text, row))
-    return table
-
-
-def _words_by_column(grid: Grid) -> list[list[str]]:
-    """Return what must stay in one piece: cells, and the words of headings."""
-    cells = zip(*grid.rows, strict=True)
-    return [[*title.split(), *column, ""] for title, column in zip(grid.columns, cells, strict=True)]
-
-
-def _day(ts: int) -> str:
-    return datetime.fromtimestamp(ts / 1e9, tz=UTC).strftime("%Y-%m-%d %H:%M")
+    return table(grid.title, grid.columns, grid.rows, is_broken=True)

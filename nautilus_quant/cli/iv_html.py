@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from nautilus_quant.cli.vol_charts import COLORS, DRAW_ALL, Figure, day, layout_of, rounded
+from nautilus_quant.cli.tables import minute
+from nautilus_quant.cli.vol_charts import Figure, rounded
 from nautilus_quant.monitoring import chart_page
-from nautilus_quant.monitoring.chart_page import Page
+from nautilus_quant.monitoring.chart_page import COLORS, DRAW_ALL, Page, layout_of
 from nautilus_quant.options.buckets import BUCKETS
 from nautilus_quant.options.cone import QUANTILES
 from nautilus_quant.options.surface_fit import read_quotes
@@ -55,7 +56,7 @@ def write(study: SurfaceStudy, path: str | Path) -> Path:
     """
     surface = study.surface
     assert surface is not None
-    title = f"Volatility of {surface.underlying} on {day(surface.ts)} UTC"
+    title = f"Volatility of {surface.underlying} on {minute(surface.ts)} UTC"
     return chart_page.write(PAGE, figures(study), path, title=title)
 
 
@@ -81,7 +82,7 @@ def _heat(surface: Surface) -> Figure:
     data = {
         "type": "heatmap",
         "x": rounded(deviations),
-        "y": [day(slice_.expiry) for slice_ in surface.slices],
+        "y": [minute(slice_.expiry) for slice_ in surface.slices],
         "z": [rounded(row) for row in rows],
         "colorscale": "Viridis",
         "colorbar": {"title": {"text": "vol [%]"}},
@@ -97,7 +98,7 @@ def _smile(surface: Surface, study: SurfaceStudy) -> Figure:
     traces: list[Figure] = []
     for at, slice_ in enumerate(surface.slices):
         k = np.linspace(slice_.low, slice_.high, 81)
-        name = day(slice_.expiry)
+        name = minute(slice_.expiry)
         line = {"color": COLORS[at % 8], "dash": _DASHES[at // 8 % 3], "width": 2}
         traces.append(
             {
@@ -126,7 +127,7 @@ def _quotes(surface: Surface, study: SurfaceStudy) -> list[Figure]:
     traces: list[Figure] = []
     for at, slice_ in enumerate(surface.slices):
         rows = (quotes.reasons == 0) & (chain.expiry == slice_.expiry)
-        name = day(slice_.expiry)
+        name = minute(slice_.expiry)
         traces.append(
             {
                 "type": "scatter",
@@ -149,7 +150,7 @@ def _quotes(surface: Surface, study: SurfaceStudy) -> list[Figure]:
 
 
 def _term(surface: Surface) -> Figure:
-    x = [day(slice_.expiry) for slice_ in surface.slices]
+    x = [minute(slice_.expiry) for slice_ in surface.slices]
     atm, put, call = surface.wings
     named = (("at the money", atm, "solid"), ("25Δ put", put, "dot"), ("25Δ call", call, "dash"))
     traces = [

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
+from nautilus_quant.cli.tables import UNKNOWN, minute, moment, table
 from nautilus_quant.options.buckets import BUCKETS, KINDS
 from nautilus_quant.options.cone import QUANTILES
 from nautilus_quant.options.surface_study import summary
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from rich.table import Table
 
     from nautilus_quant.options.surface import Surface
     from nautilus_quant.options.surface_study import SurfaceStudy
 
-UNKNOWN = "–"
 _TITLES = {"atm": "at the money", "rr25": "risk reversal 25Δ", "bf25": "butterfly 25Δ", "step": "step"}
 
 
@@ -76,7 +74,7 @@ def view(study: SurfaceStudy, written: str | None = None) -> RenderableType:
     surface = study.surface
     assert surface is not None
     parts: list[RenderableType] = [
-        Text(f"{surface.underlying} on {moment(surface.ts)[:16].replace('T', ' ')} UTC", style="bold"),
+        Text(f"{surface.underlying} on {minute(surface.ts)} UTC", style="bold"),
         _term_structure(surface),
         _figures(study),
     ]
@@ -103,7 +101,7 @@ def _term_structure(surface: Surface) -> Table:
     )
     rows = [
         (
-            moment(slice_.expiry)[:16].replace("T", " "),
+            minute(slice_.expiry),
             f"{slice_.years * 365.0:.1f}",
             f"{slice_.forward:,.2f}",
             points(atm),
@@ -116,7 +114,7 @@ def _term_structure(surface: Surface) -> Table:
         )
         for slice_, atm, put, call in zip(surface.slices, *surface.wings.tolist(), strict=True)
     ]
-    return _table("term structure [vol points]", columns, rows)
+    return table("term structure [vol points]", columns, rows)
 
 
 def _figures(study: SurfaceStudy) -> Table:
@@ -129,7 +127,7 @@ def _figures(study: SurfaceStudy) -> Table:
             name = f"{kind}|{bucket.name}"
             cells += [points(statistics.get(name, math.nan), sign=kind != "atm"), score(scores.get(name))]
         rows.append(tuple(cells))
-    return _table("at constant maturities [vol points], with z-scores against the past", columns, rows)
+    return table("at constant maturities [vol points], with z-scores against the past", columns, rows)
 
 
 def _cone(study: SurfaceStudy) -> Table:
@@ -145,7 +143,7 @@ def _cone(study: SurfaceStudy) -> Table:
         )
         for horizon in study.cone()
     ]
-    return _table("realised volatility by horizon [vol points] against implied", columns, rows)
+    return table("realised volatility by horizon [vol points] against implied", columns, rows)
 
 
 def _past(study: SurfaceStudy) -> Table:
@@ -163,39 +161,22 @@ def _past(study: SurfaceStudy) -> Table:
         ("largest calendar arbitrage", points(found["largest_lack"])),
         ("quotes of the last surface", quotes),
     ]
-    return _table("how it fitted [vol points]", ("of the past looked at", ""), rows)
+    return table("how it fitted [vol points]", ("of the past looked at", ""), rows)
 
 
 def _arbitrage(surface: Surface) -> list[Text]:
     found = []
     for slice_ in surface.slices:
-        day = moment(slice_.expiry)[:16].replace("T", " ")
+        day = minute(slice_.expiry)
         if not slice_.butterfly.free:
             at = slice_.forward * math.exp(slice_.butterfly.at)
             found.append(f"{day}: butterfly arbitrage, g = {slice_.butterfly.worst:.3f} at strike {at:,.0f}")
         if not slice_.calendar.free:
             at = slice_.forward * math.exp(slice_.calendar.at)
-            before = moment(slice_.calendar.before)[:16].replace("T", " ")
+            before = minute(slice_.calendar.before)
             lack = points(slice_.calendar.vol)
             found.append(f"{day}: {lack} vol points below {before} at strike {at:,.0f}")
     return [Text(text, style="yellow") for text in found]
-
-
-def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    table = Table(title=Text(title), title_justify="left", title_style="dim", box=None, pad_edge=False)
-    # Numbers stay whole, however narrow the terminal: it breaks the lines.
-    widths = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
-    for at, (column, width) in enumerate(zip(columns, widths, strict=True)):
-        table.add_column(Text(column), justify="right" if at else "left", width=width)
-    table.width = sum(widths) + 2 * (len(widths) - 1)
-    for row in rows:
-        table.add_row(*map(Text, row))
-    return table
-
-
-def moment(ts: int) -> str:
-    """Write UNIX time [ns] as an ISO text."""
-    return datetime.fromtimestamp(ts // 1_000_000_000, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def points(vol: float, *, sign: bool = False) -> str:

@@ -9,16 +9,7 @@ import typer
 
 from nautilus_quant.cli.codes import REFUSED
 from nautilus_quant.cli.errors import stop, user_errors
-from nautilus_quant.cli.options import Config, Json
-
-State = Annotated[
-    str | None,
-    typer.Option(metavar="URL", help="The state itself, when the config cannot be read."),
-]
-MaybeConfig = Annotated[
-    Path | None,
-    typer.Argument(metavar="[CONFIG]", help="The deployment's YAML file.", show_default=False),
-]
+from nautilus_quant.cli.options import Config, Json, MaybeConfig, State, need
 
 
 def status(config: Config, json_output: Json = False) -> None:
@@ -49,7 +40,7 @@ def kill(
     from nautilus_quant.cli import kill as command
     from nautilus_quant.cli.answer import deliver
 
-    _need(config, state)
+    need(config, state)
     with user_errors():
         raise typer.Exit(deliver(command.run(config, state=state, reason=reason), json_output=json_output))
 
@@ -128,8 +119,3 @@ def _newest_state() -> str:
         stop("there is no state under var/: give --config CONFIG, or --state URL", REFUSED)
     typer.echo(f"state {found[-1]}", err=True)
     return f"sqlite:///{found[-1]}"
-
-
-def _need(config: Path | None, state: str | None) -> None:
-    if config is None and state is None:
-        stop("say which deployment: give its config, or --state URL", REFUSED)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nautilus_quant.cli.answer import Answer, note
+from nautilus_quant.cli.codes import REFUSED
 from nautilus_quant.host.state import StateStore
 
 if TYPE_CHECKING:
@@ -82,6 +84,39 @@ def find_place(config: Path | None, state: str | None, *, plugins: bool = False)
 
     deployment = load(config, env=operator_environment(), plugins=plugins)
     return Place(deployment.state, deployment)
+
+
+def find_kept(config: Path | None, state: str | None, *, backtest: bool) -> Place | Answer:
+    """
+    Find the state of a deployment or, when asked, of its backtest, to read from.
+
+    Parameters
+    ----------
+    config, state
+        As for `find_place`.
+    backtest
+        Whether that of the backtest is meant.
+
+    Returns
+    -------
+    Place | Answer
+        REFUSED: a backtest that keeps no state.
+
+    """
+    place = find_place(config, state)
+    if backtest:
+        place = Place(place.deployment.backtest.state or "" if place.deployment else "", place.deployment)
+    if not place.url:
+        return note(
+            REFUSED, "the backtest keeps no state: give it one with `backtest: {state: sqlite:///...}`"
+        )
+    return place
+
+
+def title_of(what: str, place: Place, config: Path | None) -> str:
+    """Return the title of a report: what it is, and of which deployment, as far as is known."""
+    name = place.deployment.name if place.deployment is not None else (config.stem if config else "")
+    return f"{what} of {name}" if name else what
 
 
 def operator_environment() -> dict[str, str]:

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nautilus_quant.cli.answer import Answer, note, plain
-from nautilus_quant.cli.codes import FAILED, OK, REFUSED
-from nautilus_quant.cli.errors import stop, user_errors
-from nautilus_quant.cli.options import Json
+from nautilus_quant.cli.codes import FAILED, OK
+from nautilus_quant.cli.errors import user_errors
+from nautilus_quant.cli.options import Json, MaybeConfig, OfBacktest, State, need
 
 if TYPE_CHECKING:
     from nautilus_quant.account.history import History
-    from nautilus_quant.cli.places import Place
     from nautilus_quant.host.state import StateStore
 
 ADVICE = (
@@ -24,21 +23,14 @@ ADVICE = (
 
 
 def pnl(
-    config: Annotated[
-        Path | None,
-        typer.Argument(metavar="[CONFIG]", help="The deployment's YAML file.", show_default=False),
-    ] = None,
+    config: MaybeConfig = None,
     *,
     days: Annotated[int, typer.Option(metavar="N", min=1, help="Only the last days there are.")] = 30,
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Draw the equity there, too (needs plotly).")
     ] = None,
-    backtest: Annotated[
-        bool, typer.Option("--backtest", help="Of the backtest's state, instead of the live node's.")
-    ] = False,
-    state: Annotated[
-        str | None, typer.Option(metavar="URL", help="The state itself, when the config cannot be read.")
-    ] = None,
+    backtest: OfBacktest = False,
+    state: State = None,
     json_output: Json = False,
 ) -> None:
     """
@@ -48,8 +40,7 @@ def pnl(
     """
     from nautilus_quant.cli.answer import deliver
 
-    if config is None and state is None:
-        stop("say which deployment: give its config, or --state URL", REFUSED)
+    need(config, state)
     with user_errors():
         answer = run(config, state=state, days=days, html=html, backtest=backtest)
         raise typer.Exit(deliver(answer, json_output=json_output))
@@ -84,18 +75,15 @@ def run(
         snapshots, or no plotly for the chart. REFUSED: a backtest that keeps no state.
 
     """
-    from nautilus_quant.cli.places import find_place
+    from nautilus_quant.cli.places import find_kept, title_of
 
-    place = find_place(config, state)
-    url = _backtest_state(place) if backtest else place.url
-    if not url:
-        return note(
-            REFUSED, "the backtest keeps no state: give it one with `backtest: {state: sqlite:///...}`"
-        )
-    history = read(url, days)
+    place = find_kept(config, state, backtest=backtest)
+    if isinstance(place, Answer):
+        return place
+    history = read(place.url, days)
     if history is None:
-        return note(FAILED, f"no snapshots in {url}: {ADVICE}", advice=ADVICE)
-    return _report(history, html, _title(place, config))
+        return note(FAILED, f"no snapshots in {place.url}: {ADVICE}", advice=ADVICE)
+    return _report(history, html, title_of("Account", place, config))
 
 
 def read(url: str, days: int) -> History | None:
@@ -147,12 +135,3 @@ def _report(history: History, html: Path | None, title: str) -> Answer:
             return note(FAILED, str(error))
     data: dict[str, Any] = {**history.to_dict(), "html": written}
     return Answer(OK, plain(data), view(history, written))
-
-
-def _backtest_state(place: Place) -> str:
-    return place.deployment.backtest.state or "" if place.deployment is not None else ""
-
-
-def _title(place: Place, config: Path | None) -> str:
-    name = place.deployment.name if place.deployment is not None else (config.stem if config else "")
-    return f"Account of {name}" if name else "Account"

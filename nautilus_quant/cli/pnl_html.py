@@ -10,7 +10,7 @@ from nautilus_quant.account.curve import indexed
 from nautilus_quant.account.statement import PARTS, value_of
 from nautilus_quant.learning.report_series import extremes
 from nautilus_quant.monitoring import chart_page
-from nautilus_quant.monitoring.chart_page import Page
+from nautilus_quant.monitoring.chart_page import COLORS, DRAW_ALL, Page, layout_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,9 +20,8 @@ if TYPE_CHECKING:
 
 POINTS: Final = 1_600
 """Values drawn of a curve: more than a screen has columns."""
-# Okabe, Ito, "Color universal design" (2008): told apart with every common colour blindness.
-_EQUITY, _NET, _DRAWDOWN = "#0072B2", "#009E73", "#D55E00"
-_PARTS: Final = ("#009E73", "#D55E00", "#CC79A7", "#8C8C8C", "#F0E442", "#56B4E9")
+_EQUITY, _NET, _DRAWDOWN = COLORS[0], COLORS[2], COLORS[5]
+_PARTS: Final = tuple(COLORS[at] for at in (2, 5, 3, 7, 6, 4))
 
 PAGE: Final = Page(
     body="""<h1>@TITLE@</h1>
@@ -30,10 +29,7 @@ PAGE: Final = Page(
 <div id="equity"></div>
 <div id="days"></div>
 """,
-    script="""function draw() {
-  for (const [name, figure] of Object.entries(shown)) plot(document.getElementById(name), figure);
-}
-""",
+    script=DRAW_ALL,
 )
 
 
@@ -117,12 +113,8 @@ def _line(
 
 def _layout(title: str, height: int = 380) -> dict[str, Any]:
     return {
-        "height": height,
-        "margin": {"l": 70, "r": 20, "t": 30, "b": 40},
+        **layout_of(title, height),
         "hovermode": "x unified",
         "xaxis": {"type": "date", "hoverformat": "%Y-%m-%d %H:%M UTC"},
-        "yaxis": {"title": {"text": title}},
         "legend": {"orientation": "h", "y": -0.14, "x": 0.0},
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
     }

@@ -6,18 +6,15 @@ import math
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
-from nautilus_quant.account.history import moment
 from nautilus_quant.account.statement import PARTS, value_of
+from nautilus_quant.cli.tables import UNKNOWN, minute, table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from rich.table import Table
 
     from nautilus_quant.account.history import History
-
-UNKNOWN = "–"
 
 
 def view(history: History, written: str | None = None) -> RenderableType:
@@ -33,7 +30,7 @@ def view(history: History, written: str | None = None) -> RenderableType:
 
     """
     last = history.last
-    worth = f"{amount(last.equity)} {history.currency} on {moment(last.ts)[:16].replace('T', ' ')}"
+    worth = f"{amount(last.equity)} {history.currency} on {minute(last.ts)}"
     doubt = "" if last.fresh else ", by prices that were stale"
     parts: list[RenderableType] = [
         Text(f"equity {worth}, {last.positions} positions open{doubt}", style="bold"),
@@ -58,7 +55,7 @@ def _split(history: History) -> Table:
         ("unrealised", signed(last.unrealised - first.unrealised), signed(last.unrealised)),
         ("equity", signed(last.equity - first.equity), amount(last.equity)),
     ]
-    return _table("by what", ("part", f"last {len(history.days)} days", "since the beginning"), rows)
+    return table("by what", ("part", f"last {len(history.days)} days", "since the beginning"), rows)
 
 
 def _daily(history: History) -> Table:
@@ -66,7 +63,7 @@ def _daily(history: History) -> Table:
     columns = ("day", "P&L", "return", *(part.value for part in used), "unrealised", "equity")
     rows = [
         (
-            moment(day.start)[:10],
+            minute(day.start)[:10],
             signed(day.profit),
             percent(day.growth),
             *(signed(day.part(part)) for part in used),
@@ -75,7 +72,7 @@ def _daily(history: History) -> Table:
         )
         for day in history.days
     ]
-    return _table("by day (UTC)", columns, rows)
+    return table("by day (UTC)", columns, rows)
 
 
 def _statistics(history: History) -> Table:
@@ -91,19 +88,7 @@ def _statistics(history: History) -> Table:
         ("profit factor", number(trades.profit_factor)),
         ("profit per value traded", percent(trades.expectancy)),
     ]
-    return _table("statistics", ("of these days", ""), rows)
-
-
-def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    table = Table(title=Text(title), title_justify="left", title_style="dim", box=None, pad_edge=False)
-    # Numbers stay whole, however narrow the terminal: it breaks the lines.
-    widths = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
-    for at, (column, width) in enumerate(zip(columns, widths, strict=True)):
-        table.add_column(Text(column), justify="right" if at else "left", width=width)
-    table.width = sum(widths) + 2 * (len(widths) - 1)
-    for row in rows:
-        table.add_row(*map(Text, row))
-    return table
+    return table("statistics", ("of these days", ""), rows)
 
 
 def amount(value: float) -> str:

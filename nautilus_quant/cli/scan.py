@@ -10,7 +10,7 @@ import typer
 from nautilus_quant.cli.answer import Answer, note, plain
 from nautilus_quant.cli.codes import FAILED, OK, REFUSED
 from nautilus_quant.cli.errors import user_errors
-from nautilus_quant.cli.options import Json
+from nautilus_quant.cli.options import At, Json, Source, Underlying
 
 if TYPE_CHECKING:
     from nautilus_quant.account.fees import Tier
@@ -22,22 +22,10 @@ AUTO = "auto"
 
 
 def scan(
-    source: Annotated[
-        Path,
-        typer.Argument(
-            metavar="SOURCE",
-            help="Recorded chains (Parquet), an archive of surfaces (a folder), or a deployment's YAML.",
-            show_default=False,
-        ),
-    ],
+    source: Source,
     *,
-    underlying: Annotated[
-        str | None, typer.Option(metavar="CODE", help="Of which, e.g. BTC; the only one there is.")
-    ] = None,
-    at: Annotated[
-        str | None,
-        typer.Option(metavar="WHEN", help="The last chain before then, e.g. 2026-01-31T08:00 (UTC)."),
-    ] = None,
+    underlying: Underlying = None,
+    at: At = None,
     days: Annotated[
         float, typer.Option(metavar="N", min=0.0, help="How long a past skew and term structure are held to.")
     ] = 30.0,
@@ -134,7 +122,7 @@ def run(
         through, or no plotly for the charts. REFUSED: a question it cannot read.
 
     """
-    from nautilus_quant.cli.iv import find, read_study
+    from nautilus_quant.cli.surfaces import find, read_study
 
     found = find(source, underlying, at)
     if isinstance(found, Answer):

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from nautilus_quant.cli.vol_charts import COLORS, DRAW_ALL, Figure, day, layout_of, rounded
+from nautilus_quant.cli.tables import minute
+from nautilus_quant.cli.vol_charts import Figure, rounded
 from nautilus_quant.monitoring import chart_page
-from nautilus_quant.monitoring.chart_page import Page
+from nautilus_quant.monitoring.chart_page import COLORS, DRAW_ALL, Page, layout_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from nautilus_quant.options.scanner import Scan
     from nautilus_quant.options.surface import Surface
 
-_RICH, _CHEAP, _USUAL = "#D55E00", "#0072B2", "#8C8C8C"
+_RICH, _CHEAP, _USUAL = COLORS[5], COLORS[0], COLORS[7]
 _MOST = 5.0  # of the colours [standard errors]
 
 PAGE: Final = Page(
@@ -51,7 +52,7 @@ def write(surface: Surface, scan: Scan, path: str | Path) -> Path:
         When plotly is not installed.
 
     """
-    title = f"Rich and cheap options on {surface.underlying}, {day(surface.ts)} UTC"
+    title = f"Rich and cheap options on {surface.underlying}, {minute(surface.ts)} UTC"
     return chart_page.write(PAGE, figures(surface, scan), path, title=title)
 
 
@@ -77,7 +78,7 @@ def _residuals(rows: Rows | None) -> Figure:
         "type": "scatter",
         "mode": "markers",
         "x": rounded(np.log(rows.chain.strike[at] / rows.forward[at]) / deviation),
-        "y": [day(int(expiry)) for expiry in rows.chain.expiry[at]],
+        "y": [minute(int(expiry)) for expiry in rows.chain.expiry[at]],
         "text": [
             f"{rows.chain.names[n]}: {100.0 * points:+.2f} vol points"
             for n, points in zip(at.tolist(), off.tolist(), strict=True)
@@ -99,7 +100,7 @@ def _smiles(surface: Surface, scan: Scan) -> Figure:
     traces: list[Figure] = []
     chosen = {idea.name: idea.side for idea in scan.options}
     for n, slice_ in enumerate(surface.slices):
-        color, name = COLORS[n % len(COLORS)], day(slice_.expiry)
+        color, name = COLORS[n % len(COLORS)], minute(slice_.expiry)
         k = np.linspace(slice_.low, slice_.high, 60)
         shown = True if n < len(COLORS) else "legendonly"
         traces.append(

@@ -6,20 +6,20 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from nautilus_quant.account.fees import Liquidity
-from nautilus_quant.cli.iv_view import UNKNOWN, moment
+from nautilus_quant.cli.tables import UNKNOWN, minute, moment, table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from rich.table import Table
 
     from nautilus_quant.account.fees import Tier
     from nautilus_quant.options.scanner import Scan, SpreadIdea
     from nautilus_quant.options.surface import Surface
 
 _KINDS = {"atm": "at the money", "rr25": "risk reversal 25Δ", "bf25": "butterfly 25Δ", "step": "step"}
+_WORDS = frozenset({"option", "side", "finding", "kind", "legs", "figure", "would earn if it came back"})
 
 
 def data(surface: Surface, scan: Scan, tier: Tier) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def view(
         Where the charts are, if anywhere.
 
     """
-    title = f"{surface.underlying} on {moment(surface.ts)[:16].replace('T', ' ')} UTC"
+    title = f"{surface.underlying} on {minute(surface.ts)} UTC"
     parts: list[RenderableType] = [Text(title, style="bold"), Text(_summary(scan, tier), style="dim")]
     if scan.options:
         parts.append(_options(scan, top))
@@ -141,7 +141,7 @@ def _options(scan: Scan, top: int) -> Table:
         )
         for one in scan.options[:top]
     ]
-    return _table("rich and cheap options", columns, rows)
+    return table("rich and cheap options", columns, rows, words=_WORDS)
 
 
 def _spreads(scan: Scan, top: int) -> Table:
@@ -172,7 +172,7 @@ def _spreads(scan: Scan, top: int) -> Table:
         )
         for one in scan.spreads[:top]
     ]
-    return _table("spreads to buy", columns, rows)
+    return table("spreads to buy", columns, rows, words=_WORDS)
 
 
 def _legs(idea: SpreadIdea) -> str:
@@ -184,24 +184,12 @@ def _skews(scan: Scan, top: int) -> Table:
         (_KINDS[one.kind], one.bucket, f"{one.value:+.2f}", f"{one.score:+.1f}", one.trade)
         for one in scan.skews[:top]
     ]
-    return _table(
+    return table(
         "skew and term structure against the past [vol points]",
         ("figure", "days to expiry", "value", "z", "would earn if it came back"),
         rows,
+        words=_WORDS,
     )
-
-
-def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    table = Table(title=Text(title), title_justify="left", title_style="dim", box=None, pad_edge=False)
-    # Numbers stay whole, however narrow the terminal: it breaks the lines.
-    widths = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
-    words = {"option", "side", "finding", "kind", "legs", "figure", "would earn if it came back"}
-    for column, width in zip(columns, widths, strict=True):
-        table.add_column(Text(column), justify="left" if column in words else "right", width=width)
-    table.width = sum(widths) + 2 * (len(widths) - 1)
-    for row in rows:
-        table.add_row(*map(Text, row))
-    return table
 
 
 def _money(amount: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from nautilus_quant.host.state import StateError, shared_store
+from nautilus_quant.host.book_memory import PositionMemory
 from nautilus_quant.portfolio.exits_ladder import ExitLadder
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ KIND = "exit"
 _SAME = 1e-3  # entry prices that differ by less are of the same position
 
 
-class ExitMemory:
+class ExitMemory(PositionMemory):
     """
     Ladders by position, in the state store.
 
@@ -40,17 +40,13 @@ class ExitMemory:
 
     """
 
-    def __init__(self, owner: str, state: str | None, log: Logger) -> None:
-        self._owner = owner
-        self._log = log
-        self._store = shared_store(state)
-        self._keeps = state is not None
-        self._before = dict(self._store.documents(NAMESPACE)) if self._keeps else {}
-        self._written: dict[str, dict[str, Any]] = {}
+    namespace = NAMESPACE
+    kind = KIND
 
-    def close(self) -> None:
-        """Let go of the store."""
-        self._store.close()
+    def __init__(self, owner: str, state: str | None, log: Logger) -> None:
+        super().__init__(owner, state, log)
+        self._before = self._documents()
+        self._written: dict[str, dict[str, Any]] = {}
 
     def ladder(
         self, position: Position, lot: Lot, params: ExitParams, tick: Decimal, cache: Cache
@@ -72,16 +68,16 @@ class ExitMemory:
             return None
 
     def _find(self, position: Position, cache: Cache) -> str | None:
-        own = self._key(position)
+        own: str = position.id.value
         if own in self._before:
             if _is_of(self._before[own], position):
                 return own
             del self._before[own]
-        open_now = {self._key(other) for other in cache.positions_open()}
+        open_now = {other.id.value for other in cache.positions_open()}
         found = [
             key
             for key, document in self._before.items()
-            if key.startswith(f"{self._owner}|") and key not in open_now and _is_of(document, position)
+            if key not in open_now and _is_of(document, position)
         ]
         return found[0] if len(found) == 1 else None
 
@@ -89,44 +85,19 @@ class ExitMemory:
         """Keep a ladder that has changed."""
         if not self._keeps:
             return
-        key, state = self._key(position), ladder.to_dict()
+        key, state = position.id.value, ladder.to_dict()
         if self._written.get(key) == state:
             return
         self._written[key] = state
         document = {"instrument": position.instrument_id.value, "ladder": state}
-        try:
-            self._store.put(NAMESPACE, key, document, ts=ts)
-        except StateError as error:
-            self._log.error(f"{key}: its exits are not saved, a restart would begin them anew: {error}")
+        self._put(key, document, ts, f"{key}: its exits are not saved, a restart would begin them anew")
 
     def forget(self, position: Position) -> None:
         """Drop the ladder of a position that is closed."""
-        key = self._key(position)
+        key = position.id.value
         self._written.pop(key, None)
         self._before.pop(key, None)
-        if not self._keeps:
-            return
-        try:
-            self._store.delete(NAMESPACE, key)
-        except StateError as error:
-            self._log.warning(f"{key}: its exits are not forgotten: {error}")
-
-    def note(self, position: Position, what: str, ts: int, **body: Any) -> None:
-        """Write into the journal what was done."""
-        entry = {
-            "what": what,
-            "position": position.id.value,
-            "strategy": position.strategy_id.value,
-            "instrument": position.instrument_id.value,
-            **body,
-        }
-        try:
-            self._store.append(KIND, entry, ts=ts)
-        except StateError as error:
-            self._log.warning(f"{what} of {position.id} is not in the journal: {error}")
-
-    def _key(self, position: Position) -> str:
-        return f"{self._owner}|{position.id.value}"
+        self._delete(key, f"{key}: its exits are not forgotten")
 
 
 def _is_of(document: Mapping[str, Any], position: Position) -> bool:

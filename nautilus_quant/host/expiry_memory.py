@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from nautilus_quant.host.state import StateError, shared_store
+from nautilus_quant.host.book_memory import PositionMemory
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -19,7 +19,7 @@ KIND = "expiry"
 _DAY = 86_400_000_000_000
 
 
-class ExpiryMemory:
+class ExpiryMemory(PositionMemory):
     """
     What was done about positions that expire, in the state store.
 
@@ -34,24 +34,18 @@ class ExpiryMemory:
 
     """
 
+    namespace = NAMESPACE
+    kind = KIND
+
     def __init__(self, owner: str, state: str | None, log: Logger) -> None:
-        self._owner = owner
-        self._log = log
-        self._store = shared_store(state)
-        self._keeps = state is not None
-        prefix = f"{owner}|"
-        known = self._store.documents(NAMESPACE) if self._keeps else {}
-        mine = {key.removeprefix(prefix): value for key, value in known.items() if key.startswith(prefix)}
+        super().__init__(owner, state, log)
+        mine = self._documents()
         self._rolled = {
             key.removeprefix("rolled|"): int(value.get("expiry", 0))
             for key, value in mine.items()
             if key.startswith("rolled|")
         }
         self._before = {key: value for key, value in mine.items() if not key.startswith("rolled|")}
-
-    def close(self) -> None:
-        """Let go of the store."""
-        self._store.close()
 
     def recall(self, position: Position, open_ids: Collection[str]) -> dict[str, Any] | None:
         """
@@ -73,14 +67,14 @@ class ExpiryMemory:
         if len(found) != 1:
             return None
         document = self._before.pop(found[0])
-        self._delete(found[0])
+        self._drop(found[0])
         return document
 
     def left_over(self) -> dict[str, dict[str, Any]]:
         """Return what was kept about positions that are not there any more, and forget it."""
         left, self._before = self._before, {}
         for key in left:
-            self._delete(key)
+            self._drop(key)
         return left
 
     def save(self, position: Position, document: Mapping[str, Any], ts: int) -> bool:
@@ -93,27 +87,16 @@ class ExpiryMemory:
             Whether it is kept, or nothing is to be kept at all.
 
         """
-        if not self._keeps:
-            return True
-        try:
-            self._store.put_now(NAMESPACE, f"{self._owner}|{position.id.value}", document, ts=ts)
-        except StateError as error:
-            self._log.error(f"{position.id}: what is done about its expiry is not saved: {error}")
-            return False
-        return True
+        problem = f"{position.id}: what is done about its expiry is not saved"
+        return self._put(position.id.value, document, ts, problem, now=True)
 
     def forget(self, position: Position) -> None:
         """Drop what was kept about a position."""
         self._before.pop(position.id.value, None)
-        self._delete(position.id.value)
+        self._drop(position.id.value)
 
-    def _delete(self, key: str) -> None:
-        if not self._keeps:
-            return
-        try:
-            self._store.delete(NAMESPACE, f"{self._owner}|{key}")
-        except StateError as error:
-            self._log.warning(f"{key}: what was done about its expiry is not forgotten: {error}")
+    def _drop(self, key: str) -> None:
+        self._delete(key, f"{key}: what was done about its expiry is not forgotten")
 
     # -- rolled once, and not again ----------------------------------------------------------------
 
@@ -125,28 +108,8 @@ class ExpiryMemory:
         """Remember that it has been, until a day after the expiry."""
         for key in [key for key, expired in self._rolled.items() if expired + _DAY < ts]:
             del self._rolled[key]
-            self._delete(f"rolled|{key}")
+            self._drop(f"rolled|{key}")
         key = f"{strategy}|{instrument}"
         self._rolled[key] = expiry
-        if not self._keeps:
-            return
-        try:
-            self._store.put_now(NAMESPACE, f"{self._owner}|rolled|{key}", {"expiry": expiry}, ts=ts)
-        except StateError as error:
-            self._log.error(f"{key}: that it was rolled is not saved: {error}")
-
-    # -- the journal ---------------------------------------------------------------------------------
-
-    def note(self, position: Position, what: str, ts: int, **body: Any) -> None:
-        """Write into the journal what was done."""
-        entry = {
-            "what": what,
-            "position": position.id.value,
-            "strategy": position.strategy_id.value,
-            "instrument": position.instrument_id.value,
-            **body,
-        }
-        try:
-            self._store.append(KIND, entry, ts=ts)
-        except StateError as error:
-            self._log.warning(f"{what} of {position.id} is not in the journal: {error}")
+        document = {"expiry": expiry}
+        self._put(f"rolled|{key}", document, ts, f"{key}: that it was rolled is not saved", now=True)

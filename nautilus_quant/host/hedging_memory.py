@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from nautilus_quant.host.state import StateError, shared_store
+from nautilus_quant.host.book_memory import BookMemory
+from nautilus_quant.host.state import StateError
 from nautilus_quant.options.hedging_params import Version
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def stored_versions(store: StateStore, underlying: str) -> tuple[list[Version], 
     return sorted(found, key=lambda version: version.number), damaged
 
 
-class HedgeMemory:
+class HedgeMemory(BookMemory):
     """
     The state of hedgers in the state store.
 
@@ -55,16 +56,12 @@ class HedgeMemory:
 
     """
 
-    def __init__(self, owner: str, state: str | None, log: Logger) -> None:
-        self._owner = owner
-        self._log = log
-        self._keeps = state is not None
-        self._store = shared_store(state)
-        self._told: set[str] = set()
+    namespace = NAMESPACE
+    kind = KIND
 
-    def close(self) -> None:
-        """Let go of the store."""
-        self._store.close()
+    def __init__(self, owner: str, state: str | None, log: Logger) -> None:
+        super().__init__(owner, state, log)
+        self._told: set[str] = set()
 
     def versions(self, underlying: str) -> list[Version]:
         """Return the versions of the parameters that are there now; one that is damaged is told once."""
@@ -98,22 +95,11 @@ class HedgeMemory:
             Whether it is kept, or nothing is to be kept at all.
 
         """
-        if not self._keeps:
-            return True
-        write = self._store.put_now if now else self._store.put
-        try:
-            write(NAMESPACE, f"{self._owner}|{underlying}", document, ts=ts)
-        except StateError as error:
-            self._log.error(f"hedges of {underlying} are not saved: {error}")
-            return False
-        return True
+        return self._put(underlying, document, ts, f"hedges of {underlying} are not saved", now=now)
 
     def note(self, underlying: str, what: str, ts: int, **body: Any) -> None:
         """Write into the journal what was done."""
-        try:
-            self._store.append(KIND, {"what": what, "underlying": underlying, **body}, ts=ts)
-        except StateError as error:
-            self._log.warning(f"{what} of {underlying} is not in the journal: {error}")
+        self._write_down(underlying, what, ts, {"underlying": underlying, **body})
 
     def _tell(self, key: str, text: str) -> None:
         if key not in self._told:

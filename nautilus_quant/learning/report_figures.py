@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nautilus_quant.learning.report_series import Weights, extremes, thinned
+from nautilus_quant.monitoring.chart_page import COLORS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,9 +25,7 @@ POINTS: Final = 1_600
 STEPS: Final = 500
 """Stretches of weights: each is as many areas as there are arms."""
 
-# Okabe, Ito, "Color universal design" (2008): told apart with every common colour blindness. Black, which
-# would vanish on a dark page, is grey here.
-ARMS: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#8C8C8C")
+ARMS: Final = COLORS
 # Tol, "Colour schemes" (2021), light: calmer, so that regimes are not taken for arms.
 REGIMES: Final = ("#BBCC33", "#EE8866", "#99DDFF", "#FFAABB", "#44BB99", "#EEDD88", "#77AADD", "#DDDDDD")
 _PATTERNS: Final = ("", "/", "x", ".")

@@ -71,6 +71,17 @@ document.body.dataset.drawn = "yes";
 """
 
 
+DRAW_ALL: Final = """function draw() {
+  for (const [name, figure] of Object.entries(shown)) plot(document.getElementById(name), figure);
+}
+"""
+"""Script of a page whose data are charts by the name of their place."""
+
+# Okabe, Ito, "Color universal design" (2008): told apart with every common colour blindness. Black, which
+# would vanish on a dark page, is grey here.
+COLORS: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#8C8C8C")
+
+
 class Page(NamedTuple):
     """
     What is a page's own.
@@ -155,3 +166,15 @@ def plotly_source() -> str:
     except ImportError as error:
         raise ImportError("an HTML report needs plotly: pip install 'nt-quant[report]'") from error
     return str(get_plotlyjs())
+
+
+def layout_of(title: str, height: int) -> dict[str, Any]:
+    """Return the layout of a chart by the title of its vertical axis and its height [px]."""
+    return {
+        "height": height,
+        "margin": {"l": 70, "r": 20, "t": 30, "b": 40},
+        "xaxis": {},
+        "yaxis": {"title": {"text": title}},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+    }

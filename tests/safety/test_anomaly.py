@@ -440,10 +440,14 @@ def hurried(made: MeasureMonitor, value: float) -> bool:
     return True
 
 
-@given(SPELLS, st.sampled_from(list(Measure)), st.integers(5, 20), st.integers(1, 4))
-def test_what_is_steady_counts_as_all_else_does(spells, measure, window, every):
+@given(
+    SPELLS, st.sampled_from(list(Measure)), st.integers(5, 20), st.integers(1, 4), st.sampled_from([2.0, 7.5])
+)
+def test_what_is_steady_counts_as_all_else_does(spells, measure, window, every, half_life):
     """One monitor hurries over what repeats itself, the other never does: they say and keep the same."""
-    ladder = LadderParams(min_samples=5, window=window, persist=2, within=3, half_life=2.0, min_rolling=3)
+    ladder = LadderParams(
+        min_samples=5, window=window, persist=2, within=3, half_life=half_life, min_rolling=3
+    )
     params = replace(DEFAULTS[measure], limit=300.0) if measure is SLIP else DEFAULTS[measure]
     quick, slow = (MeasureMonitor(measure, params, ladder) for _ in range(2))
     for spell, (value, count) in enumerate(spells):
