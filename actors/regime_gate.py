@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from nautilus_quant.gating.intent import Intent, Verdict
     from nautilus_quant.gating.regime_history import Bar as Values
+    from nautilus_quant.gating.regime_history import InstrumentRegime
     from nautilus_quant.host.gate_actor import Heard
     from nautilus_quant.host.gateway import OrderGateway
     from nautilus_quant.host.state import StateStore
@@ -127,7 +128,7 @@ class RegimeGate(GateActor):
         if self.config.instruments and self.config.bar is None:
             raise ValueError("`instruments` needs `bar`: which bars to subscribe, e.g. bar: 1-MINUTE")
         self._book = self._new_book()
-        self._sources: dict[Feed, str | None] = {}
+        self._sources: dict[Feed, tuple[str, InstrumentRegime] | None] = {}
         self._kinds: dict[str, str] = dict(self.config.kinds)
 
     @property
@@ -147,6 +148,7 @@ class RegimeGate(GateActor):
         self._feeds = Feeds.on(self.msgbus)
         for instrument, document in store.documents(GATE).items():
             self._restore(instrument, document)
+        self._sources.clear()  # what was followed before a stop has been replaced
 
     def _begin(self) -> None:
         for instrument_id in self.config.instruments:
@@ -161,12 +163,14 @@ class RegimeGate(GateActor):
     # -- bars --------------------------------------------------------------------------------------
 
     def _on_live_bar(self, bar: Bar) -> None:
-        feed = self._feeds.of(bar)
-        instrument = self._sources.get(feed)
-        if instrument is None:
-            instrument = None if feed in self._sources else self._follow(feed)
-            if instrument is None:
+        feeds = self._feeds
+        feed = feeds.feed if feeds.bar is bar else feeds.of(bar)
+        source = self._sources.get(feed)
+        if source is None:
+            source = None if feed in self._sources else self._follow(feed)
+            if source is None:
                 return
+        instrument, followed = source
         heard = bar.ts_init
         # What `_values_of` gives, without the call.
         values = (
@@ -176,34 +180,37 @@ class RegimeGate(GateActor):
             bar.low.as_double(),
             bar.close.as_double(),
         )
-        changes = self._book.update(instrument, values, heard)
-        for change in changes:
-            self._tell(change)
-        if self._cadence is None:
-            return
-        if self._cadence.is_due(heard):
+        regime = followed.update(values, heard)
+        if regime is not followed.told:
+            self._change(instrument, regime, bar.ts_event)
+        if self._cadence is not None and self._cadence.is_due(heard):
             self._save_all(heard)
-        elif changes:
-            self._save(instrument, partial(self._book.to_dict, instrument), heard)
+
+    def _change(self, instrument: str, regime: Regime, ts: int) -> None:
+        for change in self._book.changed(instrument, regime, ts):
+            self._tell(change)
+        if self._cadence is not None:
+            self._save(instrument, partial(self._book.to_dict, instrument), ts)
 
     def _on_past_bar(self, bar: Bar) -> None:
         feed = self._feeds.of(bar)
-        instrument = self._sources[feed] if feed in self._sources else self._follow(feed)
-        if instrument is not None:
-            self._book.add_history(instrument, _values_of(bar))
+        source = self._sources[feed] if feed in self._sources else self._follow(feed)
+        if source is not None:
+            source[1].add_history(_values_of(bar))
 
-    def _follow(self, feed: Feed) -> str | None:
+    def _follow(self, feed: Feed) -> tuple[str, InstrumentRegime] | None:
         """Tell of which instrument these bars say the regime; ``None`` when they are not listened to."""
-        source = self._sources[feed] = self._instrument_of(feed.bar_type)
+        source = self._sources[feed] = self._source_of(feed.bar_type)
         return source
 
-    def _instrument_of(self, bar_type: BarType) -> str | None:
+    def _source_of(self, bar_type: BarType) -> tuple[str, InstrumentRegime] | None:
         instrument_id, wanted = bar_type.instrument_id, self.config.bar
         if wanted is not None and bar_type != bar_type_of(instrument_id, wanted):
             return None
         interval = bar_type.spec.get_interval_ns() if bar_type.spec.is_time_aggregated() else 0
         instrument: str = instrument_id.value
-        return instrument if self._book.follows(instrument, str(bar_type), interval) else None
+        followed = self._book.follow(instrument, str(bar_type), interval)
+        return None if followed is None else (instrument, followed)
 
     def _tell(self, change: RegimeChange) -> None:
         update = RegimeUpdate(
@@ -278,7 +285,7 @@ class RegimeGate(GateActor):
             self._tell(change)
 
     def _save_all(self, ts: int) -> None:
-        for instrument in {source for source in self._sources.values() if source is not None}:
+        for instrument in {source[0] for source in self._sources.values() if source is not None}:
             self._save(instrument, partial(self._book.to_dict, instrument), ts)
 
 

@@ -95,7 +95,7 @@ class SafetyEngine(Actor):  # type: ignore[misc]
         self._gateway.journal_to(self._store)
         self._gateway.listen(self._on_decision)
         for topic in _MARKET:
-            self.msgbus.subscribe(topic, self._on_market, priority=_AFTER_VALUER)
+            self.msgbus.subscribe(topic, self._look, priority=_AFTER_VALUER)
         self.msgbus.subscribe("events.position.*", self._on_position)
         for position in self.cache.positions_open():
             self._want_quotes(position.instrument_id.value)
@@ -113,7 +113,7 @@ class SafetyEngine(Actor):  # type: ignore[misc]
         self._gateway.journal_to(None)
         self._cash.stop()
         for topic in _MARKET:
-            self.msgbus.unsubscribe(topic, self._on_market)
+            self.msgbus.unsubscribe(topic, self._look)
         self.msgbus.unsubscribe("events.position.*", self._on_position)
         if self._live:
             self._triggers.stop()
@@ -172,19 +172,20 @@ class SafetyEngine(Actor):  # type: ignore[misc]
 
     # -- watching ----------------------------------------------------------------------------------
 
-    def _on_market(self, _data: Data) -> None:
+    def _look(self, data: Data | None = None) -> None:
+        """Judge the account, on data from the market not more often than once per interval."""
         now = self.clock.timestamp_ns()
-        if now >= self._next:
-            self._value(now)
-
-    def _value(self, now: int) -> None:
+        if now < self._next and data is not None:
+            return
         # Aligned to the interval, so that a live node and a backtest judge at the same moments.
         interval = self._interval
         self._next = now - now % interval + interval if interval else now
         self._silent = 0
         try:
             # Nearly every time nothing but a price has moved: the equity is all that is needed.
-            equity = None if self._cash.detector.unsettled else self._valuer.fresh_equity(now)
+            detector = self._cash.detector
+            settled = detector.seen_settled or not detector.unsettled
+            equity = self._valuer.fresh_equity(now) if settled else None
             if equity is not None and self._open:
                 worth, until = equity
                 if self._guard.passes(now, worth, until):
@@ -261,7 +262,7 @@ class SafetyEngine(Actor):  # type: ignore[misc]
         # sets the moments, as in a backtest.
         self._silent += 1
         if self._silent * _SECOND > self._interval:
-            self._value(self.clock.timestamp_ns())
+            self._look()
         self._save()
         self._publish()
 

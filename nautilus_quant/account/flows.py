@@ -76,9 +76,14 @@ class FlowDetector:
     tolerance
         Rounding that is no flow [fraction of the balance].
 
+    Attributes
+    ----------
+    seen_settled
+        Whether somebody has found it settled, and nothing has happened since: `unsettled` need not be asked.
+
     """
 
-    __slots__ = ("_ledgers", "_settle", "_started", "_waiting", "settle", "tolerance")
+    __slots__ = ("_ledgers", "_settle", "_started", "_waiting", "seen_settled", "settle", "tolerance")
 
     def __init__(self, settle: float = 2.0, tolerance: float = 1e-5) -> None:
         if not 0.0 <= settle < math.inf:
@@ -90,6 +95,7 @@ class FlowDetector:
         self._settle = round(settle * SECOND)
         self._ledgers: dict[str, _Ledger] = {}
         self._started = False
+        self.seen_settled = False
         self._waiting: int | None = None  # first poll that found it unsettled since it was seen settled
 
     @property
@@ -99,6 +105,7 @@ class FlowDetector:
             if ledger.since is not None:
                 return True
         self._waiting = None  # seen settled: rule 5 begins anew, even if nobody polls while it is
+        self.seen_settled = True
         return False
 
     @property
@@ -137,6 +144,7 @@ class FlowDetector:
         if ledger is None:
             expected = 0.0 if self._started else total
             ledger = self._ledgers[currency] = _Ledger(total, expected)
+        self.seen_settled = False
         ledger.observe(total)
         ledger.note(ts, self.tolerance)
 
@@ -150,6 +158,7 @@ class FlowDetector:
         if not self._started and currency not in self._ledgers:
             return
         ledger = self._ledgers.setdefault(currency, _Ledger(0.0, 0.0))
+        self.seen_settled = False
         ledger.expected += amount
         ledger.note(ts, self.tolerance)
 

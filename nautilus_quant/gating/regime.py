@@ -12,7 +12,14 @@ import math
 from dataclasses import astuple
 from typing import TYPE_CHECKING, Any, Self
 
-from nautilus_quant.gating.regime_rule import CALM, Measures, Regime, RegimeParams, next_regime
+from nautilus_quant.gating.regime_rule import (
+    CALM,
+    Measures,
+    Regime,
+    RegimeParams,
+    next_regime,
+    proposed_regime,
+)
 from nautilus_quant.signals.adx import Adx
 from nautilus_quant.signals.ewma import EwmaVolatilities
 from nautilus_quant.signals.rolling import RollingMax
@@ -129,10 +136,11 @@ class RegimeClassifier:
             self._owed -= 1
             if self._owed and self._regime is _WARMING_UP:
                 return _WARMING_UP
-        after = next_regime(self._regime, self._stayed, self.values, self._params)
-        self._stayed = self._stayed + 1 if after is self._regime else 1
-        self._regime = after
-        return _WARMING_UP if self._owed else after
+        regime = self._regime
+        if proposed_regime(regime, self.values, self._params) is not regime:
+            self._regime = next_regime(regime, self._stayed, self.values, self._params)
+        self._stayed = self._stayed + 1 if self._regime is regime else 1
+        return _WARMING_UP if self._owed else self._regime
 
     def _begins_anew(self, ts: int) -> bool:
         """Start over when time went back by more than a warm-up, as when a recording is played again."""

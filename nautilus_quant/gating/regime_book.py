@@ -135,17 +135,20 @@ class RegimeBook:
         self._named = len(self._proxies)
         self._stale_after = stale_after
         self._of: dict[str, InstrumentRegime] = {}
-        self._told: dict[str, Regime] = {}
+        self._market_told: Regime | None = None
 
     # -- bars --------------------------------------------------------------------------------------
 
-    def follows(self, instrument: str, bar_type: str, interval: int) -> bool:
-        """Say whether these bars are listened to: the first type seen of an instrument, and only that."""
+    def follow(self, instrument: str, bar_type: str, interval: int) -> InstrumentRegime | None:
+        """
+        Return what takes these bars: those of the first type seen of an instrument, and only these.
+
+        Whenever its `update` says another regime than its `told`, `changed` is to be asked.
+        """
         followed = self._of.get(instrument)
         if followed is None:
-            self._of[instrument] = InstrumentRegime(bar_type, self._params, interval)
-            return True
-        return followed.bar_type == bar_type
+            followed = self._of[instrument] = InstrumentRegime(bar_type, self._params, interval)
+        return followed if followed.bar_type == bar_type else None
 
     @property
     def followed(self) -> tuple[str, ...]:
@@ -162,25 +165,22 @@ class RegimeBook:
         """Take a closed bar of a followed instrument; give what changed, the market after the instrument."""
         followed = self._of[instrument]
         regime = followed.update(bar, heard)
-        before = self._told.get(instrument)
-        if regime is before:
-            return ()
-        self._told[instrument] = regime
-        previous = before or Regime.WARMING_UP
-        numbers = followed.classifier.numbers
-        change = RegimeChange(instrument, bar[0], regime, previous, numbers)
-        return (change, *self._market_change(instrument, regime, bar[0]))
+        return () if regime is followed.told else self.changed(instrument, regime, bar[0])
 
-    def add_history(self, instrument: str, bar: Bar) -> None:
-        """Take a bar of the past of a followed instrument; what changed shows with the next closed bar."""
-        self._of[instrument].add_history(bar)
+    def changed(self, instrument: str, regime: Regime, ts: int) -> tuple[RegimeChange, ...]:
+        """Take over that an instrument is in another regime since `ts` [ns]; give what is to be told."""
+        followed = self._of[instrument]
+        previous = followed.told or Regime.WARMING_UP
+        followed.told = regime
+        change = RegimeChange(instrument, ts, regime, previous, followed.classifier.numbers)
+        return (change, *self._market_change(instrument, regime, ts))
 
     def _market_change(self, instrument: str, regime: Regime, ts: int) -> tuple[RegimeChange, ...]:
         after = self._market.update(instrument, regime)
-        before = self._told.get(MARKET)
+        before = self._market_told
         if after is before:
             return ()
-        self._told[MARKET] = after
+        self._market_told = after
         return (RegimeChange(MARKET, ts, after, before or Regime.WARMING_UP, self._market_numbers()),)
 
     def _market_numbers(self) -> dict[str, float]:
@@ -190,7 +190,9 @@ class RegimeBook:
     @property
     def regimes(self) -> dict[str, Regime]:
         """The regime last told of every instrument, and of the market."""
-        return dict(self._told)
+        told = {name: followed.told for name, followed in self._of.items()}
+        told[MARKET] = self._market_told
+        return {name: regime for name, regime in told.items() if regime is not None}
 
     # -- orders ------------------------------------------------------------------------------------
 
@@ -251,7 +253,8 @@ class RegimeBook:
 
     def to_dict(self, instrument: str) -> dict[str, Any]:
         """Give what `restore` needs of one instrument."""
-        return {**self._of[instrument].to_dict(), "told": self._told.get(instrument, Regime.WARMING_UP).value}
+        followed = self._of[instrument]
+        return {**followed.to_dict(), "told": (followed.told or Regime.WARMING_UP).value}
 
     def restore(self, instrument: str, state: Mapping[str, Any], now: int) -> tuple[RegimeChange, ...]:
         """Go on with one instrument from what `to_dict` gave, unless too old; give what is to be told."""
@@ -260,7 +263,7 @@ class RegimeBook:
             return ()
         self._of[instrument] = followed
         regime, ts = followed.classifier.regime, followed.classifier.ts
-        self._told[instrument] = regime
+        followed.told = regime
         change = RegimeChange(instrument, ts, regime, Regime(state["told"]), followed.classifier.numbers)
         return (change, *self._market_change(instrument, regime, ts))
 

@@ -67,12 +67,15 @@ class InstrumentRegime:
         "_pause",
         "bar_type",
         "heard",
+        "told",
     )
 
     def __init__(self, bar_type: str, params: RegimeParams | None = None, interval: int = 0) -> None:
         self.bar_type = bar_type
         self.heard = 0
         """When the last bar came in, by the receiver's clock, UNIX time [ns]."""
+        self.told: Regime | None = None
+        """The regime last told to others; set by whoever tells."""
         self._params = params or RegimeParams()
         self._interval = interval
         self._classifier = RegimeClassifier(self._params, interval)

@@ -193,7 +193,7 @@ def next_regime(
         Thresholds and minimum stays.
 
     """
-    proposed = _propose(current, measures, params)
+    proposed = proposed_regime(current, measures, params)
     if proposed is current or current is _WARMING_UP or proposed is _CRISIS:
         return proposed
     least = params.crisis_dwell if current is _CRISIS else params.dwell
@@ -205,8 +205,18 @@ def most_cautious(regimes: Iterable[Regime]) -> Regime:
     return min(regimes, key=_CAUTION.index, default=Regime.WARMING_UP)
 
 
-def _propose(current: Regime, m: tuple[float, float, float, float, float], p: RegimeParams) -> Regime:
-    """Return what the measures alone say; who is in a regime stays in it down to its lower threshold."""
+def proposed_regime(current: Regime, m: tuple[float, float, float, float, float], p: RegimeParams) -> Regime:
+    """
+    Return what the measures alone say; who is in a regime stays in it down to its lower threshold.
+
+    Parameters
+    ----------
+    current
+        The regime so far.
+    m, p
+        Measures and thresholds.
+
+    """
     adx, direction, vol_ratio, fall, fall_sigmas = m
     if current is _CRISIS:
         if fall_sigmas >= p.crisis_leave or vol_ratio >= p.crisis_vol_leave:

@@ -56,11 +56,16 @@ class BookReducers:
     msgbus
         Of the node.
 
+    Attributes
+    ----------
+    known
+        Who speaks for which strategy id.
+
     """
 
     def __init__(self, msgbus: MessageBus) -> None:
         self._msgbus = msgbus
-        self._known: dict[StrategyId, BookReducer] = {}
+        self.known: dict[StrategyId, BookReducer] = {}
         self._faulty: set[StrategyId] = set()
         self._log = Logger("BookReducers")
 
@@ -85,30 +90,26 @@ class BookReducers:
         """
         if self._is_strategy(strategy_id):
             raise ValueError(f"{strategy_id} is a strategy; who reduces a book needs an id of its own")
-        if self._known.get(strategy_id, reducer) is not reducer:
+        if self.known.get(strategy_id, reducer) is not reducer:
             raise ValueError(f"{strategy_id} is registered by another one; choose another id")
-        self._known[strategy_id] = reducer
+        self.known[strategy_id] = reducer
         self._faulty.discard(strategy_id)
 
     def leave(self, strategy_id: StrategyId, reducer: BookReducer) -> None:
         """Ask it no more."""
-        if self._known.get(strategy_id) is reducer:
-            del self._known[strategy_id]
-
-    def __contains__(self, strategy_id: StrategyId) -> bool:
-        """Tell whether somebody speaks for a strategy id."""
-        return strategy_id in self._known
+        if self.known.get(strategy_id) is reducer:
+            del self.known[strategy_id]
 
     @property
     def ids(self) -> tuple[StrategyId, ...]:
         """All ids that somebody speaks for."""
-        return tuple(self._known)
+        return tuple(self.known)
 
     def reducible(
         self, strategy_id: StrategyId, instrument_id: InstrumentId, side: Side, others: Sequence[Order]
     ) -> Decimal:
         """Return the most that an order reduces of its book [units]; 0 whenever that cannot be said."""
-        reducer = self._known.get(strategy_id)
+        reducer = self.known.get(strategy_id)
         if reducer is None or self._is_strategy(strategy_id):
             return _ZERO
         try:

@@ -79,7 +79,9 @@ class Exposure:
         if parent is not None:
             reducing = _closes(order, parent, quantity)
         else:
-            reducing = self._reducing(order, quantity, side, pair, position_id, gone=gone)
+            reducing = self._closing(order, quantity, side, pair, position_id, gone=gone)
+            if self.reducers.known:  # few nodes have any
+                reducing = self._reducing(order, quantity, side, reducing, gone=gone)
         return self._intent(order, quantity, reducing, side, pair, price=_limit_of(order), command=command)
 
     def modify(
@@ -100,9 +102,12 @@ class Exposure:
         after = before if quantity is None else max(quantity - order.filled_qty.as_decimal(), _ZERO)
         position_id = self._cache.position_id(order.client_order_id)
         side, pair = _side(order), self._pair(order.strategy_id, order.instrument_id)
-        reducing = self._reducing(order, after, side, pair, position_id)
-        moved = price is not None or trigger is not None
-        opened = _ZERO if moved else before - self._reducing(order, before, side, pair, position_id)
+        closing = self._closing(order, after, side, pair, position_id)
+        reducing = self._reducing(order, after, side, closing)
+        opened = _ZERO
+        if price is None and trigger is None:
+            closing = self._closing(order, before, side, pair, position_id)
+            opened = before - self._reducing(order, before, side, closing)
         opening = max(after - reducing - opened, _ZERO)
         at = price if price is not None else trigger if trigger is not None else _limit_of(order)
         return self._intent(order, reducing + opening, reducing, side, pair, price=at, command="modify")
@@ -122,7 +127,7 @@ class Exposure:
             (o.leaves_qty.as_decimal() for o in self._closers(strategy_id, instrument_id, side)), _ZERO
         )
         reducing = _closable(position, side, quantity, closing)
-        if strategy_id in self.reducers:
+        if strategy_id in self.reducers.known:
             reducing = self._by_book(strategy_id, instrument_id, side, quantity, reducing)
         instrument = self._cache.instrument(instrument_id)
         ts = self._clock.timestamp_ns()
@@ -203,13 +208,12 @@ class Exposure:
         order: Order,
         quantity: Decimal,
         side: Side,
-        pair: _Pair,
-        position_id: PositionId | None,
+        closing: Decimal,
         *,
         gone: Container[ClientOrderId] = (),
     ) -> Decimal:
-        closing = self._closing(order, quantity, side, pair, position_id, gone=gone)
-        if order.strategy_id not in self.reducers:
+        """Return what closes a position or, for those who speak for one, reduces a book."""
+        if order.strategy_id not in self.reducers.known:
             return closing
         name = order.client_order_id
         return self._by_book(

@@ -41,13 +41,19 @@ class Feeds:
     msgbus
         Where bars are heard; ``None`` looks every bar up by its type.
 
+    Attributes
+    ----------
+    bar, feed
+        The bar last asked about, and its series. Who asks for every bar looks here first: a call costs more.
+
     """
+
+    feed: Feed
 
     def __init__(self, msgbus: MessageBus | None = None) -> None:
         self._msgbus = msgbus
         self._feeds: dict[BarType, Feed] = {}
-        self._bar: Bar | None = None
-        self._feed: Feed | None = None
+        self.bar: Bar | None = None
 
     @classmethod
     def on(cls, msgbus: MessageBus) -> Feeds:
@@ -59,15 +65,15 @@ class Feeds:
 
     def of(self, bar: Bar) -> Feed:
         """Return the one series that a bar belongs to."""
-        if bar is self._bar and self._feed is not None:
-            return self._feed
+        if bar is self.bar:
+            return self.feed
         bar_type = bar.bar_type
         feed = self._feeds.get(bar_type)
         if feed is None:
             feed = self._feeds[bar_type] = Feed(bar_type)
             if self._msgbus is not None:
                 self._announce(self._msgbus, feed)
-        self._bar, self._feed = bar, feed
+        self.bar, self.feed = bar, feed
         return feed
 
     def _announce(self, msgbus: MessageBus, feed: Feed) -> None:
@@ -75,7 +81,7 @@ class Feeds:
 
         # Hashing and comparing a bar's type costs more than all that most listeners do with the bar.
         def hear(bar: Bar) -> None:
-            self._bar, self._feed = bar, feed
+            self.bar, self.feed = bar, feed
 
         # A pattern, for all that it matches one series only: whether somebody has subscribed the series
         # itself decides whether NautilusTrader goes on making its bars.

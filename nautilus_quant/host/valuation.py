@@ -264,7 +264,8 @@ class Valuer:
         return isinstance(self._cache.instrument(instrument_id), CryptoOption | OptionContract)
 
     def _on_bar(self, bar: Bar) -> None:
-        feed = self._feeds.of(bar)
+        feeds = self._feeds
+        feed = feeds.feed if feeds.bar is bar else feeds.of(bar)
         name, interval = self._bars.get(feed) or self._series(feed)
         # What `Mark(...)` does, without its detour through a Python function.
         self.book.put(name, tuple.__new__(Mark, (bar.close.as_double(), bar.ts_init, "bar", interval)))

@@ -36,7 +36,7 @@ def book_of(**histories: list) -> RegimeBook:
     book = RegimeBook(QUICK, Compatibility({"calm": ["RANGING", "STRONG_TREND_UP", "STRONG_TREND_DOWN"]}))
     for name, bars in histories.items():
         instrument = {"BTC": BTC, "ETH": ETH}[name]
-        assert book.follows(instrument, f"{instrument}-1-MINUTE", MINUTE)
+        assert book.follow(instrument, f"{instrument}-1-MINUTE", MINUTE) is not None
         for bar in bars:
             book.update(instrument, bar, bar.ts + 3)
     return book
@@ -44,7 +44,7 @@ def book_of(**histories: list) -> RegimeBook:
 
 def test_changes_are_told_once_and_the_market_after_the_instrument() -> None:
     book = RegimeBook(QUICK)
-    book.follows(BTC, "minute", MINUTE)
+    book.follow(BTC, "minute", MINUTE)
     told = [change for bar in CRASH for change in book.update(BTC, bar, bar.ts)]
     assert [(c.key, c.ts, c.regime) for c in told[:2]] == [
         (BTC, CRASH[0].ts, Regime.WARMING_UP),
@@ -60,10 +60,10 @@ def test_changes_are_told_once_and_the_market_after_the_instrument() -> None:
 
 def test_only_the_first_type_of_bars_of_an_instrument_is_followed() -> None:
     book = RegimeBook(QUICK)
-    assert book.follows(BTC, "minute", MINUTE)
-    assert not book.follows(BTC, "hour", 60 * MINUTE)
-    assert book.follows(BTC, "minute", MINUTE)
-    assert book.follows(ETH, "hour", 60 * MINUTE)
+    assert book.follow(BTC, "minute", MINUTE) is not None
+    assert book.follow(BTC, "hour", 60 * MINUTE) is None
+    assert book.follow(BTC, "minute", MINUTE) is not None
+    assert book.follow(ETH, "hour", 60 * MINUTE) is not None
 
 
 def test_a_fitting_regime_lets_pass_with_its_numbers() -> None:
@@ -89,7 +89,7 @@ def test_warming_up_denies_and_says_how_long() -> None:
 
 def test_a_kind_allowed_nowhere_is_told_so() -> None:
     book = RegimeBook(QUICK, Compatibility({"off": []}))
-    book.follows(BTC, "minute", MINUTE)
+    book.follow(BTC, "minute", MINUTE)
     for bar in CALM:
         book.update(BTC, bar, bar.ts)
     assert "off may open positions in no regime" in book.judge(intent(), "off").reason
@@ -105,7 +105,7 @@ def test_no_bars_at_all_denies_with_a_way_out() -> None:
 def test_another_instrument_may_stand_for_one_without_bars() -> None:
     orderly = ["RANGING", "STRONG_TREND_UP", "STRONG_TREND_DOWN"]
     book = RegimeBook(QUICK, Compatibility({"calm": orderly}), proxies={SPOT: BTC})
-    book.follows(BTC, "minute", MINUTE)
+    book.follow(BTC, "minute", MINUTE)
     for bar in CALM:
         book.update(BTC, bar, bar.ts)
     assert book.judge(intent(SPOT), "calm").allowed == UNLIMITED
@@ -158,8 +158,9 @@ def test_a_crisis_of_the_market_stops_calm_instruments_too() -> None:
 def test_history_counts_for_the_next_order() -> None:
     book = book_of(BTC=CALM[50:53])
     assert book.judge(intent(ts=CALM[52].ts), "calm").code == "REGIME"
+    followed = book.follow(BTC, f"{BTC}-1-MINUTE", MINUTE)
     for bar in CALM[:50]:
-        book.add_history(BTC, bar)
+        followed.add_history(bar)
     assert book.judge(intent(ts=CALM[52].ts), "calm").code == "ALLOW"
 
 
@@ -173,7 +174,7 @@ def test_goes_on_where_it_stopped_and_tells_it() -> None:
     ]
     assert second.to_dict(BTC) == first.to_dict(BTC)
     assert second.regimes == first.regimes
-    assert not second.follows(BTC, "another type", MINUTE)
+    assert second.follow(BTC, "another type", MINUTE) is None
 
 
 def test_a_state_too_old_is_worth_nothing() -> None:
@@ -181,4 +182,4 @@ def test_a_state_too_old_is_worth_nothing() -> None:
     second = RegimeBook(QUICK)
     assert not second.restore(BTC, first.to_dict(BTC), now=CALM[-1].ts + 21 * MINUTE)
     assert second.regimes == {}
-    assert second.follows(BTC, "another type", MINUTE)
+    assert second.follow(BTC, "another type", MINUTE) is not None
