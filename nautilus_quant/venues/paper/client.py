@@ -35,6 +35,7 @@ from nautilus_trader.portfolio.base import PortfolioFacade
 from nautilus_quant.host.fee_model import TieredFeeModel
 from nautilus_quant.host.state import StateStore, shared_store
 from nautilus_quant.venues.paper.account import PaperAccount, account_id_of
+from nautilus_quant.venues.paper.commands import UNREACHABLE, Commands
 from nautilus_quant.venues.paper.config import PaperExecClientConfig
 from nautilus_quant.venues.paper.exchange import build_exchange, build_fees
 from nautilus_quant.venues.paper.expiry import Expiry
@@ -43,15 +44,16 @@ from nautilus_quant.venues.paper.funding import PaperFunding
 from nautilus_quant.venues.paper.remainder import Remainders
 from nautilus_quant.venues.paper.reports import flat_report, hedge_report, net_report, order_report
 from nautilus_quant.venues.paper.restore import Restoration
+from nautilus_quant.venues.paper.uplink import ConnectionPlan, Uplink
 from nautilus_quant.venues.paper.wire import VenueWire
-from nautilus_quant.venues.settlement import is_option, is_settlement, outliving
+from nautilus_quant.venues.settlement import is_option, is_settlement
+from nautilus_quant.venues.simulated.opening import Openings
 
-UNREACHABLE = "venue unreachable"
 FEES = "paper_fees"
 """Namespace of what was traded, by venue: fee tiers depend on it."""
 
 
-class PaperExecutionClient(SandboxExecutionClient):
+class PaperExecutionClient(Commands, SandboxExecutionClient):
     """
     Simulated fills on live data, at a venue that remembers.
 
@@ -111,7 +113,16 @@ class PaperExecutionClient(SandboxExecutionClient):
         self._set_account_id(account_id_of(config.venue))
         # NautilusTrader's topic of settlements does not match the pattern of the rest of a venue's data
         self._closes = f"data.venue.close_price.*.{config.venue}"
-        self._faults = FaultPlan(config.reject_probability, config.outages, config.seed)
+        openings = Openings.on(msgbus)
+        self._faults = FaultPlan(
+            config.reject_probability,
+            config.outages,
+            config.seed,
+            config.incidents,
+            lambda: openings.venues.get(config.venue),
+        )
+        self._uplink = Uplink(config.latency, loop)
+        self._plan = ConnectionPlan(self._faults, clock=clock, loop=loop, switch=self._switch)
         self._store = StateStore.open(None) if config.state is None else shared_store(config.state)
         self._account = PaperAccount(
             config.venue, config.starting_balances, store=self._store, cache=cache, alarm=self._log.error
@@ -188,11 +199,13 @@ class PaperExecutionClient(SandboxExecutionClient):
         self._restore()
         self._funding.start()
         self._set_connected(True)
-        self._plan_outages()
+        self._plan.start()
 
     def disconnect(self) -> None:
         """Leave the market; working orders die with the process."""
         self._set_connected(False)
+        self._uplink.stop()
+        self._plan.stop()
         self._funding.stop()
         for topic, handler in (
             (f"data.*.{self.venue}.*", self.on_data),
@@ -205,13 +218,6 @@ class PaperExecutionClient(SandboxExecutionClient):
 
     def _dispose(self) -> None:
         self._store.close()
-
-    def _plan_outages(self) -> None:
-        self._faults.connected(self._clock.timestamp_ns())
-        for seconds in self._faults.boundaries():
-            self._loop.call_later(seconds + 0.001, self._switch)
-        if self._faults.down(self._clock.timestamp_ns()):
-            self._switch()
 
     def _switch(self) -> None:
         down = self._faults.down(self._clock.timestamp_ns())
@@ -320,94 +326,6 @@ class PaperExecutionClient(SandboxExecutionClient):
             balances.append(AccountBalance(total, locked, total - locked))
         margins = list(account.margins().values()) if account.is_margin_account else []
         self.generate_account_state(balances, margins, True, self._clock.timestamp_ns())
-
-    # -- commands ----------------------------------------------------------------------------------
-
-    def submit_order(self, command: Any) -> None:
-        """Submit an order, or reject it when a drill or a missing market says so."""
-        if self._admit(command.order):
-            self._client.submit_order(command)
-            self._remainders.complete()
-
-    def submit_order_list(self, command: Any) -> None:
-        """Submit all orders of a list, or reject all."""
-        orders = command.order_list.orders
-        refusal = self._refusal(orders[0].instrument_id)
-        for order in orders if refusal else ():
-            self._refuse(order, refusal)
-        if not refusal:
-            self._client.submit_order_list(command)
-            self._remainders.complete()
-
-    def modify_order(self, command: Any) -> None:
-        """Modify a working order."""
-        if self._reachable(self.generate_order_modify_rejected, command):
-            self._client.modify_order(command)
-
-    def cancel_order(self, command: Any) -> None:
-        """Cancel a working order."""
-        if self._reachable(self.generate_order_cancel_rejected, command):
-            self._client.cancel_order(command)
-
-    def cancel_all_orders(self, command: Any) -> None:
-        """Cancel all working orders of an instrument."""
-        if self._tick():
-            self._log.error(f"Cannot cancel all orders of {command.instrument_id}: {UNREACHABLE}")
-        elif self._listed(command.instrument_id):
-            self._client.cancel_all_orders(command)
-
-    def batch_cancel_orders(self, command: Any) -> None:
-        """Cancel several working orders."""
-        for cancel in command.cancels:
-            self.cancel_order(cancel)
-
-    def _admit(self, order: Order) -> bool:
-        refusal = self._refusal(order.instrument_id)
-        if refusal:
-            self._refuse(order, refusal)
-        return not refusal
-
-    def _refusal(self, instrument_id: InstrumentId) -> str:
-        if self._tick():
-            return UNREACHABLE
-        if not self._listed(instrument_id):
-            return f"{instrument_id} is not listed at {self.venue}"
-        if self._expiry.is_over(instrument_id, self._clock.timestamp_ns()):
-            return f"{instrument_id} has expired"
-        return "drill" if self._faults.rejects() else ""
-
-    def _refuse(self, order: Order, reason: str) -> None:
-        now = self._clock.timestamp_ns()
-        key = (order.strategy_id, order.instrument_id, order.client_order_id)
-        self.generate_order_submitted(*key, now)
-        self.generate_order_rejected(*key, reason, now)
-
-    def _reachable(self, reject: Any, command: Any) -> bool:
-        down = self._tick()
-        if down:
-            reject(
-                command.strategy_id,
-                command.instrument_id,
-                command.client_order_id,
-                command.venue_order_id,
-                UNREACHABLE,
-                self._clock.timestamp_ns(),
-            )
-        return not down
-
-    def _tick(self) -> bool:
-        """Set the venue's clock to now, and return whether it is unreachable."""
-        now = self._clock.timestamp_ns()
-        self.test_clock.set_time(max(now, self.test_clock.timestamp_ns()))
-        return self._faults.down(now)
-
-    def _listed(self, instrument_id: InstrumentId) -> bool:
-        if instrument_id in self.exchange.instruments:
-            return True
-        instrument = self._cache.instrument(instrument_id)
-        if instrument is not None:
-            self.exchange.add_instrument(outliving(instrument) if is_option(instrument) else instrument)
-        return instrument is not None
 
     # -- reports -----------------------------------------------------------------------------------
 

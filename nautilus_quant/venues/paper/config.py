@@ -8,6 +8,7 @@ from nautilus_trader.adapters.sandbox.config import SandboxExecutionClientConfig
 from nautilus_trader.backtest.config import ImportableFeeModelConfig, ImportableFillModelConfig
 
 from nautilus_quant.config.units import Seconds
+from nautilus_quant.venues.incidents import Incident
 
 
 class PaperExecClientConfig(SandboxExecutionClientConfig, frozen=True, kw_only=True):
@@ -40,6 +41,11 @@ class PaperExecClientConfig(SandboxExecutionClientConfig, frozen=True, kw_only=T
         Windows [s after connecting: from, to] in which the venue cannot be reached: submits, cancels and
         modifies are rejected, reports raise, and events of working orders arrive when the window is over.
         For drills.
+    incidents : tuple of Incident, default ()
+        Outages and bursts of rejections at times after the opening of the market, or after connecting where
+        the market is a real one. A simulated market takes the same list for its data.
+    latency : float, default 0
+        How long a command is under way to the venue [s]. A simulated market's data take as long to the node.
     funding : str, default "predicted"
         How to read funding rates that do not say when they are paid: ``predicted`` for the next whole
         multiple of the interval, as most venues stream them; ``paid`` at their own time, as in recorded
@@ -60,6 +66,8 @@ class PaperExecClientConfig(SandboxExecutionClientConfig, frozen=True, kw_only=T
     reject_probability: float = 0.0
     outages: tuple[tuple[float, float], ...] = ()
     funding: Literal["predicted", "paid", "ignored", "off"] = "predicted"
+    incidents: tuple[Incident, ...] = ()
+    latency: Seconds = 0.0
     funding_interval: Seconds = 28_800.0
     mark_stale_after: Seconds = 300.0
     seed: int = 0
@@ -73,6 +81,8 @@ class PaperExecClientConfig(SandboxExecutionClientConfig, frozen=True, kw_only=T
             raise ValueError(f"funding must be predicted, paid, ignored or off, was {self.funding!r}")
         if not self.funding_interval > 0.0:
             raise ValueError(f"funding_interval must be positive [s], was {self.funding_interval}")
+        if not self.latency <= 10.0:
+            raise ValueError(f"latency must be at most 10 [s], was {self.latency}; typical 5ms to 200ms")
         for window in self.outages:
             if not 0.0 <= window[0] < window[1] < float("inf"):
                 raise ValueError(f"an outage needs 0 <= from < to [s after connecting], was {window}")

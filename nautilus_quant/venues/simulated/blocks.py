@@ -13,7 +13,8 @@ from nautilus_quant.venues.simulated import book, premium, process, tape
 from nautilus_quant.venues.simulated.board import Board, play
 from nautilus_quant.venues.simulated.book import Books, Tide, scale_of
 from nautilus_quant.venues.simulated.listing import Listing, listings
-from nautilus_quant.venues.simulated.market import SECOND, MarketConfig, Timeline
+from nautilus_quant.venues.simulated.market import SECOND, SLOT_SECONDS, SLOTS, MarketConfig, Timeline
+from nautilus_quant.venues.simulated.outlet import Apart, Drift, drift
 from nautilus_quant.venues.simulated.params import COINS
 from nautilus_quant.venues.simulated.premium import Basis
 from nautilus_quant.venues.simulated.process import Path
@@ -22,8 +23,11 @@ from nautilus_quant.venues.simulated.state import MarketState
 from nautilus_quant.venues.simulated.stress import NAN_TICKS, Overlay, overlay
 from nautilus_quant.venues.simulated.tape import Seconds, Tape
 
-_PATH, _PREMIUM, _PERP, _SPOT, _OPTIONS = range(5)
+_PATH, _PREMIUM, _PERP, _SPOT, _OPTIONS, _APART = range(6)
 """Streams of chance: spot and options have their own, so that perpetuals are the same with and without."""
+
+_COMMON: Final = frozenset({_PATH, _PREMIUM, _OPTIONS})
+"""Streams that all venues of a market share."""
 
 _N: Final = len(COINS)
 
@@ -85,6 +89,7 @@ class _Scene:
     path: Path
     basis: Basis
     stress: Overlay | None
+    drift: Drift | None
 
 
 def generate(timeline: Timeline, index: int, state: MarketState) -> tuple[Block, MarketState]:
@@ -109,9 +114,17 @@ def generate(timeline: Timeline, index: int, state: MarketState) -> tuple[Block,
     config = timeline.config
     ts = timeline.block_start(index) + config.step_ns * np.arange(1, config.steps + 1, dtype=np.int64)
     path, chains = process.walk(config, state.chains, _rng(config, index, _PATH))
-    basis, premia = premium.advance(config, state.premia, path.drive, ts, _rng(config, index, _PREMIUM))
+    own, apart = _drift(config, state, index)
+    basis, premia = premium.advance(
+        config,
+        state.premia,
+        path.drive,
+        ts,
+        _rng(config, index, _PREMIUM),
+        apart=None if own is None else own.perp,
+    )
     stress = overlay(config.stress, (ts - timeline.origin) / SECOND)
-    scene = _Scene(config, path, basis, stress)
+    scene = _Scene(config, path, basis, stress, own)
     groups = tuple(
         _group(scene, group, state.last, _rng(config, index, stream))
         for stream, group in zip((_PERP, _SPOT), _split(config), strict=False)
@@ -122,7 +135,7 @@ def generate(timeline: Timeline, index: int, state: MarketState) -> tuple[Block,
     if config.options is not None:
         board, options = _board(scene, state, ts, _rng(config, index, _OPTIONS))
     block = Block(index, ts, index * config.steps + 1, groups, basis, silent, board)
-    return block, MarketState(chains=chains, premia=premia, last=last, options=options)
+    return block, MarketState(chains=chains, premia=premia, last=last, options=options, apart=apart)
 
 
 def _board(
@@ -144,7 +157,15 @@ def blocks(timeline: Timeline, first: int, state: MarketState) -> Iterator[tuple
 
 
 def _rng(config: MarketConfig, index: int, stream: int) -> np.random.Generator:
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([config.seed, index, stream])))
+    own = [] if config.outlet is None or stream in _COMMON else [config.outlet.number]
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([config.seed, index, stream, *own])))
+
+
+def _drift(config: MarketConfig, state: MarketState, index: int) -> tuple[Drift | None, Apart | None]:
+    if config.outlet is None:
+        return None, None
+    before = state.apart or Apart.initial()
+    return drift(config.outlet, before, SLOTS, SLOT_SECONDS, _rng(config, index, _APART))
 
 
 def _split(config: MarketConfig) -> tuple[tuple[Listing, ...], ...]:
@@ -156,7 +177,7 @@ def _group(scene: _Scene, group: tuple[Listing, ...], last: Ints, rng: np.random
     config, path, basis, stress = scene.config, scene.path, scene.basis, scene.stress
     perp = group[0].kind == "perp"
     index = np.exp(path.log_price if stress is None else path.log_price + stress.shift)
-    mid = index * (1.0 + basis.premium) if perp else index
+    mid = index * (1.0 + basis.premium) if perp else _spot(scene, index)
     widen = np.ones_like(mid) if stress is None else stress.spread
     tide = Tide(mid, widen, path.heat, path.drive)
     books = book.quote(config, group, tide, rng)
@@ -169,6 +190,12 @@ def _group(scene: _Scene, group: tuple[Listing, ...], last: Ints, rng: np.random
     if stress is None:
         return Group(group, books, trades, seconds, mark, index)
     return Group(group, _absurd_quotes(books, stress), trades, seconds, *_absurd_marks(mark, index, stress))
+
+
+def _spot(scene: _Scene, index: Floats) -> Floats:
+    if scene.drift is None:
+        return index
+    return index * (1.0 + premium.between(scene.config, scene.drift.spot.T))
 
 
 def _absurd_marks(mark: Ints, index: Ints, stress: Overlay) -> tuple[Ints, Ints]:

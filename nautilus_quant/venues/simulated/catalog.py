@@ -56,6 +56,7 @@ _OPTION_TYPES: Final = {
     MARKS: _TYPES[Kind.MARK],
     GREEKS: "nautilus_trader.model.data:OptionGreeks",
 }
+_STATUS_TYPE: Final = "nautilus_trader.model.data:InstrumentStatus"
 _CLOSE_TYPE: Final = "nautilus_trader.model.data:InstrumentClose"
 
 Progress = Callable[[float], None]
@@ -121,7 +122,7 @@ def data_configs(
     """List the fields of the ``BacktestDataConfig`` objects which play a catalog in a live node's order."""
     root = Path(path).absolute()
     options = option_names(root)
-    found: list[dict[str, Any]] = []
+    found: list[dict[str, Any]] = _statuses(config, root)
     for kind in (kind for kind in Kind if kind in set(kinds)):
         for place in _bar_homes(config, root) if kind is Kind.BAR else [root]:
             found += [
@@ -136,6 +137,14 @@ def data_configs(
     types = [_CLOSE_TYPE, *(_OPTION_TYPES[item] for item in _option_kinds(kinds))] if options else []
     found += [{"catalog_path": str(root), "data_cls": item, "instrument_ids": options} for item in types]
     return found
+
+
+def _statuses(config: SimulatedDataClientConfig, root: Path) -> list[dict[str, Any]]:
+    """Status of the instruments comes before everything else of its time."""
+    if not config.delivery.incidents.announces:
+        return []
+    names = [str(instrument_id(listing, config.venue)) for listing in config.listings]
+    return [{"catalog_path": str(root), "data_cls": _STATUS_TYPE, "instrument_id": name} for name in names]
 
 
 def option_names(path: str | Path) -> list[str]:
@@ -155,6 +164,8 @@ def content_hash(
     offer = [config.venue, [item.symbol for item in config.listings], _specs(config)]
     span = [config.timeline(start_ns).origin, start_ns, end_ns, sorted(kinds)]
     about = msgspec.json.encode([__version__, msgspec.Raw(config.market.encoded()), offer, span])
+    if config.latency or config.incidents:
+        about += msgspec.json.encode([config.latency, config.incidents])
     return hashlib.sha256(about).hexdigest()
 
 
@@ -193,18 +204,20 @@ def _fill(
 ) -> None:
     market, timeline = config.market, config.timeline(span[0])
     homes = dict(zip(_specs(config), _bar_homes(config, root), strict=True))
-    described = [instrument(listing, config.venue) for listing in config.listings]
+    described = [instrument(listing, config.venue, config.outlet) for listing in config.listings]
     for place in (root, *homes.values()):
         place.mkdir(parents=True, exist_ok=True)
         ParquetDataCatalog(place).write_data(described)
     player = Player(Start(timeline), config.longest_bar)
-    feed, wanted = Feed(market, config.listings, config.venue), everything(config, kinds)
+    feed = Feed(market, config.listings, config.venue, config.delivery)
+    wanted = everything(config, kinds)
     first, last = timeline.block_of(span[0]), timeline.block_of(span[1])
     batch: list[Data] = []
     listed: set[str] = set()
     for index in range(player.block.index, last + 1):
-        if index >= first:
+        if index >= first or config.incidents:  # a stale feed repeats what was before
             feed.turn_to(player.block)
+        if index >= first:
             if feed.options is not None:
                 feed.options.want_all(_option_kinds(kinds))
                 _describe(root, feed.options, listed)

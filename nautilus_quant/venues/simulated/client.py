@@ -24,6 +24,7 @@ from nautilus_quant.venues.simulated.config import SimulatedDataClientConfig
 from nautilus_quant.venues.simulated.feed import Feed, Wanted
 from nautilus_quant.venues.simulated.instruments import instrument
 from nautilus_quant.venues.simulated.market import SECOND
+from nautilus_quant.venues.simulated.opening import Openings
 from nautilus_quant.venues.simulated.place import Place
 from nautilus_quant.venues.simulated.player import Player
 
@@ -72,13 +73,15 @@ class SimulatedDataClient(Answers, LiveMarketDataClient):
             config=config,
         )
         self._market = config
-        self._feed = Feed(config.market, config.listings, config.venue)
+        self._feed = Feed(config.market, config.listings, config.venue, config.delivery)
+        self._latency = config.delivery.latency
         self._wanted = Wanted()
-        self._place = Place(config)
+        self._place = Place(config, Openings.on(msgbus))
         self._player: Player | None = None
         self._pace: asyncio.Task[None] | None = None
         self._expiring: list[tuple[int, str]] = []
         """Options in the cache by expiry: a heap, so that a long life with short expiries stays small."""
+        self._lost = False
         self._missed: list[Data] = []
         """Options that expired while nothing was published, and what they are settled at."""
 
@@ -87,16 +90,21 @@ class SimulatedDataClient(Answers, LiveMarketDataClient):
         Connect the client.
 
         The instruments are in the cache before anything is awaited: a simulated execution client connects
-        right after this call and asks the cache, once, what it can trade.
+        right after this call and asks the cache, once, what it can trade, and when the market opened.
         """
         for listing in self._market.listings:
-            self._cache.add_instrument(instrument(listing, self._market.venue))
+            self._cache.add_instrument(instrument(listing, self._market.venue, self._market.outlet))
+        if self._player is None:
+            self._player, how = self._place.find(self._now())
+            self._log.info(how, LogColor.BLUE)
         super().connect()
 
+    def _now(self) -> int:
+        """Return the time of the events that arrive now, UNIX time [ns]."""
+        return int(self._clock.timestamp_ns()) - self._latency
+
     async def _connect(self) -> None:
-        if self._player is None:
-            self._player, how = self._place.find(self._clock.timestamp_ns())
-            self._log.info(how, LogColor.BLUE)
+        assert self._player is not None
         await self._play_up_to_now(self._player, self._place.seen)
         self._place.keep(self._player, self._clock.timestamp_ns(), at_once=True)
         for item in self._cache.instruments(venue=self.venue):
@@ -121,13 +129,13 @@ class SimulatedDataClient(Answers, LiveMarketDataClient):
         """
         while True:
             self._feed.turn_to(player.block)
-            before, going_on = player.block, player.skip_block(self._clock.timestamp_ns())
+            before, going_on = player.block, player.skip_block(self._now())
             self._note_missed(before.ts if going_on else before.ts[: player.step + 1], since)
             if not going_on:
                 break
             await asyncio.sleep(0)
         if player.step < 0:  # between the beginning of a block and its first step
-            await asyncio.sleep(max(player.next_ts - self._clock.timestamp_ns(), 0) / SECOND)
+            await asyncio.sleep(max(player.next_ts - self._now(), 0) / SECOND)
             player.advance()
         self._list_new()
 
@@ -173,26 +181,34 @@ class SimulatedDataClient(Answers, LiveMarketDataClient):
     async def _run(self, player: Player) -> None:
         with contextlib.suppress(asyncio.CancelledError):  # disconnecting is no incident
             while True:
-                await asyncio.sleep(max(player.next_ts - self._clock.timestamp_ns(), 0) / SECOND)
+                await asyncio.sleep(max(player.next_ts - self._now(), 0) / SECOND)
                 await self._publish_due(player)
 
     async def _publish_due(self, player: Player) -> None:
         """Publish what has come due; a slow loop is made up for in bursts."""
-        late = self._clock.timestamp_ns() - player.next_ts
+        late = self._now() - player.next_ts
         if late > _LATE:
             self._log.warning(f"The loop was away for {late / SECOND:.1f} s; its market data is lost")
             await self._play_up_to_now(player, player.now)
             self._tell_missed()
             self._publish(list(self._feed.snapshot(player.step)))
         for _ in range(_BURST):
-            if player.next_ts > self._clock.timestamp_ns():
+            if player.next_ts > self._now():
                 return
             if player.advance():
                 self._list(self._feed.turn_to(player.block))
                 self._forget(player.now)
                 self._place.keep(player, player.now)
+            self._show_connection(not self._feed.silent(player.step))
             self._publish(list(self._feed.events(player.step, self._wanted, player.history)))
         await asyncio.sleep(0)
+
+    def _show_connection(self, there: bool) -> None:
+        """Look disconnected while an outage lasts."""
+        if there == self._lost:
+            self._lost = not there
+            self._set_connected(there)
+            self._log.warning(f"Incident: market data {'back' if there else 'lost'}")
 
     def _publish(self, events: Sequence[Data]) -> None:
         for event in events:

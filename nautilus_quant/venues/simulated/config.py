@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import msgspec
 from nautilus_trader.config import LiveDataClientConfig
 
 from nautilus_quant.config.units import Seconds
+from nautilus_quant.venues.incidents import Incident, Incidents
+from nautilus_quant.venues.simulated.delivery import Delivery
 from nautilus_quant.venues.simulated.history import bar_seconds
 from nautilus_quant.venues.simulated.listing import Listing, offered
 from nautilus_quant.venues.simulated.market import SECOND, MarketConfig, Timeline
 from nautilus_quant.venues.simulated.options import Options
+from nautilus_quant.venues.simulated.outlet import Outlet
 from nautilus_quant.venues.simulated.params import NAMES
 from nautilus_quant.venues.simulated.stress import Stress
+
+_MOST_LATENCY = 10.0
 
 
 class SimulatedDataClientConfig(LiveDataClientConfig, frozen=True, kw_only=True):
@@ -36,8 +42,15 @@ class SimulatedDataClientConfig(LiveDataClientConfig, frozen=True, kw_only=True)
     max_catch_up
         The longest absence that is played through [s]. After a longer one the market goes on from its last
         prices.
-    seed, step, depth_interval, spot, history, volatility, pace, funding_interval, stress, options
-        The market itself: see `MarketConfig`.
+    latency
+        How long an event is under way to the node [s]. Its ``ts_event`` is when it happened, its ``ts_init``
+        when it comes. On paper and in a configured backtest orders take as long to the venue.
+    incidents
+        Outages, rejected orders, stale feeds: see `Incident`. Other than `stress` they change nothing in the
+        market, only what a node sees and can do.
+    seed, step, depth_interval, spot, history, volatility, pace, funding_interval, stress, options, outlet
+        The market itself: see `MarketConfig`. Several venues show one market when each has an `outlet`, be it
+        an empty one, and all have the same `seed`, `step`, `volatility`, `pace`, `history` and `origin`.
 
     """
 
@@ -57,6 +70,9 @@ class SimulatedDataClientConfig(LiveDataClientConfig, frozen=True, kw_only=True)
     funding_interval: Seconds = 28_800.0
     stress: tuple[Stress, ...] = ()
     options: Options | None = None
+    outlet: Outlet | None = None
+    latency: Seconds = 0.0
+    incidents: tuple[Incident, ...] = ()
 
     def __post_init__(self) -> None:
         offered(self.market, self.symbols)
@@ -64,11 +80,23 @@ class SimulatedDataClientConfig(LiveDataClientConfig, frozen=True, kw_only=True)
             bar_seconds(spec)
         if isinstance(self.origin, str):
             _parse_time(self.origin)
+        if self.options is not None and self.latency:
+            raise ValueError(f"what options do is told at once: latency must be 0 [s], was {self.latency}")
+        if not self.latency <= _MOST_LATENCY:
+            raise ValueError(f"latency must be at most {_MOST_LATENCY:.0f} [s], was {self.latency}; try 50ms")
 
     @property
     def market(self) -> MarketConfig:
         """The market itself."""
-        return MarketConfig(**{name: getattr(self, name) for name in MarketConfig.__struct_fields__})
+        fields = {name: getattr(self, name) for name in MarketConfig.__struct_fields__}
+        if self.outlet is not None and not self.outlet.name:
+            fields["outlet"] = msgspec.structs.replace(self.outlet, name=self.venue)
+        return MarketConfig(**fields)
+
+    @property
+    def delivery(self) -> Delivery:
+        """How its events reach the node."""
+        return Delivery(round(self.latency * SECOND), Incidents(self.incidents))
 
     @property
     def listings(self) -> tuple[Listing, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -11,12 +12,13 @@ from nautilus_trader.model.data import (
     BookOrder,
     FundingRateUpdate,
     IndexPriceUpdate,
+    InstrumentStatus,
     MarkPriceUpdate,
     OrderBookDepth10,
     QuoteTick,
     TradeTick,
 )
-from nautilus_trader.model.enums import AggressorSide, OrderSide
+from nautilus_trader.model.enums import AggressorSide, MarketStatusAction, OrderSide
 from nautilus_trader.model.identifiers import TradeId
 from nautilus_trader.model.objects import FIXED_PRECISION, PRICE_MAX, Price, Quantity
 
@@ -45,25 +47,30 @@ class Translator:
         The instrument.
     venue
         Where it is listed.
+    latency
+        How long its events are under way [ns].
 
     """
 
-    def __init__(self, config: MarketConfig, listing: Listing, venue: str) -> None:
+    def __init__(self, config: MarketConfig, listing: Listing, venue: str, latency: int = 0) -> None:
         self.listing = listing
         self.id = instrument_id(listing, venue)
         self._config = config
+        self._latency = latency
+        self._last: tuple[tuple[int, ...], int] | None = None
         self._coin = listing.row % len(COINS)
         self._group = listing.row // len(COINS)
         # Exact: prices and sizes are whole ticks and lots, and a raw value is a whole multiple of either.
         self._tick = 10 ** (FIXED_PRECISION - listing.price_precision)
         self._lot = 10 ** (FIXED_PRECISION - listing.size_precision)
 
-    def begin(self, block: Block) -> None:
-        """Turn to a block."""
+    def begin(self, block: Block, stale: Sequence[bool] | None = None) -> None:
+        """Turn to a block; at steps that are `stale` the quote is the last one before."""
         group = block.groups[self._group]
         books, row = group.books, self._coin
         self._block = block
         self._ts: list[int] = block.ts.tolist()
+        self._seen = self._ts
         self._quotes = list(
             zip(
                 *(x[row].tolist() for x in (books.bid, books.ask, books.bid_size, books.ask_size)),
@@ -73,6 +80,17 @@ class Translator:
         self._mark: list[int] = group.mark[row].tolist()
         self._index: list[int] = group.index[row].tolist()
         self._silent = None if block.silent is None else block.silent[row].tolist()
+        if stale is not None:
+            self._repeat(stale)
+
+    def _repeat(self, stale: Sequence[bool]) -> None:
+        """Put the last quote, and when it was seen, in place of those of stale steps."""
+        self._seen = list(self._ts)
+        for step, frozen in enumerate(stale):
+            if frozen and self._last is not None:
+                self._quotes[step], self._seen[step] = self._last
+            else:
+                self._last = self._quotes[step], self._seen[step]
 
     def silent(self, step: int) -> bool:
         """Tell whether the feed says nothing at this step."""
@@ -81,7 +99,7 @@ class Translator:
     def quote(self, step: int) -> QuoteTick:
         """Best bid and ask."""
         bid, ask, bid_size, ask_size = self._quotes[step]
-        price, size, ts = self.listing.price_precision, self.listing.size_precision, self._ts[step]
+        price, size = self.listing.price_precision, self.listing.size_precision
         return QuoteTick.from_raw(
             self.id,
             bid * self._tick,
@@ -92,8 +110,8 @@ class Translator:
             ask_size * self._lot,
             size,
             size,
-            ts,
-            ts,
+            self._seen[step],
+            self._ts[step] + self._latency,
         )
 
     def depth(self, step: int) -> OrderBookDepth10 | None:
@@ -105,7 +123,8 @@ class Translator:
         bids = self._orders(OrderSide.BUY, books.bids[self._coin, nth - 1], books.bid_sizes, nth - 1)
         asks = self._orders(OrderSide.SELL, books.asks[self._coin, nth - 1], books.ask_sizes, nth - 1)
         ts, sequence = self._ts[step], self._block.first_step + step
-        return OrderBookDepth10(self.id, bids, asks, list(_ONES), list(_ONES), 0, sequence, ts, ts)
+        come = ts + self._latency
+        return OrderBookDepth10(self.id, bids, asks, list(_ONES), list(_ONES), 0, sequence, ts, come)
 
     def _orders(self, side: OrderSide, prices: Any, sizes: Any, nth: int) -> list[BookOrder]:
         price, size = self.listing.price_precision, self.listing.size_precision
@@ -129,7 +148,7 @@ class Translator:
                 _SIDES[int(tape.side[i])],
                 TradeId(f"{ts // _MILLISECOND}-{i - first}"),
                 ts,
-                ts,
+                ts + self._latency,
             )
             for i in range(first, last)
         ]
@@ -137,12 +156,12 @@ class Translator:
     def mark(self, step: int) -> MarkPriceUpdate:
         """Mark price of a perpetual."""
         ts = self._ts[step]
-        return MarkPriceUpdate(self.id, self._price(self._mark[step]), ts, ts)
+        return MarkPriceUpdate(self.id, self._price(self._mark[step]), ts, ts + self._latency)
 
     def index(self, step: int) -> IndexPriceUpdate:
         """Index price of a perpetual."""
         ts = self._ts[step]
-        return IndexPriceUpdate(self.id, self._price(self._index[step]), ts, ts)
+        return IndexPriceUpdate(self.id, self._price(self._index[step]), ts, ts + self._latency)
 
     def funding(self, step: int) -> FundingRateUpdate | None:
         """
@@ -161,7 +180,7 @@ class Translator:
             self.id,
             Decimal(int(basis.rates[self._coin])).scaleb(-8),
             ts,
-            ts,
+            ts + self._latency,
             interval=round(self._config.funding_interval / 60),
             next_funding_ns=basis.payment,
         )
@@ -170,7 +189,13 @@ class Translator:
         """Bar from ticks and lots, as `History.bars` gives them."""
         *prices, volume = values.tolist()
         size = Quantity.from_raw(volume * self._lot, self.listing.size_precision)
-        return Bar(bar_type, *(self._price(ticks) for ticks in prices), size, end, end)
+        return Bar(bar_type, *(self._price(ticks) for ticks in prices), size, end, end + self._latency)
+
+    def status(self, step: int, halted: bool) -> InstrumentStatus:
+        """Tell whether it trades."""
+        ts = self._ts[step]
+        action = MarketStatusAction.HALT if halted else MarketStatusAction.TRADING
+        return InstrumentStatus(self.id, action, ts, ts + self._latency, is_trading=not halted)
 
     def _price(self, ticks: int) -> Price:
         if ticks == NAN_TICKS:

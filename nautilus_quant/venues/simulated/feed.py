@@ -15,6 +15,7 @@ from nautilus_trader.model.instruments import CryptoOption
 
 from nautilus_quant.venues.simulated.blocks import Block
 from nautilus_quant.venues.simulated.convert import Translator
+from nautilus_quant.venues.simulated.delivery import Conditions, Delivery
 from nautilus_quant.venues.simulated.history import History
 from nautilus_quant.venues.simulated.listing import Listing
 from nautilus_quant.venues.simulated.market import SECOND, MarketConfig
@@ -92,11 +93,24 @@ class Feed:
         The instruments offered.
     venue
         Where they are listed.
+    delivery
+        How events reach the node. An incident of the venue concerns all its instruments; what options are
+        settled at, and the status of instruments, come all the same.
 
     """
 
-    def __init__(self, config: MarketConfig, listings: tuple[Listing, ...], venue: str) -> None:
-        self.translators = {t.id: t for t in (Translator(config, item, venue) for item in listings)}
+    def __init__(
+        self,
+        config: MarketConfig,
+        listings: tuple[Listing, ...],
+        venue: str,
+        delivery: Delivery | None = None,
+    ) -> None:
+        self._config = config
+        self._delivery = delivery or Delivery()
+        self._conditions: Conditions | None = None
+        made = (Translator(config, item, venue, self._delivery.latency) for item in listings)
+        self.translators = {t.id: t for t in made}
         self.options = OptionFeed(config, venue) if config.options is not None else None
         self._block: Block | None = None
 
@@ -105,15 +119,22 @@ class Feed:
         if block is self._block:
             return []
         self._block = block
+        self._conditions = self._delivery.conditions(self._config, block)
+        stale = None if self._conditions is None else self._conditions.stale
         for translator in self.translators.values():
-            translator.begin(block)
+            translator.begin(block, stale)
         return [] if self.options is None else self.options.begin(block)
 
     def events(self, step: int, wanted: Wanted, history: History) -> Iterator[Data]:
         """Everything wanted of a step of the current block, in order."""
         if self.options is not None:
             yield from self.options.closes(step)
-        for kind in Kind:
+        if self._conditions is not None:
+            yield from self._statuses(self._conditions, step)
+            if self._conditions.silent[step]:
+                return
+        stale = self._conditions is not None and self._conditions.stale[step]
+        for kind in (Kind.QUOTE,) if stale else Kind:
             if kind is Kind.BAR:
                 yield from self._bars(step, wanted, history)
                 continue
@@ -121,16 +142,30 @@ class Feed:
             for instrument_id, translator in self.translators.items():
                 if instrument_id in ids and not translator.silent(step):
                     yield from events_of(translator, kind, step)
-        if self.options is not None:
+        if self.options is not None and not stale:
             yield from self.options.events(step)
 
     def snapshot(self, step: int) -> Iterator[Data]:
         """Quote, mark, index and funding of every instrument, as they stand at a step."""
+        if self._conditions is not None:
+            if self._conditions.halted[step]:
+                yield from (translator.status(step, True) for translator in self.translators.values())
+            if self._conditions.silent[step]:
+                return
         for translator in self.translators.values():
             yield translator.quote(step)
             if translator.listing.kind == "perp":
                 mark = translator.mark(step)
                 yield from (mark, translator.index(step), translator.last_funding(mark.ts_event))
+
+    def silent(self, step: int) -> bool:
+        """Tell whether the venue says nothing at a step of the current block."""
+        return self._conditions is not None and self._conditions.silent[step]
+
+    def _statuses(self, conditions: Conditions, step: int) -> Iterator[Data]:
+        if conditions.changed[step]:
+            for translator in self.translators.values():
+                yield translator.status(step, conditions.halted[step])
 
     def _bars(self, step: int, wanted: Wanted, history: History) -> Iterator[Bar]:
         assert self._block is not None

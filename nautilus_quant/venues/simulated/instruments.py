@@ -11,6 +11,7 @@ from nautilus_trader.model.instruments import CryptoPerpetual, CurrencyPair, Ins
 from nautilus_trader.model.objects import Currency, Money, Price, Quantity
 
 from nautilus_quant.venues.simulated.listing import Listing
+from nautilus_quant.venues.simulated.outlet import Outlet
 
 _PERP_FEES: Final = (Decimal("0.0002"), Decimal("0.0005"))
 _SPOT_FEES: Final = (Decimal("0.0010"), Decimal("0.0010"))
@@ -24,14 +25,14 @@ def instrument_id(listing: Listing, venue: str) -> InstrumentId:
     return InstrumentId(Symbol(listing.symbol), Venue(venue))
 
 
-def instrument(listing: Listing, venue: str) -> Instrument:
+def instrument(listing: Listing, venue: str, outlet: Outlet | None = None) -> Instrument:
     """
     Describe an instrument of the market.
 
     Fees are those of a large venue's ordinary customer: 2 and 5 basis points for making and taking on
-    perpetuals, 10 on spot.
+    perpetuals, 10 on spot, unless the venue has its own.
     """
-    maker, taker = _PERP_FEES if listing.kind == "perp" else _SPOT_FEES
+    maker, taker = _fees(listing, outlet)
     lot = Decimal(1).scaleb(-listing.size_precision)
     tick = Decimal(1).scaleb(-listing.price_precision)
     terms = {
@@ -58,3 +59,11 @@ def instrument(listing: Listing, venue: str) -> Instrument:
     return CryptoPerpetual(
         settlement_currency=USDT, is_inverse=False, margin_init=margin, margin_maint=margin / 2, **terms
     )
+
+
+def _fees(listing: Listing, outlet: Outlet | None) -> tuple[Decimal, Decimal]:
+    perp = listing.kind == "perp"
+    if outlet is None:
+        return _PERP_FEES if perp else _SPOT_FEES
+    rates = (outlet.maker_fee, outlet.taker_fee) if perp else (outlet.spot_maker_fee, outlet.spot_taker_fee)
+    return Decimal(repr(rates[0])), Decimal(repr(rates[1]))

@@ -47,10 +47,11 @@ class Listing:
 
 def listings(config: MarketConfig) -> tuple[Listing, ...]:
     """Perpetuals first, then (if the market has any) spot pairs."""
-    perps = tuple(Listing(row, coin, "perp") for row, coin in enumerate(COINS))
+    coins = COINS if config.outlet is None else tuple(config.outlet.coin(coin) for coin in COINS)
+    perps = tuple(Listing(row, coin, "perp") for row, coin in enumerate(coins))
     if not config.spot:
         return perps
-    return perps + tuple(Listing(len(COINS) + row, coin, "spot") for row, coin in enumerate(COINS))
+    return perps + tuple(Listing(len(coins) + row, coin, "spot") for row, coin in enumerate(coins))
 
 
 def offered(config: MarketConfig, symbols: tuple[str, ...]) -> tuple[Listing, ...]:

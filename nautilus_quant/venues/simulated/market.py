@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from nautilus_quant.config.units import Seconds
 from nautilus_quant.venues.simulated.options import Options
+from nautilus_quant.venues.simulated.outlet import Outlet
 from nautilus_quant.venues.simulated.stress import Stress
 
 SECOND: Final = 1_000_000_000
@@ -57,6 +58,8 @@ class MarketConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     options
         The options on BTC and ETH that trade beside the perpetuals; none unless given. The perpetuals are the
         same either way.
+    outlet
+        What a venue has of its own where several show one market; without it the venue is the market.
 
     """
 
@@ -70,6 +73,7 @@ class MarketConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     funding_interval: Seconds = 28_800.0
     stress: tuple[Stress, ...] = ()
     options: Options | None = None
+    outlet: Outlet | None = None
 
     def __post_init__(self) -> None:
         _check(self)
@@ -107,14 +111,22 @@ class MarketConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     @property
     def identity(self) -> str:
         """Changes with anything that would make the carried state wrong; stress and options do not."""
-        calm = msgspec.structs.replace(self, stress=(), options=None)
+        own = None if self.outlet is None else self.outlet.carried
+        calm = msgspec.structs.replace(self, stress=(), options=None, outlet=own)
         return hashlib.sha256(calm.encoded()).hexdigest()[:16]
 
+    @property
+    def common(self) -> str:
+        """Changes with anything that fair prices depend on: venues that agree in it show one market."""
+        about = [self.seed, self.step, self.volatility, self.pace, self.history_blocks]
+        return hashlib.sha256(msgspec.json.encode(about)).hexdigest()[:16]
+
     def encoded(self) -> bytes:
-        """Write the market down; one without options as if there never were any."""
+        """Write the market down; one without options, or outlet, as if there never were any."""
         fields = msgspec.to_builtins(self)
-        if self.options is None:
-            del fields["options"]
+        for name in ("options", "outlet"):
+            if fields[name] is None:
+                del fields[name]
         return msgspec.json.encode(fields)
 
 

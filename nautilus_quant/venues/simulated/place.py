@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from nautilus_quant.venues.simulated.config import SimulatedDataClientConfig
+from nautilus_quant.venues.simulated.listing import listings
+from nautilus_quant.venues.simulated.market import BLOCK_SECONDS, Timeline
+from nautilus_quant.venues.simulated.opening import Opening, Openings
 from nautilus_quant.venues.simulated.player import Player, Start, read_checkpoint
+from nautilus_quant.venues.simulated.state import Chains, MarketState
 
 if TYPE_CHECKING:
     from nautilus_quant.host.state import StateStore
 
 NAMESPACE: Final = "simulated"
+
+MARKETS: Final = "simulated_markets"
+"""Namespace of where the markets have got to which several venues show."""
 
 
 class Place:
@@ -21,12 +29,16 @@ class Place:
     ----------
     config
         The market and the store's URL. The venue is the key, so two markets may share a store.
+    openings
+        The markets of the node; venues of one market go on from one place.
 
     """
 
-    def __init__(self, config: SimulatedDataClientConfig) -> None:
+    def __init__(self, config: SimulatedDataClientConfig, openings: Openings | None = None) -> None:
         self._config = config
+        self._openings = openings or Openings()
         self._open: StateStore | None = None
+        self._generation = 0
         self.seen = 0
         """When the market was last seen before it was found, UNIX time [ns]."""
 
@@ -47,6 +59,8 @@ class Place:
         """
         config, store = self._config, self._store()
         kept = store.get(NAMESPACE, config.venue) if store is not None else None
+        if config.outlet is not None:
+            return self._join(kept, now)
         start = self._kept(kept, now) if kept is not None else None
         self.seen = now if kept is None or start is None else int(kept.get("seen", now))
         how = "A market opens" if kept is None else "Another market than the one kept opens"
@@ -56,7 +70,53 @@ class Place:
         used = start.within(now, config.max_catch_up)
         if used is not start:
             how = f"After more than {config.max_catch_up:.0f} s alone, from its last prices: {how}"
+        self._openings.venues[config.venue] = used.timeline.origin
         return Player(used, config.longest_bar), f"{how} at {used.timeline.origin}, seed {config.seed}"
+
+    def _join(self, kept: dict[str, Any] | None, now: int) -> tuple[Player, str]:
+        """Go on with a market that several venues show, or open it: all of them from one place."""
+        config, opening = self._config, self._opening(now)
+        timeline = Timeline(config.market, opening.origin)
+        own = read_checkpoint(config.market, kept, now) if kept is not None else None
+        if own is not None and own.timeline.origin != opening.origin:
+            own = None
+        known = (own.state if own is not None else None) or MarketState.initial(len(listings(config.market)))
+        if own is None or kept is None or not self._goes_on(own, kept, opening):
+            state = replace(known, chains=opening.chains or Chains.initial())
+            own = Start(timeline, opening.block, state)
+        self.seen = now if kept is None else int(kept.get("seen", now))
+        self._generation = opening.generation
+        self._openings.venues[config.venue] = opening.origin
+        how = f"The market opened at {opening.origin}, seed {config.seed}; {config.venue} shows it"
+        return Player(own, config.longest_bar), how
+
+    def _goes_on(self, own: Start, kept: dict[str, Any], opening: Opening) -> bool:
+        behind = (opening.block - own.block) * BLOCK_SECONDS
+        return kept.get("generation") == opening.generation and behind <= self._config.max_catch_up
+
+    def _opening(self, now: int) -> Opening:
+        """Find the place all venues of the market go on from, and let the others know."""
+        config, market = self._config, self._config.market
+        found = self._openings.markets.get(market.common) or self._read_opening()
+        if found is None or (config.origin is not None and found.origin != config.timeline(now).origin):
+            found = Opening(origin=config.timeline(now).origin)
+        latest = Timeline(market, found.origin).block_of(now) - market.history_blocks
+        if (latest - found.block) * BLOCK_SECONDS > config.max_catch_up:
+            found = replace(found, block=latest, generation=found.generation + 1)
+        self._share(found, now, at_once=True)
+        return found
+
+    def _read_opening(self) -> Opening | None:
+        store = self._store()
+        document = store.get(MARKETS, self._config.market.common) if store is not None else None
+        return None if document is None else Opening.from_dict(document)
+
+    def _share(self, opening: Opening, ts: int, *, at_once: bool = False) -> None:
+        self._openings.markets[self._config.market.common] = opening
+        store = self._store()
+        if store is not None:
+            put = store.put_now if at_once else store.put
+            put(MARKETS, self._config.market.common, opening.to_dict(), ts=ts)
 
     def _kept(self, kept: dict[str, Any], now: int) -> Start | None:
         origin = self._config.origin
@@ -66,11 +126,22 @@ class Place:
 
     def keep(self, player: Player, ts: int, *, at_once: bool = False) -> None:
         """Write the place down; `at_once` returns only when that is done."""
+        if self._config.outlet is not None:
+            self._keep_opening(player, ts)
         store = self._store()
         if store is None:
             return
         put = store.put_now if at_once else store.put
-        put(NAMESPACE, self._config.venue, player.checkpoint() | {"seen": player.now}, ts=ts)
+        document = player.checkpoint() | {"seen": player.now}
+        if self._config.outlet is not None:
+            document["generation"] = self._generation
+        put(NAMESPACE, self._config.venue, document, ts=ts)
+
+    def _keep_opening(self, player: Player, ts: int) -> None:
+        block, state = player.begins
+        known = self._openings.markets.get(self._config.market.common)
+        if known is not None and block > known.block and known.generation == self._generation:
+            self._share(replace(known, block=block, chains=state.chains), ts)
 
     def close(self) -> None:
         """Let go of the store."""

@@ -95,9 +95,14 @@ class Player:
         self._load()
         self.step = -1
 
+    @property
+    def begins(self) -> tuple[int, MarketState]:
+        """The first block of the history there is, and what the one before it left."""
+        return self._starts[0]
+
     def checkpoint(self) -> dict[str, Any]:
         """Write what lets another player go on from here with as much history as there is now."""
-        index, state = self._starts[0]
+        index, state = self.begins
         return {
             "version": _VERSION,
             "identity": self.timeline.config.identity,

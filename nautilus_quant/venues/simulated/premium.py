@@ -66,20 +66,47 @@ class Basis:
 
 
 def advance(
-    config: MarketConfig, premia: Premia, drive: Floats, ts: NDArray[np.int64], rng: np.random.Generator
+    config: MarketConfig,
+    premia: Premia,
+    drive: Floats,
+    ts: NDArray[np.int64],
+    rng: np.random.Generator,
+    *,
+    apart: Floats | None = None,
 ) -> tuple[Basis, Premia]:
-    """Move premia through one block whose steps happen at `ts` [ns]."""
+    """
+    Move premia through one block.
+
+    Parameters
+    ----------
+    config
+        The market.
+    premia
+        What the block before left.
+    drive
+        Return of each slot over its usual size [-]. Shape: (coins, slots).
+    ts
+        When the steps of the block happen, UNIX time [ns]. Shape: (steps,).
+    rng
+        Where chance comes from.
+    apart
+        What a venue adds of its own at the beginning and after each slot [share of index].
+        Shape: (slots + 1, coins).
+
+    """
     noise = rng.standard_normal((SLOTS, 2, len(COINS)))
     slow, fast, smooth = premia.slow, premia.fast, premia.smooth
-    levels, averages = [_level(slow, fast)], [smooth]
+    own = np.zeros((SLOTS + 1, len(COINS))) if apart is None else apart
+    levels, averages = [_level(slow, fast) + own[0]], [smooth]
     for slot in range(SLOTS):
         slow = _SLOW_KEEP * slow + math.sqrt(1 - _SLOW_KEEP**2) * _SLOW_SD * noise[slot, 0]
         fast = _FAST_KEEP * fast + math.sqrt(1 - _FAST_KEEP**2) * _FAST_SD * noise[slot, 1]
         fast = fast + _LEAN * np.tanh(drive[:, slot])
-        smooth = _SMOOTH_KEEP * smooth + (1 - _SMOOTH_KEEP) * _level(slow, fast)
-        levels.append(_level(slow, fast))
+        level = _level(slow, fast) + own[slot + 1]
+        smooth = _SMOOTH_KEEP * smooth + (1 - _SMOOTH_KEEP) * level
+        levels.append(level)
         averages.append(smooth)
-    premium, mark = (_between(config, np.array(knots).T) for knots in (levels, averages))
+    premium, mark = (between(config, np.array(knots).T) for knots in (levels, averages))
     rates, at, payment, total, count = _funding(config, premia, premium, ts)
     after = Premia(slow=slow, fast=fast, smooth=smooth, total=total, count=count)
     return Basis(premium, mark, rates, at, payment), after
@@ -89,7 +116,7 @@ def _level(slow: Floats, fast: Floats) -> Floats:
     return _MEAN + slow + fast
 
 
-def _between(config: MarketConfig, knots: Floats) -> Floats:
+def between(config: MarketConfig, knots: Floats) -> Floats:
     """Straight lines through the values at slot ends. Shape: (coins, slots + 1) -> (coins, steps)."""
     share = np.arange(1, config.steps_per_slot + 1) / config.steps_per_slot
     lines = knots[:, :-1, None] + (knots[:, 1:] - knots[:, :-1])[:, :, None] * share

@@ -9,11 +9,15 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from nautilus_quant.venues.simulated.outlet import Apart
 from nautilus_quant.venues.simulated.params import COINS
 from nautilus_quant.venues.simulated.series import OptionState
 
 CHAINS: Final = 1 + len(COINS)
 """The common factor, then each coin's own part."""
+
+_WHOLE: Final = ("regime", "trend")
+"""Those of `Chains` that are whole numbers."""
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -45,6 +49,29 @@ class Chains:
     swing: Floats
     centre: Floats
     heat: Floats
+
+    @classmethod
+    def initial(cls) -> Self:
+        """Every price at its start, every regime a range."""
+        return cls(
+            regime=np.zeros(CHAINS, dtype=np.int64),
+            trend=np.zeros(CHAINS, dtype=np.int64),
+            slow=np.zeros(CHAINS),
+            swing=np.zeros(CHAINS),
+            centre=np.zeros(CHAINS),
+            heat=np.zeros(CHAINS),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain lists; floats survive JSON exactly."""
+        return {name: getattr(self, name).tolist() for name in Chains.__slots__}
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> Self:
+        """Read what `to_dict` wrote."""
+        return cls(
+            **{n: np.array(document[n], dtype=np.int64 if n in _WHOLE else float) for n in cls.__slots__}
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,42 +107,39 @@ class MarketState:
     """Last trade of each instrument [ticks]; 0 before the first."""
     options: OptionState | None = None
     """Of the option market, if there is one."""
+    apart: Apart | None = None
+    """Of a venue that shows a market beside others."""
 
     @classmethod
     def initial(cls, instruments: int) -> Self:
         """At genesis: every price at its start, every regime a range."""
         return cls(
-            chains=Chains(
-                regime=np.zeros(CHAINS, dtype=np.int64),
-                trend=np.zeros(CHAINS, dtype=np.int64),
-                slow=np.zeros(CHAINS),
-                swing=np.zeros(CHAINS),
-                centre=np.zeros(CHAINS),
-                heat=np.zeros(CHAINS),
-            ),
+            chains=Chains.initial(),
             premia=Premia(**{name: np.zeros(len(COINS)) for name in Premia.__slots__}),
             last=np.zeros(instruments, dtype=np.int64),
         )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists; floats survive JSON exactly."""
-        document = {
-            "chains": {name: getattr(self.chains, name).tolist() for name in Chains.__slots__},
+        document: dict[str, Any] = {
+            "chains": self.chains.to_dict(),
             "premia": {name: getattr(self.premia, name).tolist() for name in Premia.__slots__},
             "last": self.last.tolist(),
         }
-        return document if self.options is None else document | {"options": self.options.to_dict()}
+        for name in ("options", "apart"):
+            part = getattr(self, name)
+            if part is not None:
+                document[name] = part.to_dict()
+        return document
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Self:
         """Read what `to_dict` wrote."""
-        chains, premia = document["chains"], document["premia"]
-        whole = ("regime", "trend")
+        premia = document["premia"]
         return cls(
-            chains=Chains(
-                **{n: np.array(chains[n], dtype=np.int64 if n in whole else float) for n in Chains.__slots__}
-            ),
+            chains=Chains.from_dict(document["chains"]),
             premia=Premia(**{n: np.array(premia[n], dtype=float) for n in Premia.__slots__}),
             last=np.array(document["last"], dtype=np.int64),
             options=OptionState.from_dict(document["options"]) if "options" in document else None,
+            apart=Apart.from_dict(document["apart"]) if "apart" in document else None,
         )
