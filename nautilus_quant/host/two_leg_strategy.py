@@ -1,0 +1,514 @@
+"""Strategies that hold pairs: they say how much of a pair they want, the base brings both legs there."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections import Counter, deque
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from nautilus_trader.config import PositiveFloat
+from nautilus_trader.model.enums import OrderSide, TimeInForce
+from nautilus_trader.model.events import OrderCancelRejected, OrderFilled
+from nautilus_trader.model.identifiers import ClientOrderId, InstrumentId
+
+from nautilus_quant.carry.two_leg_orders import Outcome
+from nautilus_quant.carry.two_leg_terms import Style, TwoLegParams
+from nautilus_quant.carry.two_leg_told import Cancel, PairChange, Phase, Place, What
+from nautilus_quant.config.units import Seconds
+from nautilus_quant.gating.intent import Side
+from nautilus_quant.host import messages
+from nautilus_quant.host.alarm import Alarm
+from nautilus_quant.host.fees import FeeBook
+from nautilus_quant.host.gateway import find_gateway
+from nautilus_quant.host.messages import Alert
+from nautilus_quant.host.sizes import whole_steps
+from nautilus_quant.host.target import TargetStrategy, TargetStrategyConfig
+from nautilus_quant.host.touch import mid_of, touch_of
+from nautilus_quant.host.two_leg_memory import TwoLegMemory
+from nautilus_quant.host.two_leg_pair import PairDesk, legs_of, make_machine, outcome_of, report_of
+from nautilus_quant.host.valuation import Valuer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from nautilus_trader.model.data import QuoteTick
+    from nautilus_trader.model.events import OrderEvent
+    from nautilus_trader.model.instruments import Instrument
+    from nautilus_trader.model.orders import Order
+
+    from nautilus_quant.carry.two_leg import TwoLeg
+    from nautilus_quant.carry.two_leg_told import Action
+    from nautilus_quant.host.two_leg_pair import Pair
+
+_ZERO = Decimal(0)
+_SEVERITY = {What.FAILED: "WARNING", What.FORCED: "WARNING", What.STUCK: "CRITICAL"}
+
+
+class TwoLegStrategyConfig(TargetStrategyConfig, kw_only=True, frozen=True):
+    """
+    What every strategy of pairs can be told.
+
+    Parameters
+    ----------
+    style
+        ``passive_aggressive``: one leg rests in the book, and what fills of it is hedged at once with the
+        other. ``simultaneous``: both are taken at once.
+    lead
+        Which leg rests when one does: 0 or 1.
+    leg_timeout
+        Longest time an order may take [s]; then it is taken back. Typically 5 to 60 for one that rests.
+    max_unhedged
+        What may be unhedged, times how long, in one operation [reporting currency times seconds]. Reaching it
+        forces the quickest hedge or unwinding. A sixth of it per `answer` is the largest part traded at once.
+    answer
+        Time in which a venue that is well answers an order [s]; typically 0.5 to 2.
+    pause
+        Wait after a failure before anything is added again [s].
+
+    """
+
+    style: str = Style.PASSIVE_AGGRESSIVE.value
+    lead: int = 0
+    leg_timeout: Seconds = 10.0
+    max_unhedged: PositiveFloat = 100_000.0
+    answer: Seconds = 1.0
+    pause: Seconds = 60.0
+
+
+class TwoLegStrategy(TargetStrategy):
+    """
+    Base of strategies whose positions are pairs of instruments.
+
+    A subclass names its `pairs` and calls `want`. Sizes are previewed through the gateway, and the leg of
+    which the smaller share is allowed decides for both. How the legs are kept together, and what is
+    guaranteed of it, is told in `nautilus_quant.carry.two_leg.TwoLeg`.
+
+    What the machines know is kept in the state store before any order is sent. After a restart nothing is
+    sent until it is known what became of every order that was alive; then what is unhedged is mended, what
+    was being closed is closed, and nothing is added until it is wanted again. A leg closed by somebody else
+    takes the other with it.
+
+    Parameters
+    ----------
+    config
+        A `TwoLegStrategyConfig` or a subclass of it.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is impossible, or pairs have one name.
+
+    """
+
+    def __init__(self, config: TwoLegStrategyConfig) -> None:
+        super().__init__(config)
+        self._params = TwoLegParams(
+            style=Style(config.style),
+            lead=config.lead,
+            leg_timeout=float(config.leg_timeout),
+            max_unhedged=float(config.max_unhedged),
+            answer=float(config.answer),
+            pause=float(config.pause),
+        )
+        self._pairs = {pair.name: pair for pair in self.pairs()}
+        if len(self._pairs) != len(self.pairs()):
+            raise ValueError(f"need a name of its own for each pair, was {[p.name for p in self.pairs()]}")
+        self._desks: dict[str, PairDesk] = {}
+        self._todo: deque[tuple[PairDesk, Action, bool]] = deque()
+        self._acting = False
+        self._memory: TwoLegMemory | None = None
+        self._fees: FeeBook | None = None
+
+    # -- what a subclass says and asks -------------------------------------------------------------------
+
+    @abstractmethod
+    def pairs(self) -> tuple[Pair, ...]:
+        """Name the pairs; asked once, from the constructor, when only the config is known. Override me."""
+
+    def on_pair(self, pair: str, change: PairChange) -> None:
+        """Hear what has happened to a pair. Override me."""
+
+    def leg_cost(self, instrument: Instrument, quote: QuoteTick) -> float:
+        """Return what taking a unit costs: half spread and fee [reporting currency]. Override me."""
+        assert self._valuer is not None  # set in on_start
+        assert self._fees is not None
+        bid, ask = touch_of(quote)
+        worth = self._valuer.unit(instrument, self.clock.timestamp_ns(), 0.5 * (bid + ask))
+        return worth * (0.5 * (ask - bid) / (0.5 * (bid + ask)) + self._fees.rate(instrument))
+
+    def want(
+        self,
+        pair: str,
+        notional: float,
+        *,
+        ts: int,
+        reason: str = "",
+        edge: float | None = None,
+        urgent: bool = False,
+    ) -> None:
+        """
+        Want so much of a pair, and allow to add to it.
+
+        Parameters
+        ----------
+        pair
+            Its name.
+        notional
+            Value of the dearer leg, signed [reporting currency]: what it would be with all the allocation; it
+            is multiplied by the smaller one of both legs. NaN changes nothing, 0 closes both legs.
+        ts
+            Time of the event it follows from, UNIX time [ns].
+        reason
+            Why, in a few words; published with the targets.
+        edge
+            What the pair is worth having [fraction of the notional]; see `TwoLeg.want`.
+        urgent
+            Let nothing rest in the book.
+
+        """
+        desk = self._desks[pair]
+        if not math.isfinite(notional):
+            self.log.warning(f"what is wanted of {pair} is not a number, it is left as it is")
+            return
+        desk.notional, desk.reason, desk.edge, desk.urgent = notional, reason, edge, urgent
+        self._aim(desk, ts)
+
+    def pair(self, name: str) -> TwoLeg:
+        """Return the machine of a pair, to be read only."""
+        return self._desks[name].machine
+
+    def matched_notional(self, name: str) -> float:
+        """Return what is hedged of a pair, signed [reporting currency]; NaN without prices."""
+        desk = self._desks[name]
+        self._look(desk)
+        book = desk.machine.book
+        return float(book.matched) * book.unit_value
+
+    def halt(self, name: str, *, on: bool = True) -> None:
+        """Open nothing of a pair while this holds; what reduces goes on."""
+        desk = self._desks[name]
+        self._do(desk, desk.machine.halt(self.clock.timestamp_ns(), on=on))
+
+    def venue_down(self, venue: str, *, down: bool = True) -> None:
+        """Say that a venue cannot be reached, or can be again."""
+        for desk in self._desks.values():
+            for leg, instrument_id in enumerate(desk.pair.legs):
+                if instrument_id.venue.value == venue:
+                    self._do(desk, desk.machine.on_venue(leg, self.clock.timestamp_ns(), down=down))
+
+    def reweigh(self, name: str, weights: tuple[Decimal, Decimal]) -> None:
+        """Let other weights hold for a pair from now on; its legs are brought to them."""
+        desk = self._desks[name]
+        legs = legs_of(weights, self._instruments(desk.pair), self._rate)
+        self._do(desk, desk.machine.reweigh(legs, self.clock.timestamp_ns()))
+
+    # -- life ----------------------------------------------------------------------------------------------
+
+    @property
+    def legs(self) -> tuple[InstrumentId, ...]:
+        """Every instrument of every pair, once."""
+        return tuple(dict.fromkeys(leg for pair in self._pairs.values() for leg in pair.legs))
+
+    def on_start(self) -> None:
+        """Start as the base does, and go on where an earlier run ended."""
+        if all(self.cache.instrument(leg) is not None for leg in self.legs):
+            self._prepare()
+        super().on_start()
+        for desk in self._desks.values():
+            self._resume(desk)
+
+    def on_stop(self) -> None:
+        """Take back what adds, mend what is unhedged while that is possible, and keep what is known."""
+        for desk in self._desks.values():
+            self._do(desk, desk.machine.halt(self.clock.timestamp_ns()))
+            desk.alarm.cancel()
+        super().on_stop()
+        if self._memory is not None:
+            self._memory.close()
+            self._memory = None
+
+    def on_reset(self) -> None:
+        """Forget all pairs, too."""
+        super().on_reset()
+        self._desks.clear()
+        self._todo.clear()
+        self._acting = False
+
+    def _prepare(self) -> None:
+        self._valuer = Valuer.on(self.msgbus, self.config.reporting_currency)
+        self._fees = FeeBook.on(self.msgbus)
+        self._memory = TwoLegMemory(self.id.value, self.config.state, self.log)
+        known = self._memory.read()
+        times = Counter(leg for pair in self._pairs.values() for leg in pair.legs)
+        for name, pair in self._pairs.items():
+            desk = self._new_desk(pair)
+            desk.shares = [times[leg] > 1 for leg in pair.legs]
+            self._desks[name] = desk
+            if name in known:
+                self._restore(desk, known[name])
+
+    def _new_desk(self, pair: Pair) -> PairDesk:
+        def ring(_event: object) -> None:
+            self._look(desk)
+            self._do(desk, desk.machine.on_time(self.clock.timestamp_ns()))
+
+        machine = make_machine(self.id.value, pair, self._instruments(pair), self._params, self._rate)
+        desk = PairDesk(pair, machine, Alarm(self.clock, f"{self.id.value}-{pair.name}", ring))
+        return desk
+
+    def _restore(self, desk: PairDesk, document: dict[str, object]) -> None:
+        try:
+            desk.machine.restore(document)
+            desk.saved = True
+        except Exception as error:  # noqa: BLE001 (whatever is wrong with it, it must not stop the node)
+            self.log.error(f"the saved state of {desk.pair.name} cannot be read, begins anew: {error!r}")
+            desk.machine = self._new_desk(desk.pair).machine
+
+    def _resume(self, desk: PairDesk) -> None:
+        machine, now = desk.machine, self.clock.timestamp_ns()
+        held = [
+            None if shared else self.position_of(leg)
+            for leg, shared in zip(desk.pair.legs, desk.shares, strict=True)
+        ]
+        live = [order.id for order in machine.book.orders.live()]
+        reports = {order_id: report_of(self.cache.order(ClientOrderId(order_id))) for order_id in live}
+        self._do(desk, machine.reconcile(reports, (held[0], held[1]), now, adopts=not desk.saved))
+
+    def _instruments(self, pair: Pair) -> tuple[Instrument, Instrument]:
+        return self.cache.instrument(pair.one), self.cache.instrument(pair.two)
+
+    def _rate(self, code: str) -> float:
+        assert self._valuer is not None  # set in _prepare
+        return self._valuer.rate(code, self.clock.timestamp_ns())
+
+    # -- wishes --------------------------------------------------------------------------------------------
+
+    def _trade(self, instrument_id: InstrumentId) -> None:
+        self._trade_all((instrument_id,))
+
+    def _trade_all(self, instrument_ids: Iterable[InstrumentId]) -> None:
+        """Look again at the pairs of some instruments, whose allocation has changed."""
+        concerned = set(instrument_ids)
+        now = self.clock.timestamp_ns()
+        for desk in self._desks.values():
+            if concerned.intersection(desk.pair.legs):
+                self._aim(desk, now)
+
+    def _allocation_of(self, pair: Pair) -> float:
+        return min(self._allocation(leg) for leg in pair.legs)
+
+    def _aim(self, desk: PairDesk, ts: int) -> None:
+        share = self._allocation_of(desk.pair)
+        if desk.notional is None and share > 0.0:
+            return
+        self._look(desk)
+        wanted = desk.notional or 0.0
+        value = desk.machine.book.unit_value
+        self._publish(desk, wanted, ts)
+        if not wanted * share:
+            self._ask(desk, _ZERO, None)
+        elif math.isfinite(value) and value > 0.0:
+            edge = None if desk.edge is None else desk.edge * value
+            self._ask(desk, self._allowed_part(desk, Decimal(repr(wanted * share / value))), edge)
+
+    def _ask(self, desk: PairDesk, target: Decimal, edge: float | None) -> None:
+        now = self.clock.timestamp_ns()
+        self._do(desk, desk.machine.want(target, now, edge=edge, urgent=desk.urgent))
+
+    def _publish(self, desk: PairDesk, notional: float, ts: int) -> None:
+        assert self._valuer is not None  # set in _prepare
+        equity = self._valuer.value(self.clock.timestamp_ns()).equity * float(self.config.leverage)
+        share = notional / equity if equity > 0.0 else 0.0
+        for leg, weight in zip(desk.pair.legs, desk.machine.book.legs, strict=True):
+            signed = share if weight.weight > 0 else -share
+            if self._exposures.get(leg) != signed:
+                self._want(leg, signed, ts, f"{desk.pair.name}: {desk.reason}")
+
+    def _allowed_part(self, desk: PairDesk, target: Decimal) -> Decimal:
+        """Return the target, or as much of the way to it as the gates allow both legs."""
+        machine = desk.machine
+        matched = machine.matched
+        threshold = Decimal(repr(float(self.config.rebalance_threshold)))
+        if machine.target * target > 0 and abs(target - machine.target) < threshold * abs(machine.target):
+            target = machine.target
+        start = matched if matched * target > 0 else _ZERO
+        adds = abs(target) - abs(start)
+        if adds <= 0:
+            return target
+        share = min(self._share(desk, leg, adds.copy_sign(target)) for leg in (0, 1))
+        return start + (adds * share).copy_sign(target)
+
+    def _share(self, desk: PairDesk, leg: int, adds: Decimal) -> Decimal:
+        """Return how much of what one leg would add may be added now [0, 1]."""
+        gateway = find_gateway(self.msgbus)
+        if self._too_soon(desk.pair.legs[leg]):
+            return _ZERO
+        if gateway is None:
+            return Decimal(1)
+        change = desk.machine.book.legs[leg].lot.floor(adds * desk.machine.book.legs[leg].weight)
+        if not change:
+            return Decimal(1)
+        side, instrument_id = (Side.BUY if change > 0 else Side.SELL), desk.pair.legs[leg]
+        decision = gateway.preview(gateway.exposure.preview(self.id, instrument_id, side, abs(change)))
+        self._note(gateway, instrument_id, decision)
+        return min(Decimal(1), decision.passes / abs(change))
+
+    # -- events ----------------------------------------------------------------------------------------------
+
+    def on_quote_tick(self, tick: QuoteTick) -> None:
+        """Value what is unhedged at new prices."""
+        for desk in self._desks.values():
+            if tick.instrument_id in desk.pair.legs and desk.machine.unhedged:
+                self._look(desk)
+
+    def on_order_event(self, event: OrderEvent) -> None:
+        """Tell the machine what became of its order; an order of somebody else moves what is held."""
+        order_id = event.client_order_id.value
+        for desk in self._desks.values():
+            if desk.machine.book.orders.get(order_id) is not None:
+                self._on_own(desk, event)
+                return
+        if isinstance(event, OrderFilled):
+            self._on_foreign(event)
+
+    def _on_own(self, desk: PairDesk, event: OrderEvent) -> None:
+        now, order = self.clock.timestamp_ns(), self.cache.order(event.client_order_id)
+        if order is None:
+            return
+        self._look(desk)
+        if isinstance(event, OrderCancelRejected):
+            self._do(desk, desk.machine.on_cancel_refused(event.client_order_id.value, now))
+        leg = desk.pair.legs.index(event.instrument_id)
+        held = None if desk.shares[leg] else self.position_of(event.instrument_id)
+        filled, order_id = order.filled_qty.as_decimal(), event.client_order_id.value
+        self._do(desk, desk.machine.on_order(order_id, filled, outcome_of(order), now, held=held))
+
+    def _on_foreign(self, event: OrderFilled) -> None:
+        for desk in self._desks.values():
+            for leg, instrument_id in enumerate(desk.pair.legs):
+                if instrument_id == event.instrument_id and not desk.shares[leg]:
+                    self._look(desk)
+                    held, now = self.position_of(instrument_id), self.clock.timestamp_ns()
+                    self._do(desk, desk.machine.on_held(leg, held, now))
+
+    def _look(self, desk: PairDesk) -> None:
+        """Tell the machine what its legs are worth now, and what taking them costs."""
+        assert self._valuer is not None  # set in _prepare
+        now = self.clock.timestamp_ns()
+        for leg, instrument in enumerate(self._instruments(desk.pair)):
+            quote = self.cache.quote_tick(instrument.id)
+            value = cost = math.nan
+            if quote is not None:
+                value = self._valuer.unit(instrument, now, mid_of(quote))
+                cost = self.leg_cost(instrument, quote)
+            self._do(desk, desk.machine.on_market(leg, value, cost, now))
+
+    # -- doing -----------------------------------------------------------------------------------------------
+
+    def _do(self, desk: PairDesk, actions: list[Action]) -> None:
+        """Keep what is known, then do what is asked; what happens meanwhile is done after it."""
+        kept = not actions or self._keep(desk, now=any(isinstance(action, Place) for action in actions))
+        self._todo.extend((desk, action, kept) for action in actions)
+        self._wake(desk)
+        if self._acting:
+            return
+        self._acting = True
+        try:
+            while self._todo:
+                self._act(*self._todo.popleft())
+        finally:
+            self._acting = False
+
+    def _wake(self, desk: PairDesk) -> None:
+        at = desk.machine.wake
+        if at is None:
+            desk.alarm.cancel()
+        elif at != desk.alarm.at:
+            desk.alarm.set(at)
+
+    def _keep(self, desk: PairDesk, *, now: bool) -> bool:
+        if self._memory is None:
+            return True
+        return self._memory.keep(desk.pair.name, desk.machine, self.clock.timestamp_ns(), now=now)
+
+    def _act(self, desk: PairDesk, action: Action, kept: bool) -> None:
+        if isinstance(action, Place):
+            self._send(desk, action, kept=kept)
+        elif isinstance(action, Cancel):
+            order = self.cache.order(ClientOrderId(action.id))
+            if order is not None and not order.is_closed and not order.is_pending_cancel:
+                self.cancel_order(order)
+        else:
+            self._tell(desk, action)
+
+    def _send(self, desk: PairDesk, place: Place, *, kept: bool) -> None:
+        now, machine = self.clock.timestamp_ns(), desk.machine
+        known = machine.book.orders.get(place.id)
+        if known is None or self.cache.order(ClientOrderId(place.id)) is not None:
+            return
+        if known.canceled:
+            self._do(desk, machine.on_order(place.id, _ZERO, Outcome.CANCELED, now))
+            return
+        order = self._order(desk, place) if kept or place.reducing else None
+        if order is None:
+            self._do(desk, machine.on_order(place.id, _ZERO, Outcome.REFUSED, now))
+            return
+        if not place.reducing:
+            self._last_open[order.instrument_id] = now
+        self.submit_order(order)
+
+    def _order(self, desk: PairDesk, place: Place) -> Order | None:
+        instrument = self._instruments(desk.pair)[place.leg]
+        side = OrderSide.BUY if place.quantity > 0 else OrderSide.SELL
+        quantity = whole_steps(instrument, abs(place.quantity))
+        reduce_only = place.reducing and self._may_go_short(instrument) and self._covers(desk, place)
+        order_id = ClientOrderId(place.id)
+        if not place.passive:
+            return self.order_factory.market(
+                instrument.id, side, quantity, reduce_only=reduce_only, client_order_id=order_id
+            )
+        quote = self.cache.quote_tick(instrument.id)
+        if quote is None:
+            return None
+        return self.order_factory.limit(
+            instrument.id,
+            side,
+            quantity,
+            quote.bid_price if place.quantity > 0 else quote.ask_price,
+            TimeInForce.GTC,
+            post_only=True,
+            reduce_only=reduce_only,
+            client_order_id=order_id,
+        )
+
+    def _covers(self, desk: PairDesk, place: Place) -> bool:
+        """Tell whether the netted position is as large as what is reduced: other pairs share it."""
+        if not desk.shares[place.leg]:
+            return True
+        position = self.position_of(desk.pair.legs[place.leg])
+        return position * place.quantity < 0 and abs(position) >= abs(place.quantity)
+
+    def _tell(self, desk: PairDesk, change: PairChange) -> None:
+        name, what = desk.pair.name, change.what
+        if self._memory is not None:
+            self._memory.note(name, change)
+        severity = _SEVERITY.get(what)
+        text = f"{name} {what.value}: {change.reason}; {change.matched} of {change.target} hedged"
+        if severity is not None:
+            self.log.warning(text)
+            numbers = {"unhedged": change.unhedged, "used": change.used, "matched": float(change.matched)}
+            alert = Alert(
+                key=f"{self.id.value}|{name}|{what.value}",
+                ts=change.ts,
+                source=self.id.value,
+                severity=severity,
+                text=text,
+                numbers=numbers,
+            )
+            messages.publish(self.msgbus, alert)
+        self.on_pair(name, change)
+
+
+__all__ = ["Phase", "TwoLegStrategy", "TwoLegStrategyConfig"]
