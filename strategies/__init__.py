@@ -1,5 +1,6 @@
 """Strategies: thin shells around the rules, importable as `nautilus_quant.strategies`."""
 
+from nautilus_quant.strategies.funding_arb import FundingArb, FundingArbConfig
 from nautilus_quant.strategies.grid import Grid, GridConfig
 from nautilus_quant.strategies.mean_reversion import MeanReversion, MeanReversionConfig
 from nautilus_quant.strategies.momentum import Momentum, MomentumConfig
@@ -8,6 +9,8 @@ from nautilus_quant.strategies.options_spread import OptionsSpread, OptionsSprea
 from nautilus_quant.strategies.stat_arb import StatArb, StatArbConfig
 
 __all__ = [
+    "FundingArb",
+    "FundingArbConfig",
     "Grid",
     "GridConfig",
     "MeanReversion",

@@ -178,9 +178,10 @@ class FundingForecast:
     Foretells the funding of one instrument.
 
     Past rates return to their mean by a share each time (an autoregression of order one, fitted to fading
-    sums). The premium says more, the further its interval has run. The two are weighed by their variances:
-    the one by what it missed so far, the other by the premium's scatter in the rest of the interval and by
-    what the formula missed at the end of others.
+    sums). The premium says more, the further its interval has run, and so does what the venue announces
+    itself. All are weighed by their variances: the first by what it missed so far, the premium by its scatter
+    in the rest of the interval and by what the formula missed at the end of others, the venue's own by what
+    it missed and the time left.
 
     Parameters
     ----------
@@ -200,8 +201,37 @@ class FundingForecast:
         self._variance = self._formula_variance = 0.0
         self._checked = 0
         self._told: float | None = None
+        self._announced: tuple[float, int] | None = None
+        self._first: tuple[float, float, int] | None = None  # of an interval: rate, share of it left, its end
+        self._announced_variance = 0.0
+        self._kept = 0
         self.last: float | None = None
         self.seen = 0
+
+    def announced(self, ts: int, rate: float, due: int) -> None:
+        """
+        Take the rate a venue foretells itself.
+
+        What it misses shrinks as the interval runs out: its variance is taken in proportion to the time left.
+
+        Parameters
+        ----------
+        ts
+            When it was told, UNIX time [ns].
+        rate
+            As it would be now [fraction]; one that is no number changes nothing.
+        due
+            When it is paid, UNIX time [ns]; what is not ahead is passed over.
+
+        """
+        if not math.isfinite(rate) or due <= ts:
+            return
+        self._announced = (rate, due)
+        if self._first is None or self._first[2] != due:
+            self._first = (rate, self._left(ts, due), due)
+
+    def _left(self, ts: int, due: int) -> float:
+        return min(max((due - ts) / self.formula.interval, 0.05), 1.0)
 
     def premium(self, ts: int, value: float) -> None:
         """Take a premium of the perpetual over its index [fraction] at a time [ns]."""
@@ -220,6 +250,12 @@ class FundingForecast:
             gain = max(1.0 - decay, 1.0 / self._checked)
             self._formula_variance += gain * (missed * missed - self._formula_variance)
             self._told = None
+        if self._first is not None:
+            missed = rate - self._first[0]
+            self._kept += 1
+            gain = max(1.0 - decay, 1.0 / self._kept)
+            self._announced_variance += gain * (missed * missed / self._first[1] - self._announced_variance)
+            self._first = self._announced = None
         if self.last is not None:
             foreseen = self.mean + self.persistence * (self.last - self.mean)
             gain = max(1.0 - decay, 1.0 / (self.seen + 1.0))
@@ -265,6 +301,9 @@ class FundingForecast:
             scale = self.formula.interval / _EIGHT
             variance = (average[1] * scale) ** 2 + self._formula_variance
             found.append((self.formula.rate(average[0]), variance))
+        if self._announced is not None and self.seen >= self.params.least and self._announced[1] > ts:
+            each = self._announced_variance if self._kept else self._variance
+            found.append((self._announced[0], each * self._left(ts, self._announced[1])))
         if not found:
             return None
         weights = [1.0 / max(variance, 1e-18) for _, variance in found]
@@ -294,10 +333,10 @@ class FundingForecast:
             return None
         rate, error = following
         mean, left = (self.mean, self.persistence) if self.seen >= self.params.least else (rate, 0.99)
-        reach = [(1.0 - left**n) / (1.0 - left) for n in range(payments + 1)]
-        expected = payments * mean + (rate - mean) * reach[payments]
+        reach = (1.0 - left**payments) / (1.0 - left)
+        expected = payments * mean + (rate - mean) * reach
         each = self._variance if self.seen >= self.params.least else error * error
-        variance = (error * reach[payments]) ** 2 + each * sum(g * g for g in reach[1:payments])
+        variance = (error * reach) ** 2 + each * _squares(left, payments)
         deviation = math.sqrt(variance)
         flip = _NORMAL.cdf(-abs(expected) / deviation) if deviation > 0.0 else 0.0
         return Carry(expected, deviation, flip)
@@ -311,6 +350,7 @@ class FundingForecast:
             "last": self.last,
             "seen": self.seen,
             "checked": self._checked,
+            "announced": [self._announced_variance, self._kept],
         }
 
     def restore(self, state: Mapping[str, Any]) -> Self:
@@ -323,4 +363,15 @@ class FundingForecast:
         self._variance, self._formula_variance = sums[4:]
         self.last, self.seen = last, stored.moment(state, "seen")
         self._checked = stored.moment(state, "checked")
+        variance, kept = state.get("announced", (0.0, 0))
+        require(math.isfinite(variance) and variance >= 0.0, "a finite variance >= 0", variance)
+        self._announced_variance, self._kept = float(variance), int(kept)
         return self
+
+
+def _squares(left: float, payments: int) -> float:
+    """Return ``sum(g(j)²; j = 1 … n-1)`` of `FundingForecast.over`, as geometric sums."""
+    last = left ** (payments - 1)
+    once = left * (1.0 - last) / (1.0 - left)
+    twice = left * left * (1.0 - last * last) / (1.0 - left * left)
+    return (payments - 1 - 2.0 * once + twice) / (1.0 - left) ** 2

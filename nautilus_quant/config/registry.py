@@ -25,7 +25,14 @@ _ALGORITHMS: Final = "nautilus_trader.examples.algorithms"
 
 REGISTRY: Final[Mapping[Kind, Mapping[str, Entry]]] = {
     "strategy": _ours(
-        "strategies", "Momentum", "MeanReversion", "StatArb", "Grid", "OptionsDelta", "OptionsSpread"
+        "strategies",
+        "Momentum",
+        "MeanReversion",
+        "StatArb",
+        "Grid",
+        "OptionsDelta",
+        "OptionsSpread",
+        "FundingArb",
     ),
     "actor": _ours(
         "actors",

@@ -1,0 +1,141 @@
+"""What a carry may not be, whatever it earns: near liquidation, halted, or on an instrument that ends."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from nautilus_quant.signals.sequence import require
+
+FREE = math.inf
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardParams:
+    """
+    When a pair is cut or left.
+
+    Parameters
+    ----------
+    distance
+        Move against the positions of an account at which it is liquidated, below which both legs are cut
+        [fraction of price].
+    target
+        What the cut brings it to [fraction of price]; more than `distance`, so that it is cut once.
+    leave_before
+        How long before an instrument ends its pairs are left [s].
+
+    """
+
+    distance: float = 0.1
+    target: float = 0.2
+    leave_before: float = 259_200.0
+
+    def __post_init__(self) -> None:
+        require(0.0 <= self.distance < self.target < math.inf, "0 <= distance < target", self)
+        require(self.leave_before >= 0.0, "leave_before >= 0 [s]", self.leave_before)
+
+
+class Account(NamedTuple):
+    """
+    Where a leg is held.
+
+    Parameters
+    ----------
+    distance
+        Move against all its positions at which it is liquidated [fraction of price]; infinite without one,
+        NaN when nobody can tell.
+    maintenance
+        Margin it must keep per notional [-].
+
+    """
+
+    distance: float
+    maintenance: float
+
+
+class Bound(NamedTuple):
+    """
+    The most that may be held of a pair.
+
+    Parameters
+    ----------
+    most
+        Size [reporting currency]; what is held already where only nothing may be added.
+    why
+        ``""``, ``margin``, ``margin unknown``, ``halted`` or ``ends``.
+    urgent
+        Whether what is too much must go at once.
+
+    """
+
+    most: float
+    why: str
+    urgent: bool
+
+
+def bound(
+    held: float,
+    accounts: Iterable[Account],
+    params: GuardParams,
+    *,
+    halted: bool = False,
+    ends: int | None = None,
+    now: int = 0,
+) -> Bound:
+    """
+    Return the most that may be held of a pair.
+
+    An account with equity ``E`` and positions worth ``N`` is liquidated after a move of ``d = E/N - m`` for
+    the maintenance rate ``m``, near enough. To bring ``d`` to ``d*`` the positions shrink to
+    ``N·(d + m)/(d* + m)``.
+
+    Parameters
+    ----------
+    held
+        Size held now, without its sign [reporting currency].
+    accounts
+        Of both legs.
+    params
+        When.
+    halted
+        Whether a leg cannot be traded now.
+    ends
+        When the first of the instruments ends, UNIX time [ns]; ``None`` when none is known to.
+    now
+        UNIX time [ns].
+
+    """
+    if ends is not None and now >= ends - int(params.leave_before * 1e9):
+        return Bound(0.0, "ends", urgent=False)
+    found = Bound(held, "halted", urgent=False) if halted else Bound(FREE, "", urgent=False)
+    for account in accounts:
+        if math.isnan(account.distance):
+            if found.most > held:
+                found = Bound(held, "margin unknown", urgent=False)
+        elif account.distance < params.distance:
+            kept = (account.distance + account.maintenance) / (params.target + account.maintenance)
+            if held * kept < found.most:
+                found = Bound(held * kept, "margin", urgent=True)
+        elif account.distance < params.target and found.most > held:
+            found = Bound(held, "margin", urgent=False)
+    return found
+
+
+def limited(wanted: float, held: float, most: Bound) -> float:
+    """
+    Return a signed size within a bound [reporting currency].
+
+    Parameters
+    ----------
+    wanted, held
+        Signed sizes; what is wanted in the other direction is opened from nothing, by no more than the bound.
+    most
+        The bound.
+
+    """
+    if most.why in ("halted", "margin unknown", "margin") and wanted * held < 0.0:
+        return 0.0
+    return math.copysign(min(abs(wanted), most.most), wanted) if wanted else 0.0

@@ -1,0 +1,131 @@
+"""What each position was entered for, and how much of it is paid."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from nautilus_quant.carry.capture import CaptureBook, CaptureChange, CaptureParams
+from nautilus_quant.safety import stored
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Thesis:
+    """
+    What a position is held for.
+
+    Parameters
+    ----------
+    ts
+        When that was decided, UNIX time [ns].
+    size
+        Signed notional then [reporting currency].
+    rates
+        Mean rate of a payment over the holding time, by instrument [fraction].
+
+    """
+
+    ts: int
+    size: float
+    rates: Mapping[str, float]
+
+
+class ThesisBook:
+    """
+    Compares what positions are paid with what they were entered for.
+
+    A position that grows, or has been held for its time, is entered for what is expected then. While too
+    little is paid it may keep what is captured of the size it had when that began, and nothing is added.
+
+    Parameters
+    ----------
+    params
+        When too little is paid.
+
+    """
+
+    def __init__(self, params: CaptureParams) -> None:
+        self.captures = CaptureBook(params)
+        self._theses: dict[str, Thesis] = {}
+        self._before: dict[str, float] = {}
+
+    def thesis(self, pair: str) -> Thesis | None:
+        """Return what a pair is held for."""
+        return self._theses.get(pair)
+
+    def follow(self, pair: str, thesis: Thesis, horizon: int) -> None:
+        """Take what a pair is to be held for from now on; `horizon` is its holding time [ns]."""
+        if thesis.size == 0.0:
+            self.forget(pair)
+            return
+        before = self._theses.get(pair)
+        if (
+            before is None
+            or before.size * thesis.size < 0.0
+            or abs(thesis.size) > abs(before.size)
+            or thesis.ts - before.ts >= horizon
+        ):
+            self._theses[pair] = thesis
+
+    def paid(self, pair: str, instrument: str, notional: float, paid: float) -> CaptureChange | None:
+        """
+        Take one payment of one leg.
+
+        Parameters
+        ----------
+        pair, instrument
+            Whose.
+        notional
+            Of the leg at that time, signed [reporting currency].
+        paid
+            What came; received > 0 [reporting currency].
+
+        """
+        thesis = self._theses.get(pair)
+        if thesis is None or instrument not in thesis.rates:
+            return None
+        change = self.captures.update(pair, paid, -notional * thesis.rates[instrument])
+        if change is not None:
+            if change.is_low:
+                self._before[pair] = abs(notional)
+            else:
+                self._before.pop(pair, None)
+        return change
+
+    def room(self, pair: str) -> tuple[float, float] | None:
+        """Return the size a pair had when too little began to be paid, and its share that may be kept [-]."""
+        before = self._before.get(pair)
+        return None if before is None else (before, self.captures.scale(pair))
+
+    def forget(self, pair: str) -> None:
+        """Drop a pair that is closed."""
+        self._theses.pop(pair, None)
+        self._before.pop(pair, None)
+        self.captures.forget(pair)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all that `restore` needs."""
+        return {
+            "version": VERSION,
+            "captures": self.captures.to_dict(),
+            "theses": {name: [one.ts, one.size, dict(one.rates)] for name, one in self._theses.items()},
+            "before": dict(self._before),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> Self:
+        """Go on from what `to_dict` gave; ValueError when it is damaged."""
+        stored.check_version("theses of a carry", state, VERSION)
+        theses = {
+            str(name): Thesis(int(ts), float(size), {str(key): float(rate) for key, rate in rates.items()})
+            for name, (ts, size, rates) in stored.mapping(state, "theses").items()
+        }
+        before = {str(name): float(size) for name, size in stored.mapping(state, "before").items()}
+        if not all(map(math.isfinite, (*before.values(), *(one.size for one in theses.values())))):
+            raise stored.DamagedStateError(f"stored sizes must be finite, was {state!r:.200}")
+        self.captures.restore(stored.mapping(state, "captures"))
+        self._theses, self._before = theses, before
+        return self

@@ -1,0 +1,347 @@
+"""Earn funding with pairs that hedge each other: spot against perpetual, or perpetuals of two venues."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal
+
+from msgspec import field
+from nautilus_trader.model.enums import MarketStatusAction
+from nautilus_trader.model.identifiers import PositionId
+
+from nautilus_quant.carry.scaler_guard import Account, Bound, GuardParams, bound, limited
+from nautilus_quant.config.units import Fraction, Seconds
+from nautilus_quant.host.messages import Alert, latest, publish, subscribe, topic_of
+from nautilus_quant.host.scaler_desk import CarryDesk
+from nautilus_quant.host.scaler_messages import CarryHeld, CarrySize
+from nautilus_quant.host.scaler_settings import CarryPairConfig, CarryRuleConfig
+from nautilus_quant.host.two_leg_pair import Pair
+from nautilus_quant.host.two_leg_strategy import TwoLegStrategy, TwoLegStrategyConfig
+
+if TYPE_CHECKING:
+    from nautilus_trader.model.data import InstrumentStatus, QuoteTick
+
+    from nautilus_quant.carry.scaler import CarryDecision
+    from nautilus_quant.carry.two_leg_told import PairChange
+
+_NANOS = 1_000_000_000
+_HALTED = frozenset(
+    {
+        MarketStatusAction.HALT,
+        MarketStatusAction.PAUSE,
+        MarketStatusAction.SUSPEND,
+        MarketStatusAction.CLOSE,
+        MarketStatusAction.POST_CLOSE,
+        MarketStatusAction.NOT_AVAILABLE_FOR_TRADING,
+    }
+)
+
+
+class FundingArbConfig(TwoLegStrategyConfig, kw_only=True, frozen=True):
+    """
+    What it can be told.
+
+    Parameters
+    ----------
+    hedges
+        The pairs; `instrument` is `one` of the first.
+    rule
+        How boldly carry is held, where no scaler says so.
+    every
+        Between two decisions [s]; funding changes slowly, typically 300 to 3600.
+    scaler
+        ``auto`` holds what a `FundingArbScaler` of the node says, where there is one for a pair; ``own``
+        decides by itself in any case.
+    size_stale_after
+        Age from which what the scaler said is nothing any more [s]: then nothing is added. More than its own
+        `every`.
+    min_distance, target_distance
+        Move against the positions of a margin account at which it is liquidated, below which both legs are
+        cut, and what that brings it to [fraction of price]. Between the two nothing is added.
+    maintenance
+        Maintenance margin per notional of instruments that name none [-].
+    watch
+        Least time between two looks at that distance [s].
+    delistings
+        When instruments end, by id, as in ``{LUNAUSDT-PERP.BINANCE: "2026-05-13T00:00:00Z"}``.
+    leave_before
+        How long before that their pairs are left [s].
+    premium
+        Whether mark and index prices are subscribed, to foretell rates by the premium.
+    statuses
+        Whether the status of instruments is subscribed; what others subscribe is heard in any case.
+
+    """
+
+    hedges: tuple[CarryPairConfig, ...]
+    rule: CarryRuleConfig = field(default_factory=CarryRuleConfig)
+    every: Seconds = 900.0
+    scaler: Literal["auto", "own"] = "auto"
+    size_stale_after: Seconds = 3_600.0
+    min_distance: Fraction = 0.1
+    target_distance: Fraction = 0.2
+    maintenance: Fraction = 0.005
+    watch: Seconds = 60.0
+    delistings: dict[str, str] = field(default_factory=dict)
+    leave_before: Seconds = 259_200.0
+    premium: bool = False
+    statuses: bool = False
+
+    @property
+    def data_kinds(self) -> tuple[str, ...]:
+        """Kinds of data it subscribes beside quotes and bars, which a backtest of it must play."""
+        return ("funding",)
+
+
+class FundingArb(TwoLegStrategy):
+    """
+    Holds pairs while their funding pays for getting in and out, and leaves when it does not.
+
+    - How much: by forecast, costs, capital and capture (`nautilus_quant.carry.scaler.CarryScaler`), by a rule
+      of its own or as a `FundingArbScaler` of the node says. A silent scaler adds nothing; what is held is
+      then managed by the own rule.
+    - Both legs are kept together by `TwoLegStrategy`. A pair turns round by way of nothing.
+    - Near liquidation both legs are cut at once, an ending instrument is left in time, and a pair with a leg
+      that cannot be traded is left alone: it is hedged.
+
+    Parameters
+    ----------
+    config
+        A `FundingArbConfig`.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is impossible, or `instrument` is not `one` of the first pair.
+
+    """
+
+    def __init__(self, config: FundingArbConfig) -> None:
+        if not config.hedges or config.hedges[0].one != config.instrument:
+            one = config.hedges[0].one if config.hedges else "none"
+            raise ValueError(f"need instrument to be `one` of the first pair, was {config.instrument}, {one}")
+        if not float(config.every) > 0.0:
+            raise ValueError(f"need every > 0 [s], was {config.every}; typical values 300-3600")
+        config.rule.params()
+        super().__init__(config)
+        self._guard = GuardParams(
+            distance=float(config.min_distance),
+            target=float(config.target_distance),
+            leave_before=float(config.leave_before),
+        )
+        self._ends = {name: _moment(name, text) for name, text in config.delistings.items()}
+        self._carry: CarryDesk | None = None
+        self._forget()
+
+    def _forget(self) -> None:
+        self._stopped: set[str] = set()  # instruments that cannot be traded now
+        self._leaving: set[str] = set()  # instruments whose venue has begun to close them
+        self._bounds: dict[str, str] = {}
+        self._halted: set[str] = set()
+        self._decisions: dict[str, CarryDecision] = {}
+        self._watched = 0
+
+    def pairs(self) -> tuple[Pair, ...]:
+        """Name the pairs of the config."""
+        return tuple(Pair(pair.title, pair.one, pair.two) for pair in self.config.hedges)
+
+    # -- life ----------------------------------------------------------------------------------------
+
+    def on_target_start(self) -> None:
+        """Go on from the saved state, listen, and decide by the clock."""
+        config = self.config
+        self._carry = CarryDesk(
+            self,
+            config.hedges,
+            config.rule,
+            every=float(config.every),
+            held=self.matched_notional,
+            is_ours=self._is_mine,
+            on_time=self._on_time,
+            state=config.state,
+            currency=config.reporting_currency,
+            maintenance=float(config.maintenance),
+        )
+        for leg in self.legs:
+            self.msgbus.subscribe(f"data.status.{leg.venue}.{leg.symbol}", self._on_status)
+            if config.statuses:
+                self.subscribe_instrument_status(leg)
+        if config.scaler == "auto":
+            subscribe(self.msgbus, CarrySize, self._on_size)
+        self._carry.start(premium=config.premium)
+
+    def on_stop(self) -> None:
+        """Keep what is known, then do what the base does."""
+        if self._carry is not None:
+            self._carry.stop()
+            self._carry = None
+        for leg in self.legs:
+            self.msgbus.unsubscribe(f"data.status.{leg.venue}.{leg.symbol}", self._on_status)
+        if self.config.scaler == "auto":
+            self.msgbus.unsubscribe(topic_of(CarrySize), self._on_size)
+        super().on_stop()
+
+    def on_reset(self) -> None:
+        """Forget all decisions, too."""
+        super().on_reset()
+        self._forget()
+
+    def _is_mine(self, position: str) -> bool:
+        known = self.cache.position(PositionId(position))
+        if known is not None:
+            return bool(known.strategy_id == self.id)
+        return position.endswith(f"-{self.id.value}")
+
+    # -- what comes in -------------------------------------------------------------------------------
+
+    def on_quote_tick(self, tick: QuoteTick) -> None:
+        """Look after liquidation now and then, beside what the base does."""
+        super().on_quote_tick(tick)
+        if (
+            self._carry is not None
+            and not 0 <= tick.ts_init - self._watched < float(self.config.watch) * _NANOS
+        ):
+            self._watched = tick.ts_init
+            self._look_after(tick.ts_init)
+
+    def on_pair(self, pair: str, change: PairChange) -> None:
+        """Tell what is held now."""
+        self._tell_held(pair, change.ts)
+
+    def _on_status(self, status: InstrumentStatus) -> None:
+        name = status.instrument_id.value
+        (self._stopped.add if status.action in _HALTED else self._stopped.discard)(name)
+        (self._leaving.add if status.action == MarketStatusAction.PRE_CLOSE else self._leaving.discard)(name)
+        for pair in self._pairs.values():
+            if status.instrument_id in pair.legs:
+                self._go_on(pair, self.clock.timestamp_ns())
+
+    def _on_size(self, size: CarrySize) -> None:
+        if self._carry is None:
+            return
+        for name, key in self._carry.keys.items():
+            if key == size.key:
+                self._go_on(self._pairs[name], self.clock.timestamp_ns())
+
+    # -- decisions -----------------------------------------------------------------------------------
+
+    def _on_time(self, now: int) -> None:
+        assert self._carry is not None  # it rings
+        self._carry.tells = not any(self._told(name) for name in self._pairs)
+        held = {name: self._full(pair) for name, pair in self._pairs.items()}
+        self._decisions = self._carry.decide(now, held)
+        for name, pair in self._pairs.items():
+            self._tell_held(name, now)
+            self._go_on(pair, now)
+
+    def _told(self, name: str) -> CarrySize | None:
+        """Return what a scaler of the node has said of a pair."""
+        if self._carry is None or self.config.scaler != "auto":
+            return None
+        return latest(self.msgbus, CarrySize, self._carry.keys[name])
+
+    def _wanted(self, pair: Pair, now: int) -> tuple[float, str, float]:
+        """Return what should be held with all the allocation, why, and its edge; NaN changes nothing."""
+        told, own = self._told(pair.name), self._decisions.get(pair.name)
+        if told is not None and 0 <= now - told.ts <= float(self.config.size_stale_after) * _NANOS:
+            return (math.nan if told.why == "unknown" else told.size), told.why, told.edge
+        if own is None or own.why == "unknown":
+            return math.nan, "unknown", math.nan
+        if told is None:
+            return own.size, own.why, own.edge
+        held = self._full(pair)
+        less = own.size if own.size * held > 0.0 and abs(own.size) < abs(held) else held
+        return (0.0 if not own.size else less), f"{own.why}, no word of the scaler", own.edge
+
+    def _go_on(self, pair: Pair, now: int) -> None:
+        """Want what there should be of a pair, as far as margin and trading allow."""
+        held = self.matched_notional(pair.name)
+        most = self._bound(pair, held, now)
+        self._note_bound(pair.name, most, held, now)
+        if most.why == "halted":
+            return
+        size, why, edge = self._wanted(pair, now)
+        share = self._allocation_of(pair)
+        wanted = size * share if math.isfinite(size) else held
+        if math.isnan(wanted) or (math.isnan(size) and abs(held) <= most.most):
+            return
+        aim = limited(wanted, held, most)
+        why = most.why if abs(aim) < abs(wanted) else why
+        known = edge if math.isfinite(edge) else None
+        # Without an allocation the base closes, whatever is wanted.
+        full = aim / share if share > 0.0 else aim
+        self.want(pair.name, full, ts=now, reason=why, edge=known, urgent=most.urgent)
+
+    def _full(self, pair: Pair) -> float:
+        """Return what is held as it would be with all the allocation [reporting currency]."""
+        share = self._allocation_of(pair)
+        held = self.matched_notional(pair.name)
+        return held / share if share > 0.0 else held
+
+    def _tell_held(self, name: str, now: int) -> None:
+        if self._carry is None:
+            return
+        key = self._carry.keys[name]
+        held, full = self.matched_notional(name), self._full(self._pairs[name])
+        publish(self.msgbus, CarryHeld(key=f"{self.id.value}|{key}", ts=now, pair=key, size=held, full=full))
+
+    # -- what may not be -----------------------------------------------------------------------------
+
+    def _bound(self, pair: Pair, held: float, now: int) -> Bound:
+        assert self._carry is not None  # asked while it runs
+        funds = self._carry.funds
+        venues = {leg.venue for leg in pair.legs}
+        accounts = [Account(funds.distance(venue, now), funds.maintenance_of(venue)) for venue in venues]
+        names = {leg.value for leg in pair.legs}
+        ends = [self._ends[name] for name in names if name in self._ends]
+        ends += [now for _ in names & self._leaving]
+        return bound(
+            abs(held),
+            accounts,
+            self._guard,
+            halted=bool(names & self._stopped),
+            ends=min(ends, default=None),
+            now=now,
+        )
+
+    def _look_after(self, now: int) -> None:
+        """Cut what is too near to liquidation between two decisions."""
+        for name, pair in self._pairs.items():
+            held = self.matched_notional(name)
+            if held and self._bound(pair, held, now).urgent:
+                self._go_on(pair, now)
+
+    def _note_bound(self, name: str, most: Bound, held: float, now: int) -> None:
+        """Tell a change once, and let the machine of the pair know."""
+        halted = most.why == "halted"
+        if halted != (name in self._halted):
+            (self._halted.add if halted else self._halted.discard)(name)
+            self.halt(name, on=halted)
+        mark = f"{most.why} cut" if most.urgent else most.why
+        if mark == self._bounds.get(name, "") or not (held or halted or not mark):
+            return
+        self._bounds[name] = mark
+        severity = "CRITICAL" if most.urgent else "WARNING" if mark else "INFO"
+        text = f"{name}: no more than {most.most:.2f} may be held, {mark}" if mark else f"{name}: free again"
+        (self.log.warning if mark else self.log.info)(text)
+        numbers = {"held": held, "most": most.most} if math.isfinite(most.most) else {"held": held}
+        alert = Alert(
+            key=f"carry|{name}|bound",
+            ts=now,
+            source="carry",
+            severity=severity,
+            text=text,
+            numbers=numbers,
+        )
+        publish(self.msgbus, alert)
+
+
+def _moment(name: str, text: str) -> int:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"need a time of ISO 8601 at which {name} ends, was {text!r}") from error
+    if at.tzinfo is None:
+        raise ValueError(f"need a time zone in the time at which {name} ends, e.g. Z, was {text!r}")
+    return int(at.timestamp()) * _NANOS
