@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -123,6 +123,7 @@ def market_config(deployment: Deployment, venue: Venue) -> Any:
 def data_kinds(deployment: Deployment, venue: Venue) -> list[str]:
     """Return the kinds of data a venue's backtest plays, as configured or as its plug-ins' bars need."""
     chosen = set(deployment.backtest.data or ())
+    chosen |= _paying(deployment, venue, ("funding",)) if chosen else set()
     if not chosen:
         bars = bars_of(deployment, venue)
         sources = {bar.rsplit("-", 2)[-2] for bar in bars if bar.endswith("-INTERNAL")}
@@ -134,7 +135,35 @@ def data_kinds(deployment: Deployment, venue: Venue) -> list[str]:
         marked = venue.adapter == "simulated" and any(plugin.safety for plugin in deployment.plugins)
         chosen |= {"marks"} if marked else set()
         chosen |= _subscribed(deployment, venue)
+        chosen |= _paying(deployment, venue, ("funding", "marks"))
     return [kind for kind in _DATA_CLASSES if kind in chosen]
+
+
+def _paying(deployment: Deployment, venue: Venue, wanted: tuple[DataKind, ...]) -> set[DataKind]:
+    """Return what perpetuals pay funding by, of what there is: funding rates, and marks to settle at."""
+    if venue.options.get("funding") == "off":
+        return set()
+    if venue.adapter == "simulated" and venue.name not in deployment.backtest.catalogs:
+        perpetual = any(f"-PERP.{venue.name}" in item for item in deployment.instruments)
+        return set(wanted) if perpetual else set()
+    from nautilus_quant.venues.recorded.contents import kinds_in
+
+    there = _recorded_kinds(deployment, venue, kinds_in)
+    return {kind for kind in wanted if kind in there} if "funding" in there else set()
+
+
+def _recorded_kinds(
+    deployment: Deployment, venue: Venue, kinds_in: Callable[[str, str | None], frozenset[str]]
+) -> set[DataKind]:
+    """Return which of funding and marks a catalog, or the files of a replay, hold."""
+    if venue.name in deployment.backtest.catalogs:
+        places: list[tuple[str, str | None]] = [(deployment.backtest.catalogs[venue.name], None)]
+    else:
+        sources = venue.options.get("sources") or ()
+        places = [(str(source["path"]), source.get("layout")) for source in sources]
+    found = set().union(*(kinds_in(path, layout) for path, layout in places))
+    names: dict[str, DataKind] = {"funding": "funding", "mark": "marks"}
+    return {names[kind] for kind in found}
 
 
 def _subscribed(deployment: Deployment, venue: Venue) -> set[DataKind]:

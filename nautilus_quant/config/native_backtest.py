@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from nautilus_quant.config.catalogs import data_configs, data_kinds, period
+from nautilus_quant.config.catalogs import data_configs, data_kinds, market_config, period
 from nautilus_quant.config.deployment import Deployment, Venue
 from nautilus_quant.config.native import discreet, plugin_configs
 
@@ -71,6 +71,7 @@ def _venue(deployment: Deployment, venue: Venue) -> dict[str, Any]:
         **({"bar_execution": False} if venue.adapter == "simulated" else {}),
         **{key: venue.options[key] for key in _SHARED_WITH_PAPER if key in venue.options},
         **_fill_model(venue),
+        **_latency_model(venue),
         **({"fee_model": venue.options["fee_model"]} if venue.options.get("fee_model") else {}),
         **({"modules": modules} if (modules := _modules(deployment, venue)) else {}),
     }
@@ -79,7 +80,17 @@ def _venue(deployment: Deployment, venue: Venue) -> dict[str, Any]:
 def _modules(deployment: Deployment, venue: Venue) -> list[dict[str, Any]]:
     options = [_SETTLEMENT] if venue.adapter == "simulated" and venue.options.get("options") else []
     pays = "funding" in data_kinds(deployment, venue) and venue.options.get("funding") != "off"
-    return options + ([_funding(venue)] if pays else [])
+    troubled = [_incidents(deployment, venue)] if venue.options.get("incidents") else []
+    return options + ([_funding(venue)] if pays else []) + troubled
+
+
+def _incidents(deployment: Deployment, venue: Venue) -> dict[str, Any]:
+    """Reject what the paper client would reject at the same times after the market's opening."""
+    shared: dict[str, Any] = {key: venue.options[key] for key in _TROUBLE if key in venue.options}
+    start, _ = period(deployment)
+    if venue.adapter == "simulated" and start is not None:
+        shared["opening"] = market_config(deployment, venue).timeline(start).origin
+    return {**_INCIDENTS, "config": shared}
 
 
 def _funding(venue: Venue) -> dict[str, Any]:
@@ -103,6 +114,13 @@ _FUNDING: Final = {
     "config_path": "nautilus_quant.venues.funding_module:FundingModuleConfig",
 }
 
+_INCIDENTS: Final = {
+    "actor_path": "nautilus_quant.venues.incident_module:IncidentModule",
+    "config_path": "nautilus_quant.venues.incident_module:IncidentModuleConfig",
+}
+
+_TROUBLE: Final = ("incidents", "latency", "seed")
+
 _SHARED_WITH_PAPER: Final = (
     "bar_execution",
     "frozen_account",
@@ -114,6 +132,20 @@ _SHARED_WITH_PAPER: Final = (
     "use_random_ids",
     "use_reduce_only",
 )
+
+
+def _latency_model(venue: Venue) -> dict[str, Any]:
+    """Let commands take as long as they take to the paper client."""
+    latency = venue.options.get("latency")
+    if not latency:
+        return {}
+    return {
+        "latency_model": {
+            "latency_model_path": "nautilus_trader.backtest.models:LatencyModel",
+            "config_path": "nautilus_trader.backtest.config:LatencyModelConfig",
+            "config": {"base_latency_nanos": round(latency * 1e9)},
+        }
+    }
 
 
 def _fill_model(venue: Venue) -> dict[str, Any]:

@@ -73,7 +73,8 @@ def test_nautilus_trader_runs_it(simulated):
     (config,) = decoded(native_backtest(deployment))
     (venue,) = config.venues
     assert (venue.name, venue.starting_balances) == ("SIM", ["50000 USDT"])
-    assert [item.data_cls.rpartition(":")[2] for item in config.data] == ["QuoteTick", "Bar"]
+    kinds = [item.data_cls.rpartition(":")[2] for item in config.data]
+    assert kinds == ["QuoteTick", "MarkPriceUpdate", "FundingRateUpdate", "Bar"]
     assert {str(item.instrument_id) for item in config.data} == {"ETHUSDT-PERP.SIM"}
     assert config.engine.strategies[0].config["order_id_tag"] == "eth"
     assert run_configs(deployment)[0].start == NOON
@@ -96,26 +97,45 @@ def test_funding_that_is_played_is_paid_as_on_paper(simulated, option, config):
     )
 
 
-def test_no_funding_is_paid_where_none_is_played_or_wanted(simulated):
-    (run,) = decoded(native_backtest(simulated()))
+def kinds_of(run):
+    return [item.data_cls.rpartition(":")[2] for item in run.data]
+
+
+@pytest.mark.parametrize("data", ["null", "[bars, quotes]"])
+def test_perpetuals_pay_funding_unless_it_is_off(simulated, data):
+    (run,) = decoded(native_backtest(simulated(f"backtest: {{data: {data}}}")))
+    assert [module.actor_path.rpartition(":")[2] for module in run.venues[0].modules] == ["FundingModule"]
+    assert "FundingRateUpdate" in kinds_of(run)
+    off = simulated(f"venues: {{SIM: {{funding: off}}}}\nbacktest: {{data: {data}}}")
+    (run,) = decoded(native_backtest(off))
     assert not run.venues[0].modules
-    off = simulated("venues: {SIM: {funding: off}}\nbacktest: {data: [bars, quotes, funding]}")
-    assert not decoded(native_backtest(off))[0].venues[0].modules
+    assert kinds_of(run) == ["QuoteTick", "Bar"]
+
+
+def test_spot_pays_no_funding(simulated):
+    spot = """
+venues: {SIM: {spot: true}}
+strategies:
+  ema-eth: {instrument_id: ETHUSDT.SIM, bar_type: ETHUSDT.SIM-1-SECOND-LAST-EXTERNAL}
+"""
+    (run,) = decoded(native_backtest(simulated(spot)))
+    assert not run.venues[0].modules
+    assert kinds_of(run) == ["QuoteTick", "Bar"]
 
 
 @pytest.mark.parametrize(
     ("fields", "kinds"),
     [
-        ("{instruments: [ETHUSDT-PERP.SIM]}", ["QuoteTick", "OrderBookDepth10", "TradeTick", "Bar"]),
-        ("{instruments: [ETHUSDT-PERP.SIM], book: quotes}", ["QuoteTick", "TradeTick", "Bar"]),
-        ("{}", ["QuoteTick", "Bar"]),  # subscribes nothing by itself
+        ("{instruments: [ETHUSDT-PERP.SIM]}", ["OrderBookDepth10", "TradeTick"]),
+        ("{instruments: [ETHUSDT-PERP.SIM], book: quotes}", ["TradeTick"]),
+        ("{}", []),  # subscribes nothing by itself
     ],
 )
 @pytest.mark.parametrize("gate", ["order_flow_gate", "liquidity_monitor"])
 def test_what_a_gate_subscribes_is_played(simulated, gate, fields, kinds):
     plugin = f"{{use: {gate}, {fields[1:]}" if fields != "{}" else f"{{use: {gate}}}"
     (config,) = decoded(native_backtest(simulated(f"actors: {{gate: {plugin}}}")))
-    assert [item.data_cls.rpartition(":")[2] for item in config.data] == kinds
+    assert kinds_of(config) == ["QuoteTick", *kinds, "MarkPriceUpdate", "FundingRateUpdate", "Bar"]
 
 
 def test_data_is_written_once_and_named_after_what_it_is_made_from(simulated):
@@ -247,14 +267,15 @@ def test_options_are_played_and_settled(simulated):
     (run,) = decoded(native_backtest(deployment, secrets=True))
     (venue,) = run.venues
     assert [module.actor_path for module in venue.modules] == [
-        "nautilus_quant.venues.settlement:OptionSettlement"
+        "nautilus_quant.venues.settlement:OptionSettlement",
+        "nautilus_quant.venues.funding_module:FundingModule",
     ]
     played = [
         (item.data_cls.rpartition(":")[2], len(item.instrument_ids))
         for item in run.data
         if item.instrument_ids
     ]
-    assert [name for name, _ in played] == ["InstrumentClose", "QuoteTick", "OptionGreeks"]
+    assert [name for name, _ in played] == ["InstrumentClose", "QuoteTick", "MarkPriceUpdate", "OptionGreeks"]
     # an expiry at the start, in each of two minutes, and one ahead; at least three strikes, calls and puts
     ((_, options), *_) = played
     assert {count for _, count in played} == {options}
@@ -262,5 +283,5 @@ def test_options_are_played_and_settled(simulated):
 
 
 def test_a_venue_without_options_has_no_module(simulated):
-    (run,) = native_backtest(simulated(), secrets=True)
+    (run,) = native_backtest(simulated("venues: {SIM: {funding: off}}"), secrets=True)
     assert "modules" not in run["venues"][0]

@@ -332,6 +332,8 @@ class PaperExecutionClient(Commands, SandboxExecutionClient):
     async def generate_mass_status(self, lookback_mins: int | None = None) -> ExecutionMassStatus | None:
         """Give positions back that had to wait for their instrument, then report."""
         self._restore(last=True)
+        for holding in self._account.ledger.holdings.values():
+            self._funding.watch(InstrumentId.from_str(holding.instrument))
         return await super().generate_mass_status(lookback_mins)
 
     async def generate_position_status_reports(

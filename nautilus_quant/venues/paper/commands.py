@@ -11,6 +11,7 @@ from nautilus_trader.model.orders import Order
 
 from nautilus_quant.venues.paper.expiry import Expiry
 from nautilus_quant.venues.paper.faults import FaultPlan
+from nautilus_quant.venues.paper.funding import PaperFunding
 from nautilus_quant.venues.paper.remainder import Remainders
 from nautilus_quant.venues.paper.uplink import Uplink
 from nautilus_quant.venues.settlement import is_option, outliving
@@ -28,6 +29,7 @@ class Commands(_Base):
 
     _expiry: Expiry
     _faults: FaultPlan
+    _funding: PaperFunding
     _remainders: Remainders
     _uplink: Uplink
 
@@ -86,6 +88,7 @@ class Commands(_Base):
             for order in orders:
                 self._refuse(order, refusal)
             return
+        self._funding.watch(orders[0].instrument_id)
         (submit if self._uplink.is_instant else self.exchange.send)(command)
         self._remainders.complete()
 

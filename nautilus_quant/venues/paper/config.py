@@ -47,7 +47,8 @@ class PaperExecClientConfig(SandboxExecutionClientConfig, frozen=True, kw_only=T
     latency : float, default 0
         How long a command is under way to the venue [s]. A simulated market's data take as long to the node.
     funding : str, default "predicted"
-        How to read funding rates that do not say when they are paid: ``predicted`` for the next whole
+        How to read funding rates that do not say when they are paid (rates and mark prices of the perpetuals
+        traded are subscribed by themselves): ``predicted`` for the next whole
         multiple of the interval, as most venues stream them; ``paid`` at their own time, as in recorded
         funding; or ``ignored``. ``off`` pays no funding at all. Rates that say when are paid then.
     funding_interval : float, default 28_800

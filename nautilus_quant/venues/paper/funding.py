@@ -10,17 +10,21 @@ from typing import Any, Final
 from nautilus_trader.backtest.engine import SimulatedExchange
 from nautilus_trader.cache.cache import Cache
 from nautilus_trader.common.component import Clock, MessageBus
+from nautilus_trader.core.uuid import UUID4
+from nautilus_trader.data.messages import SubscribeFundingRates, SubscribeMarkPrices
 from nautilus_trader.model.data import FundingRateUpdate
 from nautilus_trader.model.events import OrderFilled
 from nautilus_trader.model.identifiers import InstrumentId
 
 from nautilus_quant.carry.funding_ledger import FundingLedger
 from nautilus_quant.carry.funding_schedule import FundingSchedule, Untimed
+from nautilus_quant.host.funding import terms_of
 from nautilus_quant.host.state import StateStore
 from nautilus_quant.venues.funding_settlement import FundingSettlement
 from nautilus_quant.venues.paper.account import PaperAccount
 from nautilus_quant.venues.paper.config import PaperExecClientConfig
 
+DATA_ENGINE: Final = "DataEngine.execute"
 FUNDING: Final = "paper_funding"
 """Namespace of what was paid and what is announced, by venue."""
 _NANOS: Final = 1_000_000_000
@@ -33,7 +37,7 @@ class PaperFunding:
 
     A payment is written down before it is booked: a crash between the two loses one, and never pays twice.
     What was announced for a time at which the process was not there is paid when it is back, at the price
-    then.
+    then. Rates and mark prices of what is traded are subscribed here: nobody else has to.
 
     Parameters
     ----------
@@ -75,7 +79,9 @@ class PaperFunding:
         self._bus = bus
         self._clock = clock
         self._alarm = alarm
+        self._cache = cache
         self._saved = 0
+        self._watched: set[InstrumentId] = set()
         schedule = FundingSchedule(
             Untimed.IGNORED if self._off else Untimed(config.funding), int(config.funding_interval * _NANOS)
         )
@@ -110,6 +116,20 @@ class PaperFunding:
             self._bus.unsubscribe(self._settlement.rates, self._on_rate)
             self._settlement.stop()
             self._save()
+
+    def watch(self, instrument_id: InstrumentId) -> None:
+        """Subscribe what an instrument pays by, if it is a perpetual: it is held, or about to be."""
+        if self._off or instrument_id in self._watched:
+            return
+        instrument = self._cache.instrument(instrument_id)
+        if instrument is None:
+            return
+        self._watched.add(instrument_id)
+        if terms_of(instrument) is None or DATA_ENGINE not in self._bus.endpoints():
+            return
+        now = self._clock.timestamp_ns()
+        for kind in (SubscribeFundingRates, SubscribeMarkPrices):
+            self._bus.send(DATA_ENGINE, kind(instrument_id, None, instrument_id.venue, UUID4(), now))
 
     def on_fill(self, fill: OrderFilled) -> None:
         """Remember a fill of the venue, just booked."""
