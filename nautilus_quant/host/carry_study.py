@@ -233,6 +233,7 @@ def build(plan: StudyPlan, market: HourlyMarket) -> BacktestEngine:
             modules=[FundingModule()],
             book_type=BookType.L2_MBP,
             bar_execution=False,
+            liquidity_consumption=True,
         )
     for instrument_id in plan.instruments:
         engine.add_instrument(market.instruments[instrument_id])

@@ -181,3 +181,12 @@ def test_sums_that_do_not_add_up_are_an_error(market, monkeypatch):
     steps = {26: [(PERP, Decimal(-1))]}
     with pytest.raises(RuntimeError, match=r"run: the sources come to .*, the accounts to .* USDT"):
         run(plan(), market, [Steps(steps)])
+
+
+def test_small_orders_take_what_a_large_one_does_until_the_next_hour(market):
+    deep = open_hours_with(market, impact=1.0)
+    large = run(plan(10_000_000), deep, [Steps({52: [(SPOT, Decimal(10))]})])
+    small = run(plan(10_000_000), deep, [Steps({52: [(SPOT, Decimal("0.1"))] * 100})])
+    later = run(plan(10_000_000), deep, [Steps({hour: [(SPOT, Decimal("0.2"))] for hour in range(51, 61)})])
+    assert small.total.slippage == large.total.slippage
+    assert -later.total.slippage < -large.total.slippage / 10

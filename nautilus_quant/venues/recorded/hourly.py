@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from nautilus_trader.core.data import Data
 from nautilus_trader.model.data import BookOrder, FundingRateUpdate, OrderBookDepth10, QuoteTick
-from nautilus_trader.model.enums import OrderSide
+from nautilus_trader.model.enums import OrderSide, RecordFlag
 from nautilus_trader.model.identifiers import InstrumentId
 from nautilus_trader.model.instruments import Instrument
 from nautilus_trader.model.objects import Price, Quantity
@@ -27,6 +27,8 @@ type Ints = NDArray[np.int64]
 
 _MINUTE = 60_000_000_000
 _DAY = 86_400_000_000_000
+# A new book: what was taken from the one before is there again.
+_SNAPSHOT = RecordFlag.F_SNAPSHOT | RecordFlag.F_LAST
 _KINDS = ("bar", "mark", "funding")
 
 
@@ -61,7 +63,7 @@ class Books:
             bids = self._side(OrderSide.BUY, self.bids[row], sizes)
             asks = self._side(OrderSide.SELL, self.asks[row], sizes)
             ts = int(self.ts[row])
-            yield OrderBookDepth10(self.instrument.id, bids, asks, ones, ones, 0, 0, ts, ts)
+            yield OrderBookDepth10(self.instrument.id, bids, asks, ones, ones, _SNAPSHOT, 0, ts, ts)
 
     def quotes(self, start: int, stop: int) -> Iterator[QuoteTick]:
         """Yield the best prices of the rows start <= row < stop."""
