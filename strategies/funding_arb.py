@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 from msgspec import field
+from nautilus_trader.config import NonNegativeFloat
 from nautilus_trader.model.enums import MarketStatusAction
-from nautilus_trader.model.identifiers import PositionId
+from nautilus_trader.model.identifiers import InstrumentId, PositionId
 
 from nautilus_quant.carry.scaler_guard import Account, Bound, GuardParams, bound, limited
 from nautilus_quant.config.units import Fraction, Seconds
@@ -44,8 +45,11 @@ class FundingArbConfig(TwoLegStrategyConfig, kw_only=True, frozen=True):
 
     Parameters
     ----------
+    partner, borrow
+        What `instrument` is paired with, and what selling it short costs [fraction per year]: for one pair;
+        see `nautilus_quant.host.scaler_settings.CarryPairConfig`.
     hedges
-        The pairs; `instrument` is `one` of the first.
+        Several pairs in place of `partner`; `instrument` is `one` of the first.
     rule
         How boldly carry is held, where no scaler says so.
     every
@@ -74,7 +78,9 @@ class FundingArbConfig(TwoLegStrategyConfig, kw_only=True, frozen=True):
 
     """
 
-    hedges: tuple[CarryPairConfig, ...]
+    partner: InstrumentId | None = None
+    borrow: NonNegativeFloat | None = None
+    hedges: tuple[CarryPairConfig, ...] = ()
     rule: CarryRuleConfig = field(default_factory=CarryRuleConfig)
     every: Seconds = 900.0
     scaler: Literal["auto", "own"] = "auto"
@@ -87,6 +93,13 @@ class FundingArbConfig(TwoLegStrategyConfig, kw_only=True, frozen=True):
     leave_before: Seconds = 259_200.0
     premium: bool = False
     statuses: bool = False
+
+    @property
+    def carries(self) -> tuple[CarryPairConfig, ...]:
+        """All pairs."""
+        if self.partner is None:
+            return self.hedges
+        return (CarryPairConfig(one=self.instrument, two=self.partner, borrow=self.borrow), *self.hedges)
 
     @property
     def data_kinds(self) -> tuple[str, ...]:
@@ -113,13 +126,15 @@ class FundingArb(TwoLegStrategy):
     Raises
     ------
     ValueError
-        If a parameter is impossible, or `instrument` is not `one` of the first pair.
+        If a parameter is impossible, there is no pair, or `instrument` is not `one` of the first.
 
     """
 
     def __init__(self, config: FundingArbConfig) -> None:
-        if not config.hedges or config.hedges[0].one != config.instrument:
-            one = config.hedges[0].one if config.hedges else "none"
+        if not config.carries:
+            raise ValueError(f"need a partner for {config.instrument}, or hedges, was neither")
+        if config.carries[0].one != config.instrument:
+            one = config.carries[0].one
             raise ValueError(f"need instrument to be `one` of the first pair, was {config.instrument}, {one}")
         if not float(config.every) > 0.0:
             raise ValueError(f"need every > 0 [s], was {config.every}; typical values 300-3600")
@@ -144,7 +159,7 @@ class FundingArb(TwoLegStrategy):
 
     def pairs(self) -> tuple[Pair, ...]:
         """Name the pairs of the config."""
-        return tuple(Pair(pair.title, pair.one, pair.two) for pair in self.config.hedges)
+        return tuple(Pair(pair.title, pair.one, pair.two) for pair in self.config.carries)
 
     # -- life ----------------------------------------------------------------------------------------
 
@@ -153,7 +168,7 @@ class FundingArb(TwoLegStrategy):
         config = self.config
         self._carry = CarryDesk(
             self,
-            config.hedges,
+            config.carries,
             config.rule,
             every=float(config.every),
             held=self.matched_notional,
@@ -262,16 +277,18 @@ class FundingArb(TwoLegStrategy):
         if most.why == "halted":
             return
         size, why, edge = self._wanted(pair, now)
+        known = edge if math.isfinite(edge) else None
         share = self._allocation_of(pair)
+        if not share > 0.0:  # the base closes, and what would be wanted is told
+            if math.isfinite(size):
+                self.want(pair.name, size, ts=now, reason=why, edge=known)
+            return
         wanted = size * share if math.isfinite(size) else held
         if math.isnan(wanted) or (math.isnan(size) and abs(held) <= most.most):
             return
         aim = limited(wanted, held, most)
         why = most.why if abs(aim) < abs(wanted) else why
-        known = edge if math.isfinite(edge) else None
-        # Without an allocation the base closes, whatever is wanted.
-        full = aim / share if share > 0.0 else aim
-        self.want(pair.name, full, ts=now, reason=why, edge=known, urgent=most.urgent)
+        self.want(pair.name, aim / share, ts=now, reason=why, edge=known, urgent=most.urgent)
 
     def _full(self, pair: Pair) -> float:
         """Return what is held as it would be with all the allocation [reporting currency]."""

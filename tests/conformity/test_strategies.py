@@ -11,8 +11,10 @@ from nautilus_quant.host.target import TargetStrategy
 from tests.conformity.plugins import Plugin, engine, history, plugins
 
 each = pytest.mark.parametrize("plugin", plugins("strategy"), ids=lambda plugin: plugin.use)
-# Strategies of options find none in this market; tests/strategies asks the same of them where there are some.
-IN_PERPETUALS = [plugin for plugin in plugins("strategy") if not plugin.use.startswith("options_")]
+# Strategies of options find none in this market, and of carries no funding; tests/strategies asks the same of
+# them where there is some.
+ELSEWHERE = ("options_", "funding_arb")
+IN_PERPETUALS = [plugin for plugin in plugins("strategy") if not plugin.use.startswith(ELSEWHERE)]
 each_of_perpetuals = pytest.mark.parametrize("plugin", IN_PERPETUALS, ids=lambda plugin: plugin.use)
 
 
