@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from nautilus_quant.actors.anomaly_detector_config import AnomalyDetectorConfig
     from nautilus_quant.actors.exit_manager import ExitManager, ExitManagerConfig
     from nautilus_quant.actors.expiry_handler import ExpiryHandler, ExpiryHandlerConfig
+    from nautilus_quant.actors.funding_arb_scaler import FundingArbScaler, FundingArbScalerConfig
     from nautilus_quant.actors.hedging_actor import HedgingActor, HedgingActorConfig
     from nautilus_quant.actors.iv_monitor import IVMonitor
     from nautilus_quant.actors.iv_monitor_config import IVMonitorConfig
@@ -36,6 +37,8 @@ __all__ = [
     "ExitManagerConfig",
     "ExpiryHandler",
     "ExpiryHandlerConfig",
+    "FundingArbScaler",
+    "FundingArbScalerConfig",
     "HedgingActor",
     "HedgingActorConfig",
     "IVMonitor",
@@ -70,6 +73,8 @@ _WHERE = {
     "ExitManagerConfig": "exit_manager",
     "ExpiryHandler": "expiry_handler",
     "ExpiryHandlerConfig": "expiry_handler",
+    "FundingArbScaler": "funding_arb_scaler",
+    "FundingArbScalerConfig": "funding_arb_scaler",
     "HedgingActor": "hedging_actor",
     "HedgingActorConfig": "hedging_actor",
     "IVMonitor": "iv_monitor",

@@ -163,6 +163,12 @@ class FundingArb(TwoLegStrategy):
 
     # -- life ----------------------------------------------------------------------------------------
 
+    def on_start(self) -> None:
+        """Start as the base does, and tell what is held already."""
+        super().on_start()
+        for name in self._pairs:
+            self._tell_held(name, self.clock.timestamp_ns())
+
     def on_target_start(self) -> None:
         """Go on from the saved state, listen, and decide by the clock."""
         config = self.config

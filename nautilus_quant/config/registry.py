@@ -51,6 +51,7 @@ REGISTRY: Final[Mapping[Kind, Mapping[str, Entry]]] = {
         "ExpiryHandler",
         "OptionMargin",
         "HedgingActor",
+        "FundingArbScaler",
     ),
     "exec_algorithm": {
         "twap": Entry(f"{_ALGORITHMS}.twap:TWAPExecAlgorithm", f"{_ALGORITHMS}.twap:TWAPExecAlgorithmConfig"),
