@@ -19,6 +19,7 @@ from nautilus_quant.host.gateway import OrderGateway
 from nautilus_quant.host.kernel import find_kernel, is_backtest
 from nautilus_quant.host.kill_triggers import SAFETY, KillTriggers
 from nautilus_quant.host.liquidator import Liquidator
+from nautilus_quant.host.lookout import Lookout
 from nautilus_quant.host.state import StateError, shared_store
 from nautilus_quant.host.valuation import Valuer
 from nautilus_quant.host.venue_watch import VenueWatch
@@ -35,7 +36,6 @@ from nautilus_quant.safety.limits import SafetyLimits
 from nautilus_quant.safety.venue import Action, Alarm, CancelAll, Close, Halt, Unhalt
 
 if TYPE_CHECKING:
-    from nautilus_trader.core.data import Data
     from nautilus_trader.model.events import PositionEvent
 
 _SECOND = 1_000_000_000
@@ -66,10 +66,6 @@ class SafetyEngine(Actor):  # type: ignore[misc]
             hourly_halt=config.hourly_halt,
             daily_halt=config.daily_halt,
         )
-        self._interval = round(config.valuation_interval * _SECOND)
-        self._next = 0
-        self._silent = 0  # polls since the last valuation
-        self._open: bool | None = None
         self._quoted: set[str] = set()
         self._held: set[InstrumentId] = set()
 
@@ -91,11 +87,20 @@ class SafetyEngine(Actor):  # type: ignore[misc]
                 kernel, self._store, self.config.kill_file, self._trip, self._complain
             )
         self._restore()
+        self._lookout = Lookout(
+            self.clock,
+            self._guard,
+            self._valuer,
+            self._cash.detector,
+            interval=round(self.config.valuation_interval * _SECOND),
+            judge=self._judge,
+            after=self._after_look,
+        )
         self._gateway = OrderGateway.join(self.msgbus, self._guard)
         self._gateway.journal_to(self._store)
         self._gateway.listen(self._on_decision)
         for topic in _MARKET:
-            self.msgbus.subscribe(topic, self._look, priority=_AFTER_VALUER)
+            self.msgbus.subscribe(topic, self._lookout.look, priority=_AFTER_VALUER)
         self.msgbus.subscribe("events.position.*", self._on_position)
         for position in self.cache.positions_open():
             self._want_quotes(position.instrument_id.value)
@@ -113,7 +118,7 @@ class SafetyEngine(Actor):  # type: ignore[misc]
         self._gateway.journal_to(None)
         self._cash.stop()
         for topic in _MARKET:
-            self.msgbus.unsubscribe(topic, self._look)
+            self.msgbus.unsubscribe(topic, self._lookout.look)
         self.msgbus.unsubscribe("events.position.*", self._on_position)
         if self._live:
             self._triggers.stop()
@@ -121,8 +126,6 @@ class SafetyEngine(Actor):  # type: ignore[misc]
 
     def on_reset(self) -> None:
         """Start again from the beginning."""
-        self._next = 0
-        self._open = None
         self._quoted.clear()
         self._held.clear()
         Valuer.on(self.msgbus).reset()
@@ -172,33 +175,14 @@ class SafetyEngine(Actor):  # type: ignore[misc]
 
     # -- watching ----------------------------------------------------------------------------------
 
-    def _look(self, data: Data | None = None) -> None:
-        """Judge the account, on data from the market not more often than once per interval."""
-        now = self.clock.timestamp_ns()
-        if now < self._next and data is not None:
+    def _after_look(self, error: Exception | None) -> None:
+        if error is None:
+            self._guard.troubles.pop(SAFETY_ERROR, None)
             return
-        # Aligned to the interval, so that a live node and a backtest judge at the same moments.
-        interval = self._interval
-        self._next = now - now % interval + interval if interval else now
-        self._silent = 0
-        try:
-            # Nearly every time nothing but a price has moved: the equity is all that is needed.
-            detector = self._cash.detector
-            settled = detector.seen_settled or not detector.unsettled
-            equity = self._valuer.fresh_equity(now) if settled else None
-            if equity is not None and self._open:
-                worth, until = equity
-                if self._guard.passes(now, worth, until):
-                    return
-            self._judge(now, equity)
-        except Exception as error:
-            if not self._live:
-                raise
-            self._complain("the account could not be judged", error)
-            self._guard.troubles[SAFETY_ERROR] = f"the account could not be judged: {error!r}"
-        else:
-            if self._guard.troubles:
-                self._guard.troubles.pop(SAFETY_ERROR, None)
+        if not self._live:
+            raise error
+        self._complain("the account could not be judged", error)
+        self._guard.troubles[SAFETY_ERROR] = f"the account could not be judged: {error!r}"
 
     def _judge(self, now: int, equity: tuple[float, int] | None) -> None:
         judgement = self._judge_all(now) if equity is None else self._guard.judge_fresh(now, *equity)
@@ -207,7 +191,7 @@ class SafetyEngine(Actor):  # type: ignore[misc]
                 self._halt_entries(judgement.halted)
             if judgement.killed:
                 self._begin()
-        if self._guard.is_open(now) != self._open:
+        if self._guard.is_open(now) != self._lookout.is_open:
             self._publish()
 
     def _judge_all(self, now: int) -> Judgement:
@@ -258,11 +242,7 @@ class SafetyEngine(Actor):  # type: ignore[misc]
     def _on_poll(self, _event: object) -> None:
         if self._guard.kill.is_armed:
             self._triggers.look()
-        # Counted, since a clock that is set back would wait for itself. While the market is not silent it
-        # sets the moments, as in a backtest.
-        self._silent += 1
-        if self._silent * _SECOND > self._interval:
-            self._look()
+        self._lookout.poll()
         self._save()
         self._publish()
 
@@ -361,7 +341,7 @@ class SafetyEngine(Actor):  # type: ignore[misc]
         now = self.clock.timestamp_ns()
         block = self._guard.blocked(now)
         state = self._guard.kill.state
-        self._open = block is None
+        self._lookout.is_open = block is None
         status = messages.SafetyStatus(
             ts=now,
             state=str(state),

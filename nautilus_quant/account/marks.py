@@ -55,6 +55,10 @@ class Mark(NamedTuple):
         return self.ts - max_age <= now <= self.expires(max_age)
 
 
+type Quick = tuple[float, int, str, int]
+"""A `Mark`, or the same without names, which are slow to make and to take apart with every price."""
+
+
 class Price(NamedTuple):
     """What to value with: the best price known, and what is wrong with it, if anything."""
 
@@ -121,7 +125,7 @@ class MarkBook:
     ----------
     only
         The mark of every instrument that has a single source and nothing in doubt, fresh or not: what most
-        have, and all that needs to be looked at then.
+        have, and all that needs to be looked at then. Maybe without its names.
 
     """
 
@@ -141,27 +145,26 @@ class MarkBook:
         self.max_age = max_age
         self.max_jump = max_jump
         self.jump_within = jump_within
-        self._marks: dict[str, dict[str, Mark]] = {}
+        self._marks: dict[str, dict[str, Mark]] = {}  # for those in `only`, as of when they came to be there
         self._doubts: dict[str, dict[str, Mark]] = {}
-        self.only: dict[str, Mark] = {}
+        self.only: dict[str, Quick] = {}
         self._told: dict[str, tuple[int, Price]] = {}
 
-    def put(self, instrument: str, mark: Mark) -> bool:
+    def put(self, instrument: str, mark: Quick) -> bool:
         """Take in a mark of `instrument`; False when it is absurd and held back."""
         only = self.only.get(instrument)
         if only is not None:
             price, _, source, _ = mark
-            before = only[0]
+            before, _, known, _ = only
             # A small step from the last one of the one source: what nearly every mark is.
-            near = abs(price - before) <= self.max_jump * before and 0.0 < price < math.inf
-            if near and source == only[2]:
-                self._marks[instrument][source] = self.only[instrument] = mark
+            if source == known and abs(price - before) <= self.max_jump * before and 0.0 < price < math.inf:
+                self.only[instrument] = mark
                 return True
-        return self._weigh(instrument, mark)
+        return self._weigh(instrument, Mark(*mark))
 
     def _weigh(self, instrument: str, mark: Mark) -> bool:
         self._told.pop(instrument, None)
-        marks = self._marks.setdefault(instrument, {})
+        marks = self._marks_of(instrument)
         doubts = self._doubts.setdefault(instrument, {})
         accepted = marks.get(mark.source)
         if accepted is None and mark.source not in _RANK:
@@ -178,6 +181,14 @@ class MarkBook:
             self.only.pop(instrument, None)
         return believed
 
+    def _marks_of(self, instrument: str) -> dict[str, Mark]:
+        """Return its marks by source, up to date."""
+        marks = self._marks.setdefault(instrument, {})
+        only = self.only.get(instrument)
+        if only is not None:
+            marks[only[2]] = Mark(*only)
+        return marks
+
     def _jumped(self, mark: Mark, accepted: Mark | None, doubt: Mark | None) -> bool:
         if accepted is None or mark.ts - accepted.ts > self.jump_within or self._near(mark, accepted):
             return False
@@ -190,7 +201,7 @@ class MarkBook:
         """Return when the last mark of a source came, credible or not [ns]; -1 before the first."""
         if instrument not in self._marks:
             return -1
-        last = (book[instrument].get(source) for book in (self._marks, self._doubts))
+        last = (marks.get(source) for marks in (self._marks_of(instrument), self._doubts[instrument]))
         return max((mark.ts for mark in last if mark is not None), default=-1)
 
     def price(self, instrument: str, now: int) -> Price:
@@ -212,9 +223,9 @@ class MarkBook:
         return weighed
 
     def _weighed(self, instrument: str, now: int) -> Price:
-        marks = self._marks.get(instrument)
-        if marks is None:
+        if instrument not in self._marks:
             return UNKNOWN
+        marks = self._marks_of(instrument)
         doubts = self._doubts[instrument]
         best = freshest(marks.values(), now, self.max_age)
         doubt = freshest_doubt(doubts.values(), best, now, self.max_age) if doubts else None

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple, Self
+from dataclasses import dataclass
+from typing import Self
 
-from nautilus_quant.account.equity import FOREVER, Account, AccountKind, Mark, OpenPosition, exact_sum
+from nautilus_quant.account.equity import FOREVER, Account, AccountKind, OpenPosition, exact_sum
+from nautilus_quant.account.marks import Quick
 
 
-class PlainAccounts(NamedTuple):
+@dataclass(slots=True)
+class PlainAccounts:
     """
     Accounts of which only the marks of some linear positions change the worth, worked out beforehand.
 
@@ -45,7 +48,7 @@ class PlainAccounts(NamedTuple):
         balance = exact_sum(balances)
         return cls(balance, tuple(positions)) if math.isfinite(balance) else None
 
-    def value(self, marks: Mapping[str, Mark], now: int, max_age: int) -> tuple[float, int] | None:
+    def value(self, marks: Mapping[str, Quick], now: int, max_age: int) -> tuple[float, int] | None:
         """
         Return the equity at `now` [ns], and until when it is fresh.
 
@@ -64,11 +67,11 @@ class PlainAccounts(NamedTuple):
             ``None`` when a price is missing or stale, or the equity is no number.
 
         """
-        balances, positions = self
+        positions = self.positions
         if len(positions) != 1:
             return self._sum(marks, now, max_age)
         # The same for one position, without a sum.
-        ((instrument, size, entry),) = positions
+        instrument, size, entry = positions[0]
         mark = marks.get(instrument)
         if mark is None:
             return None
@@ -76,17 +79,17 @@ class PlainAccounts(NamedTuple):
         until = ts + max_age + valid_for
         if not ts - max_age <= now <= until:
             return None
-        equity = balances + size * (price - entry)
+        equity = self.balances + size * (price - entry)
         if not -math.inf < equity < math.inf:
             return None
         return (equity, until if until < FOREVER else FOREVER)  # noqa: FURB136 (a call of min costs more)
 
-    def unrealised(self, marks: Mapping[str, Mark]) -> float:
+    def unrealised(self, marks: Mapping[str, Quick]) -> float:
         """Return the P&L of all positions at these marks, where `value` has said what they come to."""
-        profits = [size * (marks[name].price - entry) for name, size, entry in self.positions]
+        profits = [size * (marks[name][0] - entry) for name, size, entry in self.positions]
         return exact_sum(profits)
 
-    def _sum(self, marks: Mapping[str, Mark], now: int, max_age: int) -> tuple[float, int] | None:
+    def _sum(self, marks: Mapping[str, Quick], now: int, max_age: int) -> tuple[float, int] | None:
         profits: list[float] = []
         valid_until = FOREVER
         for instrument, size, entry in self.positions:

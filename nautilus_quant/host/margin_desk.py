@@ -248,7 +248,7 @@ class MarginDesk:
         marks = book.only
         for name, highest in calm.highest:
             mark = marks.get(name)
-            if mark is None or not mark.price <= highest:
+            if mark is None or not mark[0] <= highest:
                 return False
         return True
 

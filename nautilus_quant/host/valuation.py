@@ -10,7 +10,7 @@ from nautilus_trader.model.identifiers import InstrumentId
 from nautilus_trader.model.instruments import CryptoOption, CryptoPerpetual, CurrencyPair, OptionContract
 
 from nautilus_quant.account.equity import Account, AccountKind, OpenPosition, Valuation, value
-from nautilus_quant.account.marks import PAR, UNKNOWN, Mark, MarkBook, Price
+from nautilus_quant.account.marks import PAR, UNKNOWN, MarkBook, Price
 from nautilus_quant.account.plain import PlainAccounts
 from nautilus_quant.host.board import share_on_bus
 from nautilus_quant.host.feeds import Feed, Feeds
@@ -197,7 +197,7 @@ class Valuer:
         book = self._cache.order_book(instrument_id)
         mid = None if book is None else book.midpoint()
         if mid is not None and book.ts_last > self.book.heard(instrument, "mid"):
-            self.book.put(instrument, Mark(float(mid), book.ts_last, "mid"))
+            self.book.put(instrument, (float(mid), book.ts_last, "mid", 0))
         return self.book.heard(instrument, "mid") > before
 
     def markets(self) -> list[str]:
@@ -236,11 +236,10 @@ class Valuer:
         # A one-sided or crossed-to-zero quote has no middle: it counts as absurd. But options lose all bids.
         worthless = bid == 0.0 < ask and self._is_option(quote.instrument_id)
         mid = (bid + ask) / 2.0 if (bid > 0.0 and ask > 0.0) or worthless else 0.0
-        self.book.put(self._name(quote.instrument_id), Mark(mid, quote.ts_init, "mid"))
+        self.book.put(self._name(quote.instrument_id), (mid, quote.ts_init, "mid", 0))
 
     def _on_trade(self, trade: TradeTick) -> None:
-        mark = Mark(trade.price.as_double(), trade.ts_init, "last")
-        self.book.put(self._name(trade.instrument_id), mark)
+        self.book.put(self._name(trade.instrument_id), (trade.price.as_double(), trade.ts_init, "last", 0))
 
     def want_marks(self, instrument: str) -> None:
         """
@@ -257,8 +256,7 @@ class Valuer:
         price = update.value.as_double()
         if price == 0.0 and self._is_option(update.instrument_id):
             price = _NEXT_TO_NOTHING
-        mark = Mark(price, update.ts_init, "mark")
-        self.book.put(self._name(update.instrument_id), mark)
+        self.book.put(self._name(update.instrument_id), (price, update.ts_init, "mark", 0))
 
     def _is_option(self, instrument_id: InstrumentId) -> bool:
         return isinstance(self._cache.instrument(instrument_id), CryptoOption | OptionContract)
@@ -267,8 +265,7 @@ class Valuer:
         feeds = self._feeds
         feed = feeds.feed if feeds.bar is bar else feeds.of(bar)
         name, interval = self._bars.get(feed) or self._series(feed)
-        # What `Mark(...)` does, without its detour through a Python function.
-        self.book.put(name, tuple.__new__(Mark, (bar.close.as_double(), bar.ts_init, "bar", interval)))
+        self.book.put(name, (bar.close.as_double(), bar.ts_init, "bar", interval))
 
     def _series(self, feed: Feed) -> tuple[str, int]:
         bar_type = feed.bar_type

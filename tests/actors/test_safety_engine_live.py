@@ -147,7 +147,7 @@ def test_a_valuation_that_fails_closes_new_risk_until_one_succeeds(live, started
 
 def test_a_clock_set_back_does_not_stop_the_valuations(live, started):
     engine = started()
-    engine._next = live.now + 3_600 * 10**9  # what a clock leaves behind that was an hour ahead
+    engine._lookout.next = live.now + 3_600 * 10**9  # what a clock leaves behind that was an hour ahead
     before = engine._guard.monitor.status.ts
     poll(live, engine)
     assert engine._guard.monitor.status.ts > before
