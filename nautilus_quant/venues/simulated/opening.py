@@ -60,7 +60,7 @@ class Opening:
         )
 
 
-@dataclass(slots=True)
+@dataclass(eq=False)
 class Openings:
     """
     The markets of one node.
