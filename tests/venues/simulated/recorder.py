@@ -41,12 +41,13 @@ class Recorder(Actor):
             for spec in self.config.bars:
                 self.subscribe_bars(BarType.from_str(f"{name}-{spec}-LAST-EXTERNAL"))
             self.subscribe_quote_ticks(instrument_id)
+            self.subscribe_instrument_status(instrument_id)
 
     def _keep(self, event: Any) -> None:
         self.events.append(event)
 
     on_quote_tick = on_trade_tick = on_order_book_depth = on_mark_price = _keep
-    on_index_price = on_funding_rate = on_bar = _keep
+    on_index_price = on_funding_rate = on_bar = on_instrument_status = _keep
 
 
 def plain(event: Any) -> dict[str, Any]:
