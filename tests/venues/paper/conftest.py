@@ -83,6 +83,8 @@ class Bench:
         self.loop = loop
         self.clock = LiveClock()
         self.bus = MessageBus(trader_id=TRADER, clock=self.clock)
+        self.asked: list[object] = []
+        self.bus.register("DataEngine.execute", self.asked.append)
         self.cache = Cache()
         self.portfolio = Portfolio(self.bus, self.cache, self.clock)
         self.engine = LiveExecutionEngine(loop, self.bus, self.cache, self.clock)
