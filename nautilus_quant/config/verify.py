@@ -10,7 +10,7 @@ import msgspec
 from nautilus_quant.config.catalogs import check_backtest
 from nautilus_quant.config.check import Decode, problem_of
 from nautilus_quant.config.clients import data_client, exec_client
-from nautilus_quant.config.deployment import Deployment
+from nautilus_quant.config.deployment import Deployment, Venue
 from nautilus_quant.config.native import native_live
 from nautilus_quant.config.plugins import SECTIONS, resolve_path
 from nautilus_quant.config.problems import nearest
@@ -22,6 +22,7 @@ def problems_of(deployment: Deployment, decode: Decode | None) -> Iterator[tuple
     yield from clients
     if not clients:
         yield from _listed(deployment, decode)
+        yield from _one_market(deployment, decode)
         yield from _sources(deployment)
         yield from _node(deployment)
     yield from check_backtest(deployment)
@@ -46,8 +47,7 @@ def _listed(deployment: Deployment, decode: Decode | None) -> Iterator[tuple[str
     for venue in deployment.venues.values():
         if venue.adapter != "simulated":
             continue
-        client = data_client(deployment, venue)
-        config = msgspec.convert(client["config"], resolve_path(client["path"]), dec_hook=decode)
+        config = _simulated(deployment, venue, decode)
         known = {f"{listing.symbol}.{venue.name}" for listing in config.listings}
         for plugin in deployment.plugins:
             for instrument in plugin.instruments:
@@ -55,6 +55,25 @@ def _listed(deployment: Deployment, decode: Decode | None) -> Iterator[tuple[str
                     place = f"{SECTIONS[plugin.kind]}.{plugin.name}"
                     hint = nearest(instrument, known, what="it has")
                     yield place, f"{venue.name} does not offer {instrument} ({hint})"
+
+
+def _simulated(deployment: Deployment, venue: Venue, decode: Decode | None) -> Any:
+    client = data_client(deployment, venue)
+    return msgspec.convert(client["config"], resolve_path(client["path"]), dec_hook=decode)
+
+
+def _one_market(deployment: Deployment, decode: Decode | None) -> Iterator[tuple[str, str]]:
+    """Check that venues meant to show one market do: a step that differs would make two of it, unseen."""
+    first: dict[int, tuple[str, tuple[str, Any]]] = {}
+    for name, venue in deployment.venues.items():
+        if venue.adapter != "simulated" or not isinstance(venue.options.get("outlet"), dict):
+            continue
+        config = _simulated(deployment, venue, decode)
+        market = (config.market.common, config.origin)
+        other, known = first.setdefault(config.seed, (name, market))
+        if market != known:
+            same = "step, volatility, pace, history and origin must be the same, too"
+            yield f"venues.{name}", f"has the seed of {other} and shows another market: {same}"
 
 
 def _sources(deployment: Deployment) -> Iterator[tuple[str, str]]:
