@@ -1,5 +1,7 @@
 """Strategies: thin shells around the rules, importable as `nautilus_quant.strategies`."""
 
+from nautilus_quant.strategies.cross_exchange_arb import CrossExchangeArb
+from nautilus_quant.strategies.cross_exchange_arb_config import CrossExchangeArbConfig
 from nautilus_quant.strategies.funding_arb import FundingArb, FundingArbConfig
 from nautilus_quant.strategies.grid import Grid, GridConfig
 from nautilus_quant.strategies.mean_reversion import MeanReversion, MeanReversionConfig
@@ -9,6 +11,8 @@ from nautilus_quant.strategies.options_spread import OptionsSpread, OptionsSprea
 from nautilus_quant.strategies.stat_arb import StatArb, StatArbConfig
 
 __all__ = [
+    "CrossExchangeArb",
+    "CrossExchangeArbConfig",
     "FundingArb",
     "FundingArbConfig",
     "Grid",

@@ -25,8 +25,10 @@ class Market(NamedTuple):
     bids, asks
         Price [quote currency] and size [coins] of each level, best first, of a book without fault.
     entry_fee, exit_fee
-        What this account is charged for getting in, and for getting out [fraction]; negative when it is paid
-        back.
+        What this account is charged for getting in, and for getting out, when it takes [fraction]; negative
+        when it is paid back.
+    rest_fee
+        What it is charged for getting in when its order rests.
     rests
         Whether the entry waits at its own side's best price, where nothing has to be walked, or takes.
 
@@ -36,7 +38,13 @@ class Market(NamedTuple):
     asks: Sequence[Level]
     entry_fee: float
     exit_fee: float
+    rest_fee: float = 0.0
     rests: bool = False
+
+    @property
+    def fee(self) -> float:
+        """What getting in is charged, the way it is done [fraction]."""
+        return self.rest_fee if self.rests else self.entry_fee
 
     @property
     def mid(self) -> float:
@@ -206,7 +214,7 @@ def edge(
     price = 0.5 * (buy.mid + sell.mid)
     hurdle = params.least + skew
     per_coin = (ending.per_coin(params.caution) + hurdle) * price
-    fees = (buy.entry_fee, buy.exit_fee, sell.entry_fee, sell.exit_fee)
+    fees = (buy.fee, buy.exit_fee, sell.fee, sell.exit_fee)
     if not all(map(math.isfinite, (price, per_coin, *fees))) or not most >= 0.0:
         return None
     taken, sums, first = 0.0, [0.0] * 4, None
@@ -279,7 +287,7 @@ def together(ladders: Sequence[Rungs], most: float) -> Iterator[tuple[float, lis
 
 def _fees(values: Sequence[float], buy: Market, sell: Market, ending: Ending) -> float:
     """Return the fees of a coin on all its ways [quote currency]."""
-    entry = buy.entry_fee * -values[0] + sell.entry_fee * values[1]
+    entry = buy.fee * -values[0] + sell.fee * values[1]
     return entry + (buy.exit_fee * buy.mid + sell.exit_fee * sell.mid if ending.trades else 0.0)
 
 

@@ -27,6 +27,8 @@ class Candidate(NamedTuple):
         Largest size [coins].
     smallest
         Smallest size that is worth an order [coins].
+    rests
+        Venue where the entry rests in the book; empty when both legs are taken.
 
     """
 
@@ -36,6 +38,7 @@ class Candidate(NamedTuple):
     endings: tuple[Ending, ...]
     most: float = math.inf
     smallest: float = 0.0
+    rests: str = ""
 
 
 class Chosen(NamedTuple):
@@ -70,6 +73,8 @@ def look(
     here, there = stocks.get(candidate.buy), stocks.get(candidate.sell)
     if buy is None or sell is None or here is None or there is None:
         return None
+    buy = buy._replace(rests=candidate.rests == candidate.buy)
+    sell = sell._replace(rests=candidate.rests == candidate.sell)
     skew = here.skew(Side.BUY, inventory) + there.skew(Side.SELL, inventory)
     most = min(candidate.most, here.room(Side.BUY), there.room(Side.SELL))
     found = [edge(buy, sell, ending, params, most=most, skew=skew) for ending in candidate.endings]

@@ -33,6 +33,7 @@ REGISTRY: Final[Mapping[Kind, Mapping[str, Entry]]] = {
         "OptionsDelta",
         "OptionsSpread",
         "FundingArb",
+        "CrossExchangeArb",
     ),
     "actor": _ours(
         "actors",

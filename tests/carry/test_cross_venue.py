@@ -117,10 +117,11 @@ def test_coins_that_are_moved_are_not_traded_back():
 
 
 def test_an_order_that_rests_walks_nothing():
-    buy = market([(99.9, 50.0)], [(100.1, 1.0)], -0.0001, 0.0, rests=True)
+    buy = market([(99.9, 50.0)], [(100.1, 1.0)], 0.5, 0.0, rests=True, rest_fee=-0.0001)
     sell = market([(100.5, 7.0)], [(100.6, 70.0)])
     found = edge(buy, sell, Ending(), FREE)
     assert (found.coins, found.buy) == (7.0, 99.9)
+    assert found.fees == pytest.approx(-0.0001 * 99.9 / 100.275)
     other = edge(market([(99.9, 5.0)], [(100.0, 5.0)]), sell._replace(rests=True), Ending(), FREE)
     assert (other.coins, other.sell) == (5.0, 100.6)
     both = edge(buy, sell._replace(rests=True), Ending(trades=False), FREE)

@@ -28,6 +28,7 @@ BARS = BarType.from_str(f"{BTC.id}-1-MINUTE-LAST-EXTERNAL")
 NEEDS: dict[str, dict[str, Any]] = {
     "stat_arb": {"partner": str(ETH.id), "window": 120, "hedge_window": 120, "retest": 5},
     "funding_arb": {"partner": str(ETH.id)},
+    "cross_exchange_arb": {"others": [str(ETH.id)]},
 }
 MINUTE = 60_000_000_000
 START = 1_700_000_040 * 1_000_000_000

@@ -11,9 +11,9 @@ from nautilus_quant.host.target import TargetStrategy
 from tests.conformity.plugins import Plugin, engine, history, plugins
 
 each = pytest.mark.parametrize("plugin", plugins("strategy"), ids=lambda plugin: plugin.use)
-# Strategies of options find none in this market, and of carries no funding; tests/strategies asks the same of
-# them where there is some.
-ELSEWHERE = ("options_", "funding_arb")
+# Strategies of options find none in this market, of carries no funding, and between venues one venue alone;
+# tests/strategies asks the same of them where there is some.
+ELSEWHERE = ("options_", "funding_arb", "cross_exchange_arb")
 IN_PERPETUALS = [plugin for plugin in plugins("strategy") if not plugin.use.startswith(ELSEWHERE)]
 each_of_perpetuals = pytest.mark.parametrize("plugin", IN_PERPETUALS, ids=lambda plugin: plugin.use)
 
