@@ -11,7 +11,7 @@ from nautilus_trader.config import NonNegativeFloat
 from nautilus_trader.model.enums import MarketStatusAction
 from nautilus_trader.model.identifiers import InstrumentId, PositionId
 
-from nautilus_quant.carry.scaler_guard import Account, Bound, GuardParams, bound, limited
+from nautilus_quant.carry.scaler_guard import Bound, GuardParams, bound, limited
 from nautilus_quant.config.units import Fraction, Seconds
 from nautilus_quant.host.messages import Alert, latest, publish, subscribe, topic_of
 from nautilus_quant.host.scaler_desk import CarryDesk
@@ -293,7 +293,7 @@ class FundingArb(TwoLegStrategy):
         if math.isnan(wanted) or (math.isnan(size) and abs(held) <= most.most):
             return
         aim = limited(wanted, held, most)
-        why = most.why if abs(aim) < abs(wanted) else why
+        why = (most.why or "margin") if abs(aim) < abs(wanted) else why
         self.want(pair.name, aim / share, ts=now, reason=why, edge=known, urgent=most.urgent)
 
     def _full(self, pair: Pair) -> float:
@@ -314,8 +314,7 @@ class FundingArb(TwoLegStrategy):
     def _bound(self, pair: Pair, held: float, now: int) -> Bound:
         assert self._carry is not None  # asked while it runs
         funds = self._carry.funds
-        venues = {leg.venue for leg in pair.legs}
-        accounts = [Account(funds.distance(venue, now), funds.maintenance_of(venue)) for venue in venues]
+        accounts = [funds.margin(leg, now) for leg in pair.legs]
         names = {leg.value for leg in pair.legs}
         ends = [self._ends[name] for name in names if name in self._ends]
         ends += [now for _ in names & self._leaving]
@@ -341,12 +340,12 @@ class FundingArb(TwoLegStrategy):
         if halted != (name in self._halted):
             (self._halted.add if halted else self._halted.discard)(name)
             self.halt(name, on=halted)
-        mark = f"{most.why} cut" if most.urgent else most.why
+        mark = "" if most.why == "margin" and not most.urgent else most.why
         if mark == self._bounds.get(name, "") or not (held or halted or not mark):
             return
         self._bounds[name] = mark
         severity = "CRITICAL" if most.urgent else "WARNING" if mark else "INFO"
-        text = f"{name}: no more than {most.most:.2f} may be held, {mark}" if mark else f"{name}: free again"
+        text = f"{name}: no more than {most.most:.2f} may be held: {mark}" if mark else f"{name}: free again"
         (self.log.warning if mark else self.log.info)(text)
         numbers = {"held": held, "most": most.most} if math.isfinite(most.most) else {"held": held}
         alert = Alert(

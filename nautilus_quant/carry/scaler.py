@@ -264,7 +264,7 @@ class CarryScaler:
         stays = chance.edge(params.stay_caution) > 0.0
         if held > found.size and room is None and stays and found.why != "unknown":
             found = found._replace(size=min(held, chance.most), why="held")
-        elif room is not None and found.size > 0.0:
+        elif room is not None and (found.size > 0.0 or not scale > 0.0):
             found = found._replace(size=min(found.size, held), why="capture")
         elif found.why == "unknown":
             found = found._replace(size=held)

@@ -47,13 +47,29 @@ class Account(NamedTuple):
     distance
         Move against all its positions at which it is liquidated [fraction of price]; infinite without one,
         NaN when nobody can tell.
+    equity, notional
+        Of the account, and of all its positions that are on margin [reporting currency].
     maintenance
         Margin it must keep per notional [-].
 
     """
 
     distance: float
+    equity: float
+    notional: float
     maintenance: float
+
+    def capacity(self, distance: float) -> float:
+        """
+        Return the notional it bears so that it is a distance from liquidation [reporting currency].
+
+        Liquidation is where ``E - N·d = m·N·(1 + d)``: equity ``E``, notional ``N``, maintenance ``m``.
+        """
+        return max(self.equity, 0.0) / (distance + self.maintenance * (1.0 + distance))
+
+
+FREE_OF_MARGIN = Account(math.inf, math.inf, 0.0, 0.0)
+"""A cash account, which cannot be liquidated."""
 
 
 class Bound(NamedTuple):
@@ -88,9 +104,7 @@ def bound(
     """
     Return the most that may be held of a pair.
 
-    An account with equity ``E`` and positions worth ``N`` is liquidated after a move of ``d = E/N - m`` for
-    the maintenance rate ``m``, near enough. To bring ``d`` to ``d*`` the positions shrink to
-    ``N·(d + m)/(d* + m)``.
+    What is too much for `distance` is cut to what `target` bears, and no more than that is ever added.
 
     Parameters
     ----------
@@ -112,16 +126,20 @@ def bound(
         return Bound(0.0, "ends", urgent=False)
     found = Bound(held, "halted", urgent=False) if halted else Bound(FREE, "", urgent=False)
     for account in accounts:
-        if math.isnan(account.distance):
-            if found.most > held:
-                found = Bound(held, "margin unknown", urgent=False)
-        elif account.distance < params.distance:
-            kept = (account.distance + account.maintenance) / (params.target + account.maintenance)
-            if held * kept < found.most:
-                found = Bound(held * kept, "margin", urgent=True)
-        elif account.distance < params.target and found.most > held:
-            found = Bound(held, "margin", urgent=False)
+        one = _margin(held, account, params)
+        if one.most < found.most:
+            found = one
     return found
+
+
+def _margin(held: float, account: Account, params: GuardParams) -> Bound:
+    if math.isnan(account.distance) or math.isnan(account.equity):
+        return Bound(held, "margin unknown", urgent=False)
+    capacity = account.capacity(params.target)
+    if account.distance < params.distance:
+        return Bound(held * min(capacity / account.notional, 1.0), "margin", urgent=True)
+    room = capacity - account.notional
+    return Bound(held + room, "", urgent=False) if room > 0.0 else Bound(held, "margin", urgent=False)
 
 
 def limited(wanted: float, held: float, most: Bound) -> float:

@@ -39,7 +39,8 @@ class ThesisBook:
     Compares what positions are paid with what they were entered for.
 
     A position that grows, or has been held for its time, is entered for what is expected then. While too
-    little is paid it may keep what is captured of the size it had when that began, and nothing is added.
+    little is paid it may keep what is captured of the size it had when that began, and nothing is added. One
+    that is left meanwhile is not entered again before a holding time has passed.
 
     Parameters
     ----------
@@ -52,6 +53,7 @@ class ThesisBook:
         self.captures = CaptureBook(params)
         self._theses: dict[str, Thesis] = {}
         self._before: dict[str, float] = {}
+        self._left: dict[str, int] = {}
 
     def thesis(self, pair: str) -> Thesis | None:
         """Return what a pair is held for."""
@@ -60,8 +62,11 @@ class ThesisBook:
     def follow(self, pair: str, thesis: Thesis, horizon: int) -> None:
         """Take what a pair is to be held for from now on; `horizon` is its holding time [ns]."""
         if thesis.size == 0.0:
-            self.forget(pair)
+            left = self._left.setdefault(pair, thesis.ts) if pair in self._before else None
+            if left is None or thesis.ts - left >= horizon:
+                self.forget(pair)
             return
+        self._left.pop(pair, None)
         before = self._theses.get(pair)
         if (
             before is None
@@ -105,6 +110,7 @@ class ThesisBook:
         """Drop a pair that is closed."""
         self._theses.pop(pair, None)
         self._before.pop(pair, None)
+        self._left.pop(pair, None)
         self.captures.forget(pair)
 
     def to_dict(self) -> dict[str, Any]:
@@ -114,6 +120,7 @@ class ThesisBook:
             "captures": self.captures.to_dict(),
             "theses": {name: [one.ts, one.size, dict(one.rates)] for name, one in self._theses.items()},
             "before": dict(self._before),
+            "left": dict(self._left),
         }
 
     def restore(self, state: Mapping[str, Any]) -> Self:
@@ -124,8 +131,9 @@ class ThesisBook:
             for name, (ts, size, rates) in stored.mapping(state, "theses").items()
         }
         before = {str(name): float(size) for name, size in stored.mapping(state, "before").items()}
+        left = {str(name): int(ts) for name, ts in stored.mapping(state, "left").items()}
         if not all(map(math.isfinite, (*before.values(), *(one.size for one in theses.values())))):
             raise stored.DamagedStateError(f"stored sizes must be finite, was {state!r:.200}")
         self.captures.restore(stored.mapping(state, "captures"))
-        self._theses, self._before = theses, before
+        self._theses, self._before, self._left = theses, before, left
         return self

@@ -5,17 +5,21 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from nautilus_trader.model.instruments import CurrencyPair
+
 from nautilus_quant.account.equity import Account, AccountKind, Price, value
 from nautilus_quant.account.margin import Held, Maintenance, Terms
 from nautilus_quant.account.margin_liquidation import Priced, account_distance
 from nautilus_quant.carry.scaler import Funds
+from nautilus_quant.carry.scaler_guard import FREE_OF_MARGIN
+from nautilus_quant.carry.scaler_guard import Account as Margin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from nautilus_trader.accounting.accounts.base import Account as VenueAccount
     from nautilus_trader.cache.cache import Cache
-    from nautilus_trader.model.identifiers import Venue
+    from nautilus_trader.model.identifiers import InstrumentId, Venue
     from nautilus_trader.model.position import Position
 
     from nautilus_quant.host.valuation import Valuer
@@ -51,28 +55,26 @@ class CarryFunds:
         known = valuation.fresh and all(map(math.isfinite, amounts.values()))
         return Funds(valuation.equity if known else math.nan, amounts)
 
-    def distance(self, venue: Venue, now: int) -> float:
-        """
-        Return how far prices may move against the positions of a venue before they are liquidated.
-
-        Returns
-        -------
-        float
-            Fraction of the price; infinite without a margin account or a position, NaN when a price is
-            missing.
-
-        """
-        account = self._cache.account_for_venue(venue)
+    def margin(self, instrument_id: InstrumentId, now: int) -> Margin:
+        """Return how far the account of an instrument is from liquidation at `now` [ns]."""
+        account = self._cache.account_for_venue(instrument_id.venue)
         if account is None or not account.is_margin_account:
-            return math.inf
-        priced = [self._priced(position, now) for position in self._positions(account)]
-        return account_distance(priced, self._equity(account, now)) if priced else math.inf
+            return FREE_OF_MARGIN
+        equity = self._equity(account, now)
+        priced = [self._priced(p, now) for p in self._positions(account) if not self._is_spot(p)]
+        if not priced:
+            far = math.nan if math.isnan(equity) else math.inf
+            return Margin(far, equity, 0.0, self._rate_of(instrument_id))
+        notional = kept = 0.0
+        for held, mark, worth in priced:
+            size = worth * held.notional(mark)
+            notional += size
+            kept += size * held.terms.maintenance.bracket(size).rate
+        rate = kept / notional if notional > 0.0 else math.nan
+        return Margin(account_distance(priced, equity), equity, notional, rate)
 
-    def maintenance_of(self, venue: Venue) -> float:
-        """Return the largest maintenance rate of what is held at a venue [fraction of notional]."""
-        account = self._cache.account_for_venue(venue)
-        held = () if account is None else self._positions(account)
-        return max((self._rate_of(position) for position in held), default=self._maintenance)
+    def _is_spot(self, position: Position) -> bool:
+        return isinstance(self._cache.instrument(position.instrument_id), CurrencyPair)
 
     def _positions(self, account: VenueAccount) -> list[Position]:
         return [p for p in self._cache.positions_open() if p.account_id == account.id]
@@ -95,14 +97,14 @@ class CarryFunds:
 
         return rate
 
-    def _rate_of(self, position: Position) -> float:
-        instrument = self._cache.instrument(position.instrument_id)
+    def _rate_of(self, instrument_id: InstrumentId) -> float:
+        instrument = self._cache.instrument(instrument_id)
         rate = math.nan if instrument is None else float(instrument.margin_maint)
         return rate if 0.0 < rate < 1.0 else self._maintenance
 
     def _priced(self, position: Position, now: int) -> Priced:
         held = self._valuer.held(position)
-        terms = Terms(Maintenance.flat(self._rate_of(position)), held.multiplier, held.inverse)
+        terms = Terms(Maintenance.flat(self._rate_of(position.instrument_id)), held.multiplier, held.inverse)
         price = self._valuer.price(held.instrument, now)
         mark = math.nan if price.problem else price.value
         rate = self._valuer.rate(held.currency, now)

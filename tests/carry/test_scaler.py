@@ -238,10 +238,16 @@ def test_what_is_closed_is_forgotten():
     found = decide(made, {"BTC": 10_000.0})["BTC"]
     assert found.size == 0.0
     assert made.theses.room("BTC") is not None  # until it is gone
-    pay(made, "BTC-PERP.A", -0.001, times=3, until=START + 3 * EIGHT)
-    decide(made, {}, now=START + 3 * EIGHT + 1)
+    # Nothing is paid: it is not entered again before a week is over.
+    assert decide(made, {})["BTC"][1:3] == (0.0, "capture")
+    week = NOW + 7 * 24 * HOUR
+    pay(made, "BTC-PERP.A", 0.0003, times=2, until=week)
+    assert decide(made, {}, now=week - 1)["BTC"].size == 0.0
+    assert made.theses.room("BTC") is not None
+    assert decide(made, {}, now=week)["BTC"].size == 0.0
     assert made.theses.room("BTC") is None
     assert made.theses.thesis("BTC") is None
+    assert decide(made, {}, now=week + 1)["BTC"].size > 0.0
 
 
 # -- state -----------------------------------------------------------------------------------------------

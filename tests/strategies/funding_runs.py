@@ -75,10 +75,10 @@ def quote(instrument: Any, price: float, ts: int) -> QuoteTick:
 
 
 def quotes(prices: Sequence[float], instruments: Iterable[Any] = (SPOT, PERP)) -> list[QuoteTick]:
-    """A quote of each instrument every minute of the hours whose prices are given."""
+    """A quote of each instrument every ten minutes of the hours whose prices are given."""
     made = []
     for n, price in enumerate(prices):
-        for minute in range(60):
+        for minute in range(0, 60, 10):
             ts = START + n * HOUR + minute * 60 * SECOND
             made += [quote(instrument, price, ts) for instrument in instruments]
     return made
