@@ -218,7 +218,7 @@ def depth_of(asked: argparse.Namespace) -> DepthParams:
 def by_run(title: str, outcomes: Sequence[Outcome]) -> Table:
     """Return the sources of each run, in percent of the capital a year."""
     table = Table(title=f"{title} [% of the capital a year, not compounded]")
-    columns = ("", *Sources._fields, "total", "drawdown", "Sharpe", "capture", "invested", "fills")
+    columns = ("", *Sources._fields, "total", "drawdown", "Sharpe", "capture", "kept", "invested", "fills")
     for column in columns:
         table.add_column(column, justify="left" if not column else "right")
     for one in outcomes:
@@ -229,6 +229,7 @@ def by_run(title: str, outcomes: Sequence[Outcome]) -> Table:
             f"{curve.max_drawdown:.2%}",
             f"{curve.sharpe:.1f}",
             f"{one.capture:.1%}",
+            f"{one.kept:.0%}",
             f"{one.invested:.0%}",
         ]
         table.add_row(one.name, *shares, *rest, f"{one.fills:,}")
@@ -325,7 +326,7 @@ def _bar(name: str, x: Sequence[str], y: Sequence[float], colour: str) -> dict[s
 def arguments() -> argparse.ArgumentParser:
     """Return what the command line may say."""
     parser = argparse.ArgumentParser(description="What funding arbitrage would have brought.")
-    folder = os.environ.get("NQ_DATA")
+    folder = os.environ.get("NQ_DATA") or None
     parser.add_argument("--data", type=Path, default=folder, help="folder with recorded data (NQ_DATA)")
     parser.add_argument("--html", type=Path, help="draw charts there, too (needs plotly)")
     parser.add_argument("--only", choices=("coins", "venues"), help="one of the two studies")

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import pairwise
+from statistics import median
 
 from nautilus_quant.carry.attribution import Sources
 from nautilus_quant.carry.forecast import FundingForecast
@@ -109,7 +110,9 @@ class Outcome:
     years
         Profit by calendar year and source.
     captures
-        Funding paid and foretold, by instrument.
+        Funding paid and foretold one payment ahead, by instrument.
+    promises
+        Paid over what a position was entered for, as its strategy told it, payment by payment [-].
     fills
         How many.
     traded
@@ -127,6 +130,7 @@ class Outcome:
     assets: Mapping[str, Sources]
     years: Mapping[int, Sources]
     captures: Mapping[str, Capture]
+    promises: Sequence[float]
     fills: int
     traded: float
     left: Mapping[str, float]
@@ -160,6 +164,12 @@ class Outcome:
     def capture(self) -> float:
         """Paid over foretold funding [-]; NaN where none was foretold."""
         return capture(self.captures)
+
+    @property
+    def kept(self) -> float:
+        """Median of `promises` [-]; NaN where none was told."""
+        known = [ratio for ratio in self.promises if math.isfinite(ratio)]
+        return median(known) if known else math.nan
 
     @property
     def invested(self) -> float:

@@ -20,6 +20,7 @@ from nautilus_quant.carry.study import Capture, Outcome, Sample, by_year
 from nautilus_quant.host.fee_model import TieredFeeModel, TieredFeeModelConfig
 from nautilus_quant.host.funding_messages import FundingPaid
 from nautilus_quant.host.messages import subscribe
+from nautilus_quant.host.scaler_messages import CarryCapture
 from nautilus_quant.venues.funding_module import FundingModule
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ class Recorder:
         self.attribution = Attribution(named)
         self.samples: list[Sample] = []
         self.captures: dict[str, Capture] = {}
+        self.promises: list[float] = []
         self.fills = 0
         self.traded = 0.0
         self._ids = {one: one.value for legs in groups.values() for one in legs}
@@ -110,6 +112,7 @@ class Recorder:
         bus.subscribe("data.funding_rates.*", self._on_rate, priority=_FIRST)
         bus.subscribe("events.fills.*", self._on_fill, priority=_FIRST)
         subscribe(bus, FundingPaid, self._on_paid)
+        subscribe(bus, CarryCapture, self._on_capture)
 
     @property
     def years(self) -> dict[int, Sources]:
@@ -160,6 +163,9 @@ class Recorder:
 
     def _on_paid(self, paid: FundingPaid) -> None:
         self.attribution.funding(paid.key, paid.amount)
+
+    def _on_capture(self, told: CarryCapture) -> None:
+        self.promises.append(told.ratio)
 
 
 def run(
@@ -258,6 +264,7 @@ def outcome(plan: StudyPlan, engine: BacktestEngine, recorder: Recorder) -> Outc
         assets=attribution.sources(),
         years=recorder.years,
         captures=recorder.captures,
+        promises=tuple(recorder.promises),
         fills=recorder.fills,
         traded=recorder.traded,
         left=recorder.worth(),

@@ -24,6 +24,7 @@ def outcome(**changed):
         },
         "years": {},
         "captures": {},
+        "promises": [],
         "fills": 4,
         "traded": 1_200.0,
         "left": {},
@@ -42,6 +43,11 @@ def test_the_figures_of_a_run_by_hand():
     assert found.curve.max_drawdown == pytest.approx(60 / 1_050)
     assert found.invested == pytest.approx((0 + 300 + 600) / 3 / 1_000)
     assert found.time_held == pytest.approx(2 / 3)
+
+
+def test_what_is_kept_of_promises_is_their_median():
+    assert outcome(promises=[math.nan, 0.5, 0.9, 0.8]).kept == 0.8
+    assert math.isnan(outcome(promises=[math.nan]).kept)
 
 
 def test_a_run_without_samples_says_nothing():

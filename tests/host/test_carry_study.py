@@ -14,6 +14,8 @@ from nautilus_trader.trading.strategy import Strategy
 from nautilus_quant.carry.depth import DepthParams
 from nautilus_quant.host import carry_study
 from nautilus_quant.host.carry_study import StudyPlan, run
+from nautilus_quant.host.messages import publish
+from nautilus_quant.host.scaler_messages import CarryCapture
 from nautilus_quant.venues.recorded import Source
 from nautilus_quant.venues.recorded.hourly import open_hours
 
@@ -190,3 +192,18 @@ def test_small_orders_take_what_a_large_one_does_until_the_next_hour(market):
     later = run(plan(10_000_000), deep, [Steps({hour: [(SPOT, Decimal("0.2"))] for hour in range(51, 61)})])
     assert small.total.slippage == large.total.slippage
     assert -later.total.slippage < -large.total.slippage / 10
+
+
+class Promising(Steps):
+    """Tells at the quotes of hours how much of what its pair was entered for has been paid."""
+
+    def on_quote_tick(self, tick: QuoteTick):
+        ratio = self.steps.get((tick.ts_init - ZERO) // HOUR)
+        if ratio is not None:
+            publish(self.msgbus, CarryCapture(key="BTC", ts=tick.ts_init, ratio=ratio, paid=1.0))
+
+
+def test_what_positions_were_promised_is_kept(market):
+    found = run(plan(), market, [Promising({30: 0.75, 40: 0.5, 50: 1.25})])
+    assert found.promises == (0.75, 0.5, 1.25)
+    assert found.kept == 0.75
