@@ -4,6 +4,8 @@ Pure part, which needs numpy only:
 
 - `params`, `market`, `listing`: what is traded, what a market is, how its time is divided
 - `process`, `premium`, `book`, `tape`, `stress`: prices, premia and funding, books, trades, accidents
+- `outlet`: what a venue has of its own where several show one market; `delivery`: how late its events come,
+  and when not at all; `opening`: where all venues of a market have got to
 - `options`, `series`, `surface`, `board`, `option_book`: options, their implied volatilities and quotes
 - `state`, `blocks`, `history`: one minute of all that as a function of what the minute before left
 
@@ -20,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from nautilus_quant.venues.simulated.market import MarketConfig
 from nautilus_quant.venues.simulated.options import Options
+from nautilus_quant.venues.simulated.outlet import Outlet
 from nautilus_quant.venues.simulated.stress import Stress
 
 if TYPE_CHECKING:
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MarketConfig",
     "Options",
+    "Outlet",
     "SimulatedDataClient",
     "SimulatedDataClientConfig",
     "SimulatedLiveDataClientFactory",
