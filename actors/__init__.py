@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from nautilus_quant.actors.regime_gate import RegimeGate, RegimeGateConfig
     from nautilus_quant.actors.safety_engine import SafetyEngine
     from nautilus_quant.actors.safety_engine_config import SafetyEngineConfig
+    from nautilus_quant.actors.venue_router import VenueRouter, VenueRouterConfig
 
 __all__ = [
     "AnomalyDetector",
@@ -63,6 +64,8 @@ __all__ = [
     "RegimeGateConfig",
     "SafetyEngine",
     "SafetyEngineConfig",
+    "VenueRouter",
+    "VenueRouterConfig",
 ]
 
 # Each is imported when it is asked for: who takes one actor does not load, and collect garbage around, all.
@@ -99,6 +102,8 @@ _WHERE = {
     "RegimeGateConfig": "regime_gate",
     "SafetyEngine": "safety_engine",
     "SafetyEngineConfig": "safety_engine_config",
+    "VenueRouter": "venue_router",
+    "VenueRouterConfig": "venue_router",
 }
 
 

@@ -80,11 +80,20 @@ class Parcel:
         Between two waves, unless all of the first was refused [ns].
     least
         Of less, nothing is made [base coin].
+    takes
+        Whether it may take at all; otherwise it only rests.
 
     """
 
     def __init__(
-        self, asked: Decimal, after: After, *, waves: int = 5, pause: int = 0, least: Decimal = _ZERO
+        self,
+        asked: Decimal,
+        after: After,
+        *,
+        waves: int = 5,
+        pause: int = 0,
+        least: Decimal = _ZERO,
+        takes: bool = True,
     ) -> None:
         require(asked > 0, "asked > 0 [base coin]", asked)
         require(waves >= 1, "waves >= 1 [-]", waves)
@@ -103,6 +112,7 @@ class Parcel:
         self._most = waves
         self._pause = pause
         self._least = least
+        self._takes = takes
         self._rested = False
 
     @property
@@ -185,11 +195,12 @@ class Parcel:
             return Step.WAIT
         if self.cancelled or self._rested or self.unplaced <= self._least:
             return Step.FINISH
-        if self._was_refused() and self.waves < self._most:
+        if self._takes and self._was_refused() and self.waves < self._most:
             return Step.ROUTE
         if self._after is After.REST:
             return Step.REST
-        if self._after is After.STOP or self.waves >= self._most:
+        # Where nothing could be sent at all, whoever ordered it is told at once.
+        if self._after is After.STOP or self.waves >= self._most or not self.pieces:
             return Step.FINISH
         return Step.ROUTE if ts >= self.ready else Step.WAIT
 

@@ -55,6 +55,7 @@ REGISTRY: Final[Mapping[Kind, Mapping[str, Entry]]] = {
         "FundingArbScaler",
     ),
     "exec_algorithm": {
+        **_ours("actors", "VenueRouter"),
         "twap": Entry(f"{_ALGORITHMS}.twap:TWAPExecAlgorithm", f"{_ALGORITHMS}.twap:TWAPExecAlgorithmConfig"),
     },
 }

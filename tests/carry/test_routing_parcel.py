@@ -68,11 +68,29 @@ def test_what_is_left_of_a_wave(after: After, expected: Step) -> None:
     one = parcel(after)
     assert one.step(0) is Step.ROUTE
     one.begin(0)
-    assert one.step(5) is expected  # nothing could be sent
     one.send("a", "A", D(10))
     one.fill("a", D(3))
     one.end("a", 0)
     assert one.step(5) is expected
+    one.begin(5)
+    assert one.step(10) is expected  # nothing could be sent
+
+
+@pytest.mark.parametrize(
+    ("after", "expected"), [(After.AGAIN, Step.FINISH), (After.REST, Step.REST), (After.STOP, Step.FINISH)]
+)
+def test_where_nothing_at_all_can_be_sent(after: After, expected: Step) -> None:
+    one = parcel(after)
+    one.begin(0)
+    assert one.step(5) is expected
+
+
+def test_what_may_only_rest_never_takes() -> None:
+    one = Parcel(D(10), After.REST, takes=False)
+    assert one.step(0) is Step.REST
+    one.send("a", "A", D(10), rests=True)
+    one.end("a", 0, refused="would take")
+    assert one.step(0) is Step.REST
 
 
 def test_what_rested_is_over_when_it_ends_unless_it_was_refused() -> None:
