@@ -68,6 +68,7 @@ def deployment(plugin: Plugin, folder: Path, **settings: object) -> Path:
     if plugin.kind == "strategy":
         part["instrument"] = "BTCUSDT-PERP.SIM"
         part |= {key: "ETHUSDT-PERP.SIM" for key in plugin.example if key == "partner"}
+        part |= {key: ["ETHUSDT-PERP.SIM"] for key in plugin.example if key == "others"}
     document["strategies" if plugin.kind == "strategy" else "actors"] = {"part-new": part}
     path = folder / "deployment.yaml"
     path.write_text(json.dumps(document), encoding="utf-8")
