@@ -124,8 +124,12 @@ class HeldThroughout(Strategy):
             self.submit_order(self.order_factory.market(leg.id, side, leg.make_qty(abs(change))))
 
 
-def arbitrage(pairs: Pairs, capital: int, days: float) -> FundingArb:
-    """Return the strategy as it comes, but for how long it looks ahead."""
+def arbitrage(pairs: Pairs, capital: int, days: float, watch: float = EVERY) -> FundingArb:
+    """
+    Return the strategy as it comes, but for how long it looks ahead, and how often at liquidation.
+
+    Spot and perpetual in one account hedge each other there; perpetuals at two venues do not.
+    """
     hedges = tuple(CarryPairConfig(one=one, two=two, name=name) for name, (one, two) in pairs.items())
     config = FundingArbConfig(
         instrument=hedges[0].one,
@@ -133,6 +137,7 @@ def arbitrage(pairs: Pairs, capital: int, days: float) -> FundingArb:
         hedges=hedges,
         rule=CarryRuleConfig(horizon=days * 86_400.0),
         every=EVERY,
+        watch=watch,
         style="simultaneous",
         # Both legs are filled at once on recorded hours: this only bounds the size of one order.
         max_unhedged=10.0 * capital,
@@ -160,6 +165,7 @@ def progress(console: Console) -> Iterator[Callable[[str], Told]]:
 def nine_coins(asked: argparse.Namespace, begin: Callable[[str], Told]) -> list[Outcome]:
     """Return the runs of spot against perpetual: held throughout, and by how far is looked ahead."""
     market = open_hours(spot_and_perpetuals(span_of(asked), asked.coins), {}, depth_of(asked))
+    market.bars.clear()  # nobody here listens to them
     pairs = {coin: pair_of(coin) for coin in asked.coins}
     found = []
 
@@ -188,6 +194,7 @@ def many_venues(asked: argparse.Namespace, begin: Callable[[str], Told]) -> list
         ids = {venue: perpetual_of(coin, venue) for venue in VENUES}
         depths = {ids["binance"]: usual}
         market: HourlyMarket = open_hours(one_price_many_venues(span, coin, VENUES, TAKER), depths, other)
+        market.bars.clear()
         pairs = {f"{a}-{b}": (ids[a], ids[b]) for a, b in itertools.combinations(VENUES, 2)}
         for days in asked.horizons:
             name = f"{coin}, {days:g} days ahead"
@@ -198,7 +205,8 @@ def many_venues(asked: argparse.Namespace, begin: Callable[[str], Told]) -> list
                 periods=months(asked.venue_start, asked.venue_end),
                 tiers={venue.upper(): OWN_TIERS for venue in UNKNOWN_FEES},
             )
-            found.append(run(plan, market, [arbitrage(pairs, asked.capital, days)], progress=begin(name)))
+            strategy = arbitrage(pairs, asked.capital, days, watch=3_600.0)
+            found.append(run(plan, market, [strategy], progress=begin(name)))
     return found
 
 
