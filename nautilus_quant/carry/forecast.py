@@ -181,7 +181,8 @@ class FundingForecast:
     sums). The premium says more, the further its interval has run, and so does what the venue announces
     itself. All are weighed by their variances: the first by what it missed so far, the premium by its scatter
     in the rest of the interval and by what the formula missed at the end of others, the venue's own by what
-    it missed and the time left.
+    it missed and the time left. Where that is further from history than both would explain, history counts so
+    much less (as DerSimonian and Laird 1986, "Meta-analysis in clinical trials", weigh what disagrees).
 
     Parameters
     ----------
@@ -293,23 +294,31 @@ class FundingForecast:
             Now, UNIX time [ns].
 
         """
-        found = []
+        found, announced = [], self._word(ts)
+        if announced is not None:
+            found.append(announced)
         if self.last is not None and self.seen >= self.params.least:
-            found.append((self.mean + self.persistence * (self.last - self.mean), self._variance))
+            rate, variance = self.mean + self.persistence * (self.last - self.mean), self._variance
+            if announced is not None:  # history is worth less where the venue says that something has changed
+                variance = max(variance, (announced[0] - rate) ** 2 - announced[1])
+            found.append((rate, variance))
         average = self._premium.expected(ts)
         if average is not None and self._premium.seen >= self.params.least:
             scale = self.formula.interval / _EIGHT
-            variance = (average[1] * scale) ** 2 + self._formula_variance
-            found.append((self.formula.rate(average[0]), variance))
-        if self._announced is not None and self.seen >= self.params.least and self._announced[1] > ts:
-            each = self._announced_variance if self._kept else self._variance
-            found.append((self._announced[0], each * self._left(ts, self._announced[1])))
+            found.append((self.formula.rate(average[0]), (average[1] * scale) ** 2 + self._formula_variance))
         if not found:
             return None
         weights = [1.0 / max(variance, 1e-18) for _, variance in found]
         total = sum(weights)
         rate = sum(weight * told for weight, (told, _) in zip(weights, found, strict=True)) / total
         return rate, math.sqrt(1.0 / total)
+
+    def _word(self, ts: int) -> tuple[float, float] | None:
+        """Return what the venue itself foretells, and its variance."""
+        if self._announced is None or self.seen < self.params.least or self._announced[1] <= ts:
+            return None
+        each = self._announced_variance if self._kept else self._variance
+        return self._announced[0], each * self._left(ts, self._announced[1])
 
     def over(self, payments: int, ts: int) -> Carry | None:
         """

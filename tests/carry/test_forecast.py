@@ -16,6 +16,7 @@ from nautilus_quant.carry.forecast import (
     FundingForecast,
     FundingFormula,
     PremiumAverage,
+    _squares,
 )
 
 EIGHT = 8 * HOUR
@@ -226,3 +227,79 @@ def test_real_history_is_foretold_better_than_by_its_mean_or_its_last(nq_data):
     flips = np.array(signs)
     # Those said to flip often do so more often than those said not to.
     assert flips[flips[:, 0] > 0.3, 1].mean() > 3 * flips[flips[:, 0] < 0.1, 1].mean()
+
+
+# -- what the venue foretells itself ---------------------------------------------------------------------
+
+
+def announcing(missing, count=40):
+    """A forecast of rates that jump about, announced an interval before with an error each time."""
+    rng = np.random.default_rng(5)
+    forecast = FundingForecast()
+    for n, rate in enumerate(rng.normal(0.0, 0.001, count)):
+        forecast.announced(n * EIGHT, float(rate + missing * (-1) ** n), (n + 1) * EIGHT)
+        forecast.settled(float(rate))
+    return forecast, count * EIGHT
+
+
+def test_a_venue_that_foretells_well_is_believed():
+    forecast, now = announcing(0.0)
+    assert abs(forecast.next(now)[0]) < 0.0006  # nothing is announced: about the mean
+    forecast.announced(now, 0.004, now + EIGHT)
+    rate, error = forecast.next(now)
+    assert rate == pytest.approx(0.004)
+    assert error < 1e-8
+    assert forecast.over(3, now).expected < 3 * 0.004  # the rate after it returns to the mean
+
+
+def test_a_venue_that_foretells_badly_counts_more_towards_the_end():
+    forecast, now = announcing(0.001)
+    history, scatter = forecast.next(now)
+    assert (history, scatter) == (pytest.approx(-5e-4, abs=1e-4), pytest.approx(1e-3, rel=0.2))
+    forecast.announced(now, 0.0015, now + EIGHT)
+    early, error = forecast.next(now)
+    # It missed by 0.001 each time over a whole interval, as much as history scatters; but 0.002 from history
+    # is more than that explains, which counts for a third of it: 1 / (0.002² − 0.001²).
+    assert early == pytest.approx((0.0015 + history / 3) / (1 + 1 / 3), abs=1e-4)
+    assert error == pytest.approx(0.001 * math.sqrt(3 / 4), rel=0.1)
+    late, last = forecast.next(now + EIGHT - EIGHT // 16)
+    assert late == pytest.approx(0.0015, abs=5e-5)
+    assert last == pytest.approx(0.001 / 4, rel=0.1)  # a sixteenth of the variance
+
+
+def test_a_later_word_replaces_an_earlier_one_and_a_past_one_says_nothing():
+    forecast, now = announcing(0.0)
+    forecast.announced(now, 0.004, now + EIGHT)
+    forecast.announced(now + HOUR, 0.002, now + EIGHT)
+    assert forecast.next(now + HOUR)[0] == pytest.approx(0.002)
+    before = forecast.next(now + EIGHT)
+    assert abs(before[0]) < 0.0006  # it is due: no word of the next one
+    for rate, due in ((math.nan, now + 2 * EIGHT), (0.01, now + HOUR)):
+        forecast.announced(now + EIGHT, rate, due)
+    assert forecast.next(now + EIGHT) == before
+
+
+def test_without_history_no_word_is_enough():
+    forecast = FundingForecast()
+    forecast.announced(0, 0.004, EIGHT)
+    assert forecast.next(0) is None
+
+
+def test_what_is_known_of_a_venue_is_kept():
+    forecast, now = announcing(0.001)
+    again = FundingForecast().restore(forecast.to_dict())
+    for one in (forecast, again):
+        one.announced(now, 0.004, now + EIGHT)
+    assert again.next(now) == forecast.next(now)
+    old = {key: value for key, value in forecast.to_dict().items() if key != "announced"}
+    assert FundingForecast().restore(old).seen == 40
+    with pytest.raises(ValueError, match="variance"):
+        FundingForecast().restore({**forecast.to_dict(), "announced": [math.nan, 3]})
+
+
+@given(st.floats(0.0, 0.99), st.integers(1, 60))
+def test_the_sum_of_squares_in_closed_form(left, payments):
+    reach = [(1.0 - left**n) / (1.0 - left) for n in range(payments + 1)]
+    assert _squares(left, payments) == pytest.approx(
+        sum(g * g for g in reach[1:payments]), rel=1e-8, abs=1e-9
+    )
