@@ -43,11 +43,12 @@ if TYPE_CHECKING:
 
     from nautilus_trader.common.component import Clock
     from nautilus_trader.model.events import OrderEvent
-    from nautilus_trader.model.identifiers import ExecAlgorithmId
+    from nautilus_trader.model.identifiers import ExecAlgorithmId, StrategyId
     from nautilus_trader.model.instruments import Instrument
     from nautilus_trader.model.objects import Quantity
     from nautilus_trader.model.orders import Order
     from nautilus_trader.system.kernel import NautilusKernel
+    from nautilus_trader.trading.strategy import Strategy
 
     from nautilus_quant.host.routing_market import RoutingMarket
 
@@ -156,6 +157,7 @@ class RoutingDesk:
         self._settings = settings or DeskSettings()
         self._told = told
         self._log = Logger("VenueRouter")
+        self._strategies: dict[StrategyId, Strategy] = {}
         self._jobs: dict[str, Job] = {}
         """By the id of the order."""
         self._parts: dict[str, Job] = {}
@@ -249,6 +251,8 @@ class RoutingDesk:
 
     def _one_step(self, job: Job) -> bool:
         now, parcel = self._now, job.parcel
+        if parcel.waves and not (job.wish.reduce_only or self._runs(job)):
+            parcel.cancelled = True  # nothing is opened for a strategy that has stopped
         match parcel.step(now):
             case Step.ROUTE:
                 self._wave(job, now)
@@ -262,6 +266,13 @@ class RoutingDesk:
                     job.alarm.set(parcel.ready)
                 return False
         return True
+
+    def _runs(self, job: Job) -> bool:
+        strategy = self._strategies.get(job.order.strategy_id)
+        if strategy is None:
+            self._strategies = {one.id: one for one in self._kernel.trader.strategies()}
+            strategy = self._strategies.get(job.order.strategy_id)
+        return strategy is None or bool(strategy.is_running)
 
     def _wake(self, name: str) -> None:
         job = self._jobs.get(name)
@@ -353,7 +364,7 @@ class RoutingDesk:
     def _show(self, job: Job) -> None:
         """Let the order itself show what nobody has been sent yet."""
         if job.order.status in LOCAL:
-            size = shown_size(job.order, job.own, job.parcel.unplaced)
+            size = shown_size(job.own, job.parcel.unplaced)
             if size != job.order.quantity:
                 self._hands.resize(job.order, size)
 

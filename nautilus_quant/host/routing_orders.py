@@ -136,11 +136,11 @@ def limit_at(primary: Order, instrument: Instrument, rate: float) -> Price | Non
     return Price((exact / tick).to_integral_value(rounding) * tick, instrument.price_precision)
 
 
-def shown_size(primary: Order, instrument: Instrument, coins: Decimal) -> Quantity:
+def shown_size(instrument: Instrument, coins: Decimal) -> Quantity:
     """Return what is left of an order, in its own units, at least a step: orders of size 0 there are none."""
     step = instrument.size_increment.as_decimal()
     steps = (coins / instrument.multiplier.as_decimal() / step).to_integral_value(ROUND_CEILING)
-    return Quantity(min(max(steps * step, step), primary.quantity.as_decimal()), instrument.size_precision)
+    return Quantity(max(steps, Decimal(1)) * step, instrument.size_precision)
 
 
 def finish(kernel: NautilusKernel, primary: Order, reason: str) -> None:

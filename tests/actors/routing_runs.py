@@ -13,7 +13,7 @@ from nautilus_trader.model.data import BookOrder, OrderBookDepth10, QuoteTick
 from nautilus_trader.model.enums import AccountType, BookType, OmsType, OrderSide
 from nautilus_trader.model.events import OrderEvent, OrderFilled
 from nautilus_trader.model.identifiers import ExecAlgorithmId, InstrumentId, Symbol, Venue
-from nautilus_trader.model.instruments import CryptoPerpetual, Instrument
+from nautilus_trader.model.instruments import CryptoPerpetual, CurrencyPair, Instrument
 from nautilus_trader.model.objects import Currency, Money, Price, Quantity
 from nautilus_trader.model.orders import Order
 from nautilus_trader.trading.strategy import Strategy
@@ -49,6 +49,26 @@ def perpetual(venue: str, fee: float = 0.0, step: str = "0.001", multiplier: str
         min_quantity=lot,
         margin_init=Decimal("0.1"),
         margin_maint=Decimal("0.05"),
+        maker_fee=Decimal("0.0001"),
+        taker_fee=Decimal(repr(fee)),
+        ts_event=0,
+        ts_init=0,
+    )
+
+
+def spot(venue: str, fee: float = 0.0) -> CurrencyPair:
+    """The spot market of bitcoin, on any venue."""
+    lot = Quantity.from_str("0.001")
+    return CurrencyPair(
+        instrument_id=InstrumentId.from_str(f"BTCUSDT.{venue}"),
+        raw_symbol=Symbol("BTCUSDT"),
+        base_currency=Currency.from_str("BTC"),
+        quote_currency=USDT,
+        price_precision=1,
+        size_precision=lot.precision,
+        price_increment=Price.from_str("0.1"),
+        size_increment=lot,
+        min_quantity=lot,
         maker_fee=Decimal("0.0001"),
         taker_fee=Decimal(repr(fee)),
         ts_event=0,
