@@ -168,7 +168,8 @@ class SupplyWatch:
         return changes
 
     def _judge(self, room: float, smallest: float, full: float, before: Supply) -> Supply:
-        if room < smallest:
+        # Out until half of what counts as low is free again: a price that wanders is no news.
+        if room < (max(smallest, 0.5 * self.params.low * full) if before is Supply.OUT else smallest):
             return Supply.OUT
         bound = self.params.low if before is Supply.ENOUGH else self.params.high
         return Supply.LOW if room < bound * full else Supply.ENOUGH

@@ -34,6 +34,8 @@ class CrossVenueParams:
         usual difference is learnt.
     retry
         Wait before a pair is entered again of which nothing came to be held [s].
+    least_more
+        Least that is added to a pair that is held, as a share of its largest size [-].
 
     """
 
@@ -42,9 +44,11 @@ class CrossVenueParams:
     inventory: InventoryParams = field(default_factory=InventoryParams)
     basis: BasisParams = field(default_factory=BasisParams)
     retry: float = 10.0
+    least_more: float = 0.1
 
     def __post_init__(self) -> None:
         require(0.0 <= self.retry < math.inf, "0 <= retry < inf [s]", self.retry)
+        require(0.0 <= self.least_more <= 1.0, "0 <= least_more <= 1 [-]", self.least_more)
 
 
 class PairView(NamedTuple):
@@ -195,7 +199,9 @@ class CrossVenueRule:
             self._learn(ts, pair, markets)
         wishes = [wish for pair in pairs if (wish := self._leave(ts, pair, markets, access)) is not None]
         candidates = [one for pair in pairs for one in self._candidates(ts, pair, markets, access)]
-        sides = sides_of([(pair.one, pair.two, self._direction(pair)) for pair in pairs])
+        # A leg that cannot be closed for a while must not keep its venue from trading with others.
+        free = [pair for pair in pairs if Access.DOWN not in {access.get(pair.one), access.get(pair.two)}]
+        sides = sides_of([(pair.one, pair.two, self._direction(pair)) for pair in free])
         reducing = [one for one in candidates if one.pair in self._held(pairs, one)]
         adding = [one for one in candidates if one not in reducing]
         views = {pair.name: pair for pair in pairs}
@@ -296,8 +302,10 @@ class CrossVenueRule:
             if held == -direction:
                 # Back the way it came: by the other direction's own edge, where it does not end by itself.
                 room = 0.0 if trade is None or trade.trades else abs(pair.coins)
-            if room > 0.0:
-                yield self._candidate(ts, pair, direction, difference, room)
+            least = self.params.least_more * pair.most if held == direction else 0.0
+            if room > least:
+                one = self._candidate(ts, pair, direction, difference, room)
+                yield one._replace(smallest=max(one.smallest, least))
 
     def _candidate(
         self, ts: int, pair: PairView, direction: int, difference: float, room: float

@@ -1,0 +1,445 @@
+"""The arbitrage between venues in real engine runs: entries, outages with an open leg, missed fills."""
+
+from __future__ import annotations
+
+import itertools
+from decimal import Decimal
+
+import pytest
+from nautilus_trader.model.data import BookOrder, OrderBookDepth10
+from nautilus_trader.model.enums import OrderSide
+from nautilus_trader.model.identifiers import InstrumentId, Symbol, Venue
+from nautilus_trader.model.objects import Price, Quantity
+from nautilus_trader.test_kit.providers import TestInstrumentProvider
+
+from nautilus_quant.host.messages import AllocationUpdate, publish
+from nautilus_quant.host.state import shared_store
+from nautilus_quant.strategies.cross_exchange_arb_config import rule_params
+from tests.strategies.cross_venue_runs import (
+    MID,
+    SECOND,
+    START,
+    A,
+    B,
+    C,
+    Run,
+    arb,
+    build,
+    jump,
+    outage,
+    perp,
+    quotes,
+    rate,
+    run,
+    short,
+    spot,
+    wiggle,
+)
+
+UP = {A: wiggle, B: jump(0.004, 80, 110)}
+
+
+def allot(second: int, instrument, share: float):
+    def step(strategy) -> None:
+        key = f"{strategy.id}|{instrument.id}"
+        update = AllocationUpdate(key=key, ts=START + second * SECOND, allocation=share, source="test")
+        publish(strategy.msgbus, update)
+
+    return {second: step}
+
+
+# -- entering and leaving --------------------------------------------------------------------------------
+
+
+def test_two_venues_are_traded_apart_and_together_again() -> None:
+    done = run(arb(), quotes(UP, 160))
+    assert done.wishes() == [(81, "AB", 0.499, "difference"), (111, "AB", 0.0, "converged")]
+    assert done.book[100] == [0.499, -0.499]
+    assert done.left == [0.0, 0.0]
+    assert done.told == [("AB", "opened"), ("AB", "closed")]
+    # Each fill is a quote's ask or bid, and is charged by its own venue.
+    prices = {n: {item: MID * (1 + path(n)) for item, path in UP.items()} for n in (81, 111)}
+    buy, sell = round(prices[81][A] + 2.0, 1), round(prices[81][B] - 2.0, 1)
+    back, again = round(prices[111][A] - 2.0, 1), round(prices[111][B] + 2.0, 1)
+    assert done.equity["A"] == pytest.approx(100_000 + 0.499 * (back - buy - 0.0004 * (back + buy)), abs=0.02)
+    assert done.equity["B"] == pytest.approx(
+        100_000 + 0.499 * (sell - again - 0.0005 * (sell + again)), abs=0.02
+    )
+    assert sum(done.equity.values()) > 200_000 + 30
+
+
+def test_what_was_promised_is_what_came() -> None:
+    done = run(arb(caution=0.0), quotes(UP, 160))
+    entered = done.updates[0].numbers
+    promised = entered["net"] * entered["price"] * entered["coins"]
+    # The usual difference is some two basis points above nothing when it leaves: it saw the jump itself.
+    assert sum(done.equity.values()) - 200_000 == pytest.approx(promised, abs=3e-4 * 20_000)
+
+
+@pytest.mark.parametrize(("taker", "enters"), [("0.0004", True), ("0.0014", False)])
+def test_fees_of_both_venues_decide(taker: str, enters: bool) -> None:
+    dear = perp("SIM_D", taker)
+    data = quotes({A: wiggle, dear: jump(0.003, 80, 110)}, 130)
+    assert bool(run(arb((A, dear)), data, (A, dear)).orders) == enters
+
+
+def test_the_cheap_venue_may_be_either() -> None:
+    done = run(arb(), quotes({A: jump(0.004, 80, 110), B: wiggle}, 100))
+    assert done.left == [-0.498, 0.498]
+
+
+def test_differences_that_stay_are_learnt_and_not_traded() -> None:
+    apart = quotes({A: wiggle, B: lambda second: 0.004 + wiggle(second)}, 200)
+    assert run(arb(), apart).orders == []
+
+
+def test_funding_that_is_due_before_the_end_is_paid_for() -> None:
+    def told(at: int):
+        rates = [rate(A, 0.004, 60, at), rate(B, 0.0001, 60, at)]
+        return run(arb(sample=20.0, least_samples=3), [*quotes(UP, 94), *rates]).orders
+
+    # A difference lasts a sample at least: 81 to 101
+    assert told(3_000) != []
+    assert told(95) == []
+
+
+def test_contracts_of_other_sizes_are_held_in_coins() -> None:
+    mini = perp("SIM_E", "0.0004", "1", "0.001")
+    done = run(arb((mini, B)), quotes({mini: wiggle, B: jump(0.004, 80, 200)}, 130, size=9_000.0), (mini, B))
+    assert done.left[0] == pytest.approx(498, abs=1.0)
+    assert done.left[0] * 0.001 == pytest.approx(-done.left[1], abs=0.001)
+
+
+def levels(item, path, seconds: int):
+    """Ten levels a second: little at the touch, more behind it."""
+    made = []
+    for second in range(seconds):
+        mid, ts = MID * (1 + path(second)), START + second * SECOND + 5
+        sides = []
+        for side, sign in ((OrderSide.BUY, -1), (OrderSide.SELL, 1)):
+            sides.append(
+                [
+                    BookOrder(side, Price(mid + sign * (2.0 + 4.0 * n), 1), Quantity(0.05 + 0.05 * n, 3), 0)
+                    for n in range(10)
+                ]
+            )
+        made.append(OrderBookDepth10(item.id, *sides, [1] * 10, [1] * 10, 0, second, ts, ts))
+    return made
+
+
+def test_what_stands_deeper_in_the_books_is_walked_as_long_as_it_pays() -> None:
+    tops = quotes(UP, 100, size=0.05)
+    books = [depth for item, path in UP.items() for depth in levels(item, path, 100)]
+    shallow = run(arb(), tops).updates[0].numbers
+    deep = run(arb(book="depth10"), [*tops, *books]).updates[0].numbers
+    assert shallow["coins"] == pytest.approx(0.05)
+    assert deep["coins"] > 0.3
+    assert deep["buy"] > shallow["buy"]
+    assert deep["sell"] < shallow["sell"]
+
+
+# -- three venues ----------------------------------------------------------------------------------------
+
+
+def test_the_best_of_three_goes_first() -> None:
+    done = run(
+        arb((A, B, C), max_notional=8_000.0),
+        quotes({A: jump(-0.002, 80, 110), B: jump(0.004, 80, 110), C: wiggle}, 160),
+        (A, B, C),
+    )
+    assert done.wishes()[0][:2] == (81, "AB")
+    assert done.left == [0.0, 0.0, 0.0]
+    assert sum(done.equity.values()) > 300_000
+
+
+def test_a_venue_that_goes_down_with_an_open_leg_is_hedged_elsewhere_and_then_unwound() -> None:
+    paths = {A: wiggle, B: jump(0.004, 80, 101), C: lambda second: wiggle(second + 3)}
+    done = run(
+        arb((A, B, C), max_unhedged=1e7, outage_grace=20.0),
+        quotes(paths, 240, silent={C: (100, 160)}),
+        (A, B, C),
+        incidents={"C": [outage(100, 60)]},
+    )
+    assert done.book[95] == [0.499, -0.989, 0.49]
+    # Everything comes back at 101, when C takes no orders: the others are closed, and its leg stands alone,
+    assert done.book[105] == [0.0, 0.0, 0.49]
+    # until it is known to be down and its own pair had its chance; then A, which is cheaper than B, hedges,
+    assert done.book[120] == [-0.49, 0.0, 0.49]
+    # and when it is back both are closed.
+    assert done.book[159] == [-0.49, 0.0, 0.49]
+    assert done.left == [0.0, 0.0, 0.0]
+    assert [second for second, _ in done.heard("SIM_C|access", "CRITICAL")] == [109]
+    assert [text.split(" coins")[0] for _, text in done.heard("|hedge")] == [
+        "hedge elsewhere: -0.49",
+        "hedge elsewhere: 0.49",
+    ]
+    assert len(done.heard("SIM_C|access", "WARNING")) == 1
+
+
+def test_the_others_trade_on_while_one_is_down() -> None:
+    paths = {A: wiggle, B: jump(0.004, 120, 150), C: jump(-0.004, 60, 70)}
+    done = run(
+        arb((A, B, C)),
+        quotes(paths, 200, silent={C: (62, 999)}),
+        (A, B, C),
+        incidents={"C": [outage(62, 900)]},
+    )
+    opened = [(pair, what) for second, pair, coins, what in done.wishes() if second >= 120 and coins]
+    assert ("AB", "difference") in opened
+    assert not any("C" in pair for pair, _ in opened)
+    assert [venue for venue, _, status in done.orders if status == "FILLED"].count("B") >= 2
+
+
+def test_a_venue_that_is_killed_is_left_and_the_others_trade_on() -> None:
+    paths = {A: wiggle, B: jump(0.007, 80, 200), C: jump(-0.004, 80, 200)}
+    done = run(
+        arb((A, B, C), allot(100, C, 0.0), inventory_limit=20_000.0, max_notional=10_000.0, pause=5.0),
+        quotes(paths, 180),
+        (A, B, C),
+    )
+    assert done.book[95][2] > 0.0
+    assert done.book[102][2] == 0.0
+    assert done.book[170][2] == 0.0
+    assert done.book[170][0] == pytest.approx(-done.book[170][1])
+    assert done.book[170][0] > 0.0
+
+
+# -- two venues in trouble -------------------------------------------------------------------------------
+
+
+class Exposed:
+    """Adds up what was not hedged over time, as the price is."""
+
+    def __init__(self, done: Run) -> None:
+        steps = sorted(done.book.items())
+        self.used = sum(
+            abs(sum(held)) * MID * (later - second)
+            for (second, held), (later, _) in itertools.pairwise(steps)
+        )
+
+
+def test_with_two_venues_the_leg_that_is_alone_is_covered_within_the_budget() -> None:
+    done = run(
+        arb(max_unhedged=300_000.0, outage_grace=20.0, max_notional=10_000.0),
+        quotes({A: wiggle, B: jump(0.004, 80, 101)}, 240, silent={A: (100, 160)}),
+        incidents={"A": [outage(100, 60)]},
+    )
+    assert done.book[95] == [0.249, -0.249]
+    assert Exposed(done).used <= 300_000.0
+    assert abs(sum(done.book[158])) < 1e-9
+    assert done.left == [0.0, 0.0]
+
+
+def test_missed_fills_are_told_by_their_ratio() -> None:
+    # In and out every twenty seconds; B refuses its ninth order, and then two in a row.
+    paths = {A: wiggle, B: lambda n: wiggle(n) + (0.012 if n >= 80 and n % 20 < 8 else 0.0)}
+    bursts = [outage(at, lasts, "rejects") for at, lasts in ((161, 1), (181, 4))]
+    done = run(
+        arb(least_fills=8, fills_half_life=1e6, max_notional=2_000.0, pause=2.0),
+        quotes(paths, 200),
+        incidents={"B": bursts},
+    )
+    told = [(one.severity, one.numbers["ratio"]) for one in done.alerts if "SIM_B|fills" in one.key]
+    assert [severity for severity, _ in told[:2]] == ["WARNING", "CRITICAL"]
+    assert told[0][1] == pytest.approx(8 / 9, abs=0.01)
+    assert told[1][1] == pytest.approx(10 / 13, abs=0.01)
+    assert done.heard("SIM_A|fills") == []
+    assert abs(sum(done.left)) < 1e-9
+    assert [status for venue, _, status in done.orders if venue == "B"].count("REJECTED") == 3
+
+
+def test_orders_that_fill_say_nothing_of_ratios() -> None:
+    paths = {A: wiggle, B: lambda n: wiggle(n) + (0.012 if n >= 80 and n % 20 < 8 else 0.0)}
+    done = run(arb(least_fills=4), quotes(paths, 300))
+    assert len(done.orders) > 12
+    assert done.heard("fills") == []
+
+
+def test_nothing_is_entered_on_prices_of_the_past() -> None:
+    # B is dearer while nothing is heard of it: only the last price is known, and that is old
+    data = quotes({A: jump(-0.004, 85, 120), B: wiggle}, 150, silent={B: (75, 130)})
+    done = run(arb(), data)
+    assert [second for second, *_ in done.wishes() if second < 130] == []
+
+
+# -- spot: inventories and transfers ---------------------------------------------------------------------
+
+
+def test_spot_is_sold_from_what_is_there_and_coins_are_advised_to_be_moved() -> None:
+    one, two = spot("SIM_A"), spot("SIM_B")
+    terms = {one.id.value: {"fixed": 0.0002, "share": 0.0, "seconds": 1_800.0}}
+    done = run(
+        arb((one, two), transfers=terms, max_notional=40_000.0, skew=0.0),
+        quotes({one: wiggle, two: jump(0.003, 80, 999)}, 140),
+        (one, two),
+        balances={"A": ["50000 USDT", "1 BTC"], "B": ["50000 USDT", "0.6 BTC"]},
+    )
+    assert done.wishes()[0][1:] == ("AB", 0.6, "difference, coins are moved")
+    assert done.book[100][1] == pytest.approx(-0.6, abs=0.001)  # all it had
+    assert done.book[139] == done.book[100]  # not traded back
+    assert done.heard("SIM_B|sell")[0][1].startswith("no room is left to sell")
+    (advice,) = done.advice
+    assert (advice.source[-1], advice.target[-1]) == ("A", "B")
+    assert advice.coins == pytest.approx(0.6, abs=0.01)
+    assert advice.cost == 0.0002
+
+
+def test_an_inventory_comes_back_when_the_other_direction_pays() -> None:
+    one, two = spot("SIM_A"), spot("SIM_B")
+    terms = {item.id.value: {"share": 0.0001} for item in (one, two)}
+    path = lambda n: wiggle(n) + (0.003 if 80 <= n < 110 else -0.003 if 110 <= n < 140 else 0.0)  # noqa: E731
+    done = run(
+        arb((one, two), transfers=terms),
+        quotes({one: wiggle, two: path}, 160),
+        (one, two),
+        balances={"A": ["50000 USDT", "1 BTC"], "B": ["50000 USDT", "1 BTC"]},
+    )
+    assert done.book[105][0] == pytest.approx(0.5, abs=0.01)
+    assert (111, "AB", 0.0, "the other way round") in done.wishes()
+    assert done.left[0] <= 0.0
+    assert sum(done.equity.values()) > 100_000
+
+
+# -- allocations, restarts, order ------------------------------------------------------------------------
+
+
+def test_without_an_allocation_it_wants_and_leaves_but_does_not_trade() -> None:
+    done = run(arb(allocation=0.0), quotes(UP, 160))
+    assert done.orders == []
+    assert [(second, coins != 0.0) for second, _, coins, _ in done.wishes()] == [(81, True), (111, False)]
+    exposures = [target.exposure for target in done.targets if target.instrument == A.id.value]
+    assert [value > 0.0 for value in exposures] == [True, False]
+    assert exposures[0] == pytest.approx(0.1, rel=0.01)  # 20 000 of 200 000
+
+
+def test_half_an_allocation_holds_half() -> None:
+    done = run(arb(allocation=0.5), quotes(UP, 100))
+    assert done.left == pytest.approx([0.249, -0.249], abs=0.001)
+
+
+def test_a_second_run_is_the_same() -> None:
+    strategy = arb()
+    engine = build(quotes(UP, 160), [strategy])
+    seen = []
+    for _ in range(2):
+        engine.run()
+        seen.append(
+            [(o.instrument_id, o.side, o.quantity, o.avg_px, o.ts_last) for o in engine.cache.orders()]
+        )
+        engine.reset()
+    engine.dispose()
+    assert seen[0] == seen[1]
+    assert len(seen[0]) == 4
+
+
+def test_a_restart_goes_on_with_what_it_held() -> None:
+    url = "memory://cross-venues"
+    with shared_store(url):
+        strategy = arb(state=url)
+        engine = build(quotes(UP, 160), [strategy])
+        pause = START + 95 * SECOND + SECOND // 2
+        engine.run(end=pause, streaming=True)
+        assert strategy.held() == [0.499, -0.499]
+        entered = dict(strategy._rule.trades)
+        usual = strategy._rule.bases[strategy.pairs()[0].name].mean
+        strategy.stop()
+        strategy.reset()
+        assert strategy._rule.trades == {}
+        strategy.start()
+        assert strategy._rule.trades == entered
+        assert strategy._rule.bases[strategy.pairs()[0].name].mean == usual
+        engine.run(start=pause)
+        assert strategy.held() == [0.0, 0.0]
+        assert len(engine.cache.orders()) == 4
+        engine.dispose()
+
+
+def test_a_restart_knows_of_a_hedge_elsewhere() -> None:
+    url = "memory://cross-venues-hedge"
+    paths = {A: wiggle, B: jump(0.004, 80, 101), C: lambda second: wiggle(second + 3)}
+    with shared_store(url):
+        strategy = arb((A, B, C), max_unhedged=1e7, outage_grace=20.0, state=url)
+        data = quotes(paths, 240, silent={C: (100, 160)})
+        engine = build(data, [strategy], (A, B, C), incidents={"C": [outage(100, 60)]})
+        pause = START + 130 * SECOND + SECOND // 2
+        engine.run(end=pause, streaming=True)
+        assert strategy.held() == [-0.49, 0.0, 0.49]
+        strategy.stop()
+        strategy.reset()
+        strategy.start()
+        assert strategy._hedges.held == {A.id.value: Decimal("-0.49")}
+        engine.run(start=pause)
+        assert strategy.held() == [0.0, 0.0, 0.0]
+        engine.dispose()
+
+
+def test_a_damaged_state_begins_anew_and_does_not_stop_the_node() -> None:
+    url = "memory://cross-venues-damaged"
+    with shared_store(url) as store:
+        run(arb(state=url), quotes(UP, 60))
+        documents = store.documents("cross_venue")
+        assert {key.rpartition("|")[2] for key in documents} == {
+            "rule",
+            "fills",
+            "outages",
+            "hedges",
+            "found",
+        }
+        for key in documents:
+            store.put("cross_venue", key, {"version": 99}, ts=1)
+        done = run(arb(state=url), quotes(UP, 160))
+        assert len(done.orders) == 4
+
+
+def test_every_decision_is_in_the_journal_with_its_numbers() -> None:
+    url = "memory://cross-venues-journal"
+    with shared_store(url) as store:
+        run(arb(state=url), quotes(UP, 160))
+        entries = [entry for entry in store.entries() if entry.kind == "cross_venue"]
+    assert [entry.body["what"] for entry in entries] == ["difference", "converged"]
+    assert short(entries[0].body["pair"]) == "AB"
+    assert {"net", "gross", "fees", "funding", "hurdle", "skew"} <= set(entries[0].body)
+
+
+# -- what it can be told ---------------------------------------------------------------------------------
+
+
+def test_settings_reach_the_rule() -> None:
+    config = arb(
+        least_edge=0.001, caution=2.0, skew=0.0007, exit_gain=0.0004, stop=0.02, longest=50.0, sample=2.0
+    ).config
+    params = rule_params(config)
+    assert (params.edge.least, params.edge.caution, params.inventory.skew) == (0.001, 2.0, 0.0007)
+    assert (params.hold.exit, params.hold.stop, params.hold.longest) == (0.0004, 0.02, 50.0)
+    assert (params.basis.interval, params.basis.least, params.retry) == (2.0, 30, 5.0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"transfers": {"X.Y": {}}}, "transfers of"),
+        ({"transfers": {A.id.value: {"cost": 1.0}}}, "fixed, share, seconds, rate"),
+        ({"bad_fills": 0.95}, "bad < low"),
+        ({"style": "slow"}, "slow"),
+        ({"sample": 0.0}, "interval"),
+        ({"low_inventory": 0.5}, "low < high"),
+    ],
+)
+def test_what_cannot_be_is_refused_when_it_is_made(changes, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        arb(**changes)
+
+
+def test_one_venue_is_none() -> None:
+    with pytest.raises(ValueError, match="two or more different instruments"):
+        arb((A,))
+    with pytest.raises(ValueError, match="two or more different instruments"):
+        arb((A, A))
+
+
+def test_an_inverse_contract_is_not_traded() -> None:
+    inverse = TestInstrumentProvider.xbtusd_bitmex()
+    assert inverse.id == InstrumentId(Symbol("BTC/USD"), Venue("BITMEX"))
+    done = run(arb((A, inverse)), quotes({A: wiggle}, 20), (A, inverse))
+    assert done.orders == []
+    assert done.wishes() == []
