@@ -241,7 +241,7 @@ def _offers(
     if len(found) < len(levels) or not (before < _INF if sign > 0.0 else before < 0.0):
         return [], "its prices and sizes are not those of a book"
     if impact > 0.0:
-        _add_impact(found, impact * levels[0][0] * rate)
+        found = _with_impact(found, impact * levels[0][0] * rate)
     if before > worst * share or most < quantity:
         found = _within(found, [price * sign * rate for price, _ in levels], worst, most)
     return found, "" if found else "it has nothing within the limit"
@@ -258,14 +258,14 @@ def _within(found: list[Offer], prices: list[float], worst: float, most: float) 
     return kept
 
 
-def _add_impact(found: list[Offer], slope: float) -> None:
+def _with_impact(found: list[Offer], slope: float) -> list[Offer]:
     """Add to each level what ``slope·q^1.5`` grows by over it, per coin."""
     done = total = 0.0
-    for n, (key, size, place) in enumerate(found):
-        done += size
-        after = slope * done * math.sqrt(done)
-        found[n] = (key + (after - total) / size, size, place)
-        total = after
+    root = math.sqrt
+    return [
+        (key + (-total + (total := slope * (done := done + size) * root(done))) / size, size, place)
+        for key, size, place in found
+    ]
 
 
 def _parts(names: list[str], lots: list[tuple[float, float]], shared: Shared) -> list[Part] | None:

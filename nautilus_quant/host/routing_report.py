@@ -28,8 +28,9 @@ class RouteUpdate(Message):
     ----------
     strategy, instrument, side
         Of the order.
-    asked, filled, left
-        Of it: asked for, done so far, and not on its way any more [base coin].
+    asked, filled, working, left
+        Of it: asked for, done so far, on its way or resting, and sent to nobody [base coin]. What works when
+        the router stops goes on without it.
     sent
         What each instrument was sent, ``{"BTCUSDT-PERP.SIM_A": 0.2}`` [base coin].
     expected, alone
@@ -51,6 +52,7 @@ class RouteUpdate(Message):
     side: str
     asked: float
     filled: float
+    working: float
     left: float
     sent: Mapping[str, float]
     expected: float
@@ -81,6 +83,7 @@ def route_update(job: Job, over: bool, cache: CacheFacade, market: RoutingMarket
         side=job.side.name,
         asked=float(parcel.asked),
         filled=float(parcel.filled),
+        working=float(parcel.working),
         left=float(parcel.unplaced),
         sent=dict(sent),
         expected=math.nan if first is None else first.price,

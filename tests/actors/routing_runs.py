@@ -254,7 +254,7 @@ def run(
     steps: dict[int, Step], instruments: Sequence[Instrument], data: Sequence[Any], **options: Any
 ) -> Run:
     """Run one scripted strategy to the end."""
-    scripts = [Script(steps), *options.pop("others", ())]
+    scripts = [options.pop("script", None) or Script(steps), *options.pop("others", ())]
     made = engine(instruments, data, scripts, **options)
     made.run()
     return Run(made, scripts)

@@ -242,7 +242,7 @@ def check(found: Route, best: tuple[float, float], quantity: float, known: dict[
 
 
 @given(markets())
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=400, deadline=None)
 def test_no_split_of_whole_lots_costs_less(
     market: tuple[Side, float, dict[str, BookView], dict[str, VenueTerms]],
 ) -> None:
@@ -251,7 +251,7 @@ def test_no_split_of_whole_lots_costs_less(
 
 
 @given(markets(smallest=True))
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=400, deadline=None)
 def test_nor_does_one_without_orders_that_are_too_small(
     market: tuple[Side, float, dict[str, BookView], dict[str, VenueTerms]],
 ) -> None:
