@@ -95,7 +95,7 @@ class IncidentModule(SimulationModule):
         if isinstance(known, IncidentClient):
             return
         engine = find_kernel(self.msgbus).exec_engine
-        client = IncidentClient(self, known)
+        client = IncidentClient(self)
         engine.deregister_client(known)
         engine.register_client(client)
         self.exchange.register_client(client)
@@ -121,12 +121,10 @@ class IncidentClient(BacktestExecClient):
     ----------
     module
         Decides.
-    known
-        The client it replaces.
 
     """
 
-    def __init__(self, module: IncidentModule, known: BacktestExecClient) -> None:
+    def __init__(self, module: IncidentModule) -> None:
         super().__init__(
             module.exchange,
             module.msgbus,
@@ -135,7 +133,6 @@ class IncidentClient(BacktestExecClient):
             frozen_account=True,  # how its account is worked out was said by the client it replaces
         )
         self._module = module
-        self._known = known
 
     def submit_order(self, command: Any) -> None:
         """Submit an order, or reject it."""

@@ -179,6 +179,13 @@ def test_a_burst_rejects_new_orders_by_chance_and_the_same_ones_each_time(run):
     assert 10 <= sum(one) <= 30
 
 
+def test_a_burst_leaves_cancellations_alone(run):
+    burst = Incident(kind="rejects", at=5.0, duration=50.0)
+    (order,) = run([(2, Planned.rest), (11, Planned.cancel_first)], module(burst, opening=T0)).orders
+    assert order.status is OrderStatus.CANCELED
+    assert OrderCancelRejected not in [type(event) for event in order.events]
+
+
 def test_a_venue_without_incidents_trades_as_if_there_were_no_module(run):
     plan = [(2, Planned.rest), (5, Planned.buy), (9, Planned.cancel_first), (12, Planned.bracket)]
     with_it, without = run(plan, module()), run(plan)

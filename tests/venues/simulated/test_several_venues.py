@@ -123,6 +123,15 @@ def test_an_outage_is_silent_and_announced():
     assert {19.5, 35.0, 79.5, 95.0} <= others
 
 
+def test_one_that_begins_with_a_block_is_announced_too():
+    """Blocks are of a minute, and their first step is half a second later."""
+    outage = Incident(kind="outage", at=60.5, duration=59.5, announced=True)
+    events = heard(msgspec.structs.replace(THREE[1], incidents=(outage,)), START, END)
+    statuses = {(e.ts_event - ORIGIN, e.action) for e in events if isinstance(e, InstrumentStatus)}
+    halt, trading = MarketStatusAction.HALT, MarketStatusAction.TRADING
+    assert statuses == {(60_500 * MS, halt), (120 * S, trading)}
+
+
 def test_a_stale_feed_repeats_the_last_quote_and_when_it_was():
     (quiet, troubled) = (
         quotes(heard(c, ORIGIN, END), "BTCUSDT-PERP.SIM_C")
@@ -283,6 +292,30 @@ def test_a_venue_that_was_away_while_others_went_on_finds_them_where_they_are(ur
     assert len({n.players[0].timeline.origin for n in (first, second, third, fourth)}) == 1
     at = ORIGIN + 97_300 * S
     assert len(set(fourth.indices(at) + third.indices(at))) == 1
+
+
+def test_a_venue_that_would_catch_up_longer_goes_on_with_the_others_all_the_same(url):
+    lives(url, [(0, 200)], [("SIM_A", "SIM_B")])
+    patient = [venue("SIM_A", url, max_catch_up=600.0), venue("SIM_B", url, max_catch_up=86_400.0)]
+    openings = Openings()
+    places = [Place(config, openings) for config in patient]
+    players = [place.find(ORIGIN + 4_000 * S)[0] for place in places]
+    assert len({index_at(player, ORIGIN + 4_100 * S) for player in players}) == 1
+    for place in places:
+        place.close()
+
+
+def test_a_venue_that_was_away_for_long_does_not_play_what_it_missed(url):
+    """The others were there all the time: it goes on from where they are."""
+    first, second, third = lives(
+        url,
+        [(0, 100), (160, 7_000), (7_060, 7_100)],
+        [("SIM_A", "SIM_B"), ("SIM_A",), ("SIM_A", "SIM_B")],
+        max_catch_up=3_600.0,
+    )
+    assert third.players[1].begins[0] > 100
+    at = ORIGIN + 7_200 * S
+    assert len(set(third.indices(at) + second.indices(at) + first.indices(at)[:1])) == 1
 
 
 def test_a_new_venue_joins_a_market_that_has_run_for_long(url):
