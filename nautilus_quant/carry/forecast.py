@@ -15,6 +15,8 @@ VERSION = 1
 HOUR = 3_600_000_000_000
 _EIGHT = 8 * HOUR
 _NORMAL = NormalDist()
+_SURE = 1e-18
+"""Least variance of a source, so that one that never missed has a finite weight."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,6 +208,7 @@ class FundingForecast:
         self._first: tuple[float, float, int] | None = None  # of an interval: rate, share of it left, its end
         self._announced_variance = 0.0
         self._kept = 0
+        self._reach: tuple[int, float, float, float, float] | None = None
         self.last: float | None = None
         self.seen = 0
 
@@ -244,6 +247,7 @@ class FundingForecast:
         """Take a rate that was paid [fraction]; one that is no number changes nothing."""
         if not math.isfinite(rate):
             return
+        self._reach = None
         decay = self._decay
         if self._told is not None:
             missed = rate - self._told
@@ -294,24 +298,28 @@ class FundingForecast:
             Now, UNIX time [ns].
 
         """
-        found, announced = [], self._word(ts)
+        total = weighted = 0.0
+        announced = self._word(ts)
         if announced is not None:
-            found.append(announced)
+            weight = 1.0 / max(announced[1], _SURE)
+            total, weighted = weight, weight * announced[0]
         if self.last is not None and self.seen >= self.params.least:
-            rate, variance = self.mean + self.persistence * (self.last - self.mean), self._variance
+            rate, variance = self._usual(self.last), self._variance
             if announced is not None:  # history is worth less where the venue says that something has changed
                 variance = max(variance, (announced[0] - rate) ** 2 - announced[1])
-            found.append((rate, variance))
-        average = self._premium.expected(ts)
-        if average is not None and self._premium.seen >= self.params.least:
-            scale = self.formula.interval / _EIGHT
-            found.append((self.formula.rate(average[0]), (average[1] * scale) ** 2 + self._formula_variance))
-        if not found:
-            return None
-        weights = [1.0 / max(variance, 1e-18) for _, variance in found]
-        total = sum(weights)
-        rate = sum(weight * told for weight, (told, _) in zip(weights, found, strict=True)) / total
-        return rate, math.sqrt(1.0 / total)
+            weight = 1.0 / max(variance, _SURE)
+            total, weighted = total + weight, weighted + weight * rate
+        average = self._premium.expected(ts) if self._premium.seen >= self.params.least else None
+        if average is not None:
+            variance = (average[1] * self.formula.interval / _EIGHT) ** 2 + self._formula_variance
+            weight = 1.0 / max(variance, _SURE)
+            total, weighted = total + weight, weighted + weight * self.formula.rate(average[0])
+        return (weighted / total, math.sqrt(1.0 / total)) if total else None
+
+    def _usual(self, last: float) -> float:
+        """Return what past rates foretell after one."""
+        _, mean, left, *_ = self._reach or (0, self.mean, self.persistence)
+        return mean + left * (last - mean)
 
     def _word(self, ts: int) -> tuple[float, float] | None:
         """Return what the venue itself foretells, and its variance."""
@@ -341,11 +349,16 @@ class FundingForecast:
         if following is None:
             return None
         rate, error = following
-        mean, left = (self.mean, self.persistence) if self.seen >= self.params.least else (rate, 0.99)
-        reach = (1.0 - left**payments) / (1.0 - left)
+        if self._reach is None or self._reach[0] != payments:
+            left = self.persistence if self.seen >= self.params.least else 0.99
+            reach = (1.0 - left**payments) / (1.0 - left)
+            self._reach = payments, self.mean, left, reach, _squares(left, payments)
+        _, mean, _, reach, squares = self._reach
+        each = self._variance
+        if self.seen < self.params.least:
+            mean, each = rate, error * error
         expected = payments * mean + (rate - mean) * reach
-        each = self._variance if self.seen >= self.params.least else error * error
-        variance = (error * reach) ** 2 + each * _squares(left, payments)
+        variance = (error * reach) ** 2 + each * squares
         deviation = math.sqrt(variance)
         flip = _NORMAL.cdf(-abs(expected) / deviation) if deviation > 0.0 else 0.0
         return Carry(expected, deviation, flip)
@@ -368,6 +381,7 @@ class FundingForecast:
         sums = [float(number) for number in stored.field(state, "sums")]
         require(len(sums) == 6 and all(map(math.isfinite, sums)), "6 finite sums", sums)
         last = stored.maybe_number(state, "last")
+        self._reach = None
         self._count, self._sum, self._products, self._squares = sums[:4]
         self._variance, self._formula_variance = sums[4:]
         self.last, self.seen = last, stored.moment(state, "seen")

@@ -7,20 +7,38 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self
 
+import numpy as np
+
 from nautilus_quant.carry.capture import CaptureChange, CaptureParams
 from nautilus_quant.carry.forecast import ForecastParams, FundingFormula
-from nautilus_quant.carry.scaler_capital import Claim, allot
+from nautilus_quant.carry.scaler_capital import Claims, Needs, Shares, allot
 from nautilus_quant.carry.scaler_market import Leg, LegMarket, Outlook
 from nautilus_quant.carry.scaler_thesis import Thesis, ThesisBook
-from nautilus_quant.carry.sizing import Cost, Opportunity, Sizing, SizingParams, size
+from nautilus_quant.carry.sizing import SizingParams
+from nautilus_quant.carry.sizing_many import (
+    CAPITAL,
+    CAPTURE,
+    HELD,
+    UNKNOWN,
+    WHY,
+    Flags,
+    Floats,
+    Ints,
+    Sizes,
+    Table,
+    sizes,
+)
 from nautilus_quant.carry.slippage import SlippageParams
 from nautilus_quant.safety import stored
 from nautilus_quant.signals.sequence import require
 
 VERSION = 1
 _DAY = 86_400.0
-_TOLD = frozenset({"capture", "capital", "unknown"})
-"""Why a size is what it is, also where it does not change."""
+_NOT_KNOWN = (math.nan, math.nan)
+_NUMBERS = (
+    *("expected", "error", "borrow", "edge", "fixed", "linear", "root"),
+    *("held", "scale", "kelly", "profit", "best", "level", "most"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,14 +166,15 @@ class CarryDecision(NamedTuple):
     numbers: dict[str, float]
 
 
-class _Asked(NamedTuple):
-    """What a pair would hold by itself."""
+class _Legs(NamedTuple):
+    """What never changes of the legs of all pairs, by pair."""
 
-    pair: CarryPair
-    sign: float
-    held: float  # in that direction
-    chance: Opportunity
-    sizing: Sizing
+    one: Ints  # which market
+    two: Ints
+    borrow_one: Floats
+    borrow_two: Floats
+    needs: Needs
+    venues: list[str]
 
 
 class CarryScaler:
@@ -180,19 +199,43 @@ class CarryScaler:
 
     def __init__(self, pairs: Iterable[CarryPair], params: ScalerParams | None = None) -> None:
         self.params = params or ScalerParams()
-        self.pairs = {pair.name: pair for pair in pairs}
+        self.pairs: dict[str, CarryPair] = {}
         self.markets: dict[str, LegMarket] = {}
-        for pair in self.pairs.values():
+        for pair in pairs:
+            require(pair.name not in self.pairs, "a name of its own for each pair", pair.name)
+            self.pairs[pair.name] = pair
             for leg in (pair.one, pair.two):
                 known = self.markets.get(leg.instrument)
                 require(known is None or known.leg == leg, f"one description of {leg.instrument}", leg)
                 if known is None:
                     self.markets[leg.instrument] = self._market(leg)
         self.theses = ThesisBook(self.params.capture)
+        self._legs = self._layout()
 
     def _market(self, leg: Leg) -> LegMarket:
         params = self.params
         return LegMarket(leg, params.formula, params.forecast, params.slippage, params.stale)
+
+    def _layout(self) -> _Legs:
+        place = {name: index for index, name in enumerate(self.markets)}
+        venues = sorted({market.leg.venue for market in self.markets.values()})
+        ones = [pair.one for pair in self.pairs.values()]
+        twos = [pair.two for pair in self.pairs.values()]
+        needs = Needs(
+            np.array([leg.capital for leg in ones]),
+            np.array([leg.capital for leg in twos]),
+            np.array([venues.index(leg.venue) for leg in ones], dtype=np.int64),
+            np.array([venues.index(leg.venue) for leg in twos], dtype=np.int64),
+        )
+        horizon = self.params.horizon
+        return _Legs(
+            np.array([place[leg.instrument] for leg in ones], dtype=np.int64),
+            np.array([place[leg.instrument] for leg in twos], dtype=np.int64),
+            np.array([self.markets[leg.instrument].borrow(horizon) for leg in ones]),
+            np.array([self.markets[leg.instrument].borrow(horizon) for leg in twos]),
+            needs,
+            venues,
+        )
 
     # -- decisions -----------------------------------------------------------------------------------
 
@@ -210,107 +253,135 @@ class CarryScaler:
             Signed notional held now, by pair [reporting currency]; NaN when nobody can tell.
 
         """
+        if not self.pairs:
+            return {}
         horizon = self.params.horizon
-        outlooks = {name: market.outlook(ts, horizon) for name, market in self.markets.items()}
-        caution = self.params.impact_caution
-        costs = {name: market.cost(caution) for name, market in self.markets.items()}
-        decisions: dict[str, CarryDecision] = {}
-        asked: list[_Asked] = []
-        for name, pair in self.pairs.items():
-            one, two = outlooks[pair.one.instrument], outlooks[pair.two.instrument]
-            has = held.get(name, 0.0)
-            if one is None or two is None or not math.isfinite(has) or not math.isfinite(funds.equity):
-                decisions[name] = _unknown(name, has)
-                continue
-            both = costs[pair.one.instrument].plus(costs[pair.two.instrument]).times(2.0)
-            sign = self._sign(one, two, has)
-            opportunity = self._chance(pair, sign, (one, two), both, funds.equity)
-            if not math.isfinite(opportunity.borrow) and not has:
-                decisions[name] = CarryDecision(name, 0.0, "borrow", math.nan, {})
-                continue
-            asked.append(self._ask(pair, sign, opportunity, abs(has), funds.equity))
-        decisions.update(self._allot(asked, funds))
-        self._follow(decisions, held, outlooks, ts)
+        outlooks = [market.outlook(ts, horizon) for market in self.markets.values()]
+        has = np.array([held.get(name, 0.0) for name in self.pairs])
+        sign, table, room = self._table(outlooks, has, funds.equity)
+        found = sizes(table, self.params.sizing, funds.equity)
+        size, why = self._choose(table._replace(held=np.abs(has)), found, room)
+        shares = self._allot(table, size, np.abs(has), funds)
+        size, why = self._settle(size, why, shares.sizes, np.abs(has))
+        rows = self._numbers(table, found, shares, np.abs(has), size)
+        decisions = self._decisions(sign * size, why, table, rows, has)
+        self._follow(decisions, has, outlooks, ts)
         return decisions
 
-    def _sign(self, one: Outlook, two: Outlook, held: float) -> float:
-        if held:
-            return math.copysign(1.0, held)
-        return 1.0 if two.carry.expected >= one.carry.expected else -1.0
-
-    def _chance(
-        self,
-        pair: CarryPair,
-        sign: float,
-        outlooks: tuple[Outlook, Outlook],
-        cost: Cost,
-        equity: float,
-    ) -> Opportunity:
-        one, two = (outlook.carry for outlook in outlooks)
-        short = pair.two if sign > 0.0 else pair.one
-        borrow = self.markets[short.instrument].borrow(self.params.horizon)
-        most = self.params.max_share * max(equity, 0.0)
+    def _table(
+        self, outlooks: list[Outlook | None], has: Floats, equity: float
+    ) -> tuple[Floats, Table, Flags]:
+        """Return the direction of each pair, what it earns and costs that way, and whether it is cut."""
+        legs, params = self._legs, self.params
+        rates = np.array([_NOT_KNOWN if one is None else one.carry[:2] for one in outlooks])
+        costs = np.array([market.cost(params.impact_caution) for market in self.markets.values()])
+        rate = rates[legs.two, 0] - rates[legs.one, 0]
+        sign = np.where(has != 0.0, np.sign(has), np.where(rate >= 0.0, 1.0, -1.0))
         # The legs' errors are taken as independent: of one coin on two venues they are less than that.
-        error = math.hypot(one.error, two.error)
-        return Opportunity(sign * (two.expected - one.expected), error, borrow, cost, most)
+        error = np.hypot(rates[legs.one, 1], rates[legs.two, 1])
+        cost = 2.0 * (costs[legs.one] + costs[legs.two])
+        most = np.full(len(has), params.max_share * max(equity, 0.0))
+        held, scale = np.abs(has), np.ones(len(has))
+        room = np.zeros(len(has), dtype=np.bool_)
+        for index, name in enumerate(self.pairs):
+            left = self.theses.room(name)
+            if left is not None:  # nothing is added while too little is paid
+                held[index], scale[index] = left
+                most[index] = min(most[index], left[0])
+                room[index] = True
+        borrow = np.where(sign > 0.0, legs.borrow_two, legs.borrow_one)
+        fixed, linear, root = cost.T
+        return sign, Table(sign * rate, error, borrow, fixed, linear, root, most, held, scale), room
 
-    def _ask(self, pair: CarryPair, sign: float, chance: Opportunity, held: float, equity: float) -> _Asked:
+    def _choose(self, table: Table, found: Sizes, room: Flags) -> tuple[Floats, Ints]:
+        """Return what each pair would hold by itself; `table.held` is what it holds."""
+        held, size, why = table.held, found.size, found.why
+        unknown = why == UNKNOWN
+        stays = (held > size) & ~room & ~unknown & (table.edge(self.params.stay_caution) > 0.0)
+        cut = room & ~unknown & ((size > 0.0) | ~(table.scale > 0.0))
+        size = np.where(stays, np.minimum(held, table.most), size)
+        size = np.where(cut, np.minimum(size, held), np.where(unknown, held, size))
+        return size, np.where(stays, HELD, np.where(cut, CAPTURE, why))
+
+    def _allot(self, table: Table, size: Floats, held: Floats, funds: Funds) -> Shares:
         params = self.params
-        room = self.theses.room(pair.name)
-        reference, scale = (held, 1.0) if room is None else room
-        if room is not None:  # nothing is added while too little is paid
-            chance = chance._replace(most=min(chance.most, reference))
-        found = size(chance, params.sizing, equity, held=reference, scale=scale)
-        stays = chance.edge(params.stay_caution) > 0.0
-        if held > found.size and room is None and stays and found.why != "unknown":
-            found = found._replace(size=min(held, chance.most), why="held")
-        elif room is not None and (found.size > 0.0 or not scale > 0.0):
-            found = found._replace(size=min(found.size, held), why="capture")
-        elif found.why == "unknown":
-            found = found._replace(size=held)
-        return _Asked(pair, sign, held, chance, found)
+        known = np.isfinite(size)
+        size = np.where(known, size, 0.0)
+        keep = np.where(known, np.minimum(held, size), 0.0)
+        caution = np.where(keep > 0.0, params.stay_caution, params.sizing.caution)
+        edge = table.expected - caution * table.error - table.borrow
+        claims = Claims(
+            keep,
+            size - keep,
+            np.where(np.isfinite(edge), edge, 0.0),  # kept for want of knowledge
+            table.fixed,
+            table.linear,
+            table.root,
+        )
+        venues = params.capital * np.array([funds.venues.get(name, 0.0) for name in self._legs.venues])
+        capital = params.capital * funds.equity
+        if not (math.isfinite(capital) and np.isfinite(venues).all()):
+            return Shares(np.minimum(size, keep), np.zeros(len(size)))  # nothing new
+        return allot(claims, self._legs.needs, capital, venues)
 
-    def _allot(self, asked: list[_Asked], funds: Funds) -> Iterable[tuple[str, CarryDecision]]:
+    def _settle(self, size: Floats, why: Ints, shares: Floats, held: Floats) -> tuple[Floats, Ints]:
+        """Bound sizes by their shares of the capital, and let go of what is too little to trade."""
         params = self.params
-        claims = [_claim(one, params) for one in asked]
-        venues = {name: params.capital * amount for name, amount in funds.venues.items()}
-        shares = allot(claims, params.capital * max(funds.equity, 0.0), venues) if claims else None
-        for index, one in enumerate(asked):
-            assert shares is not None
-            wanted, why = one.sizing.size, one.sizing.why
-            if shares.sizes[index] < wanted:
-                wanted, why = shares.sizes[index], "capital"
-            if wanted < params.sizing.smallest and wanted < one.held:
-                wanted = 0.0
-            elif wanted < params.sizing.smallest:
-                wanted = one.held
-            yield one.pair.name, self._decision(one, wanted, why, shares.levels[index])
+        short = shares < size
+        size, why = np.where(short, shares, size), np.where(short, CAPITAL, why)
+        small = size < params.sizing.smallest
+        size = np.where(small, np.where(size < held, 0.0, held), size)
+        near = (size > 0.0) & (held > 0.0) & (np.abs(size - held) < params.rebalance * np.maximum(size, held))
+        told = (why == CAPTURE) | (why == CAPITAL) | (why == UNKNOWN)
+        return np.where(near, held, size), np.where(near & ~told, HELD, why)
 
-    def _decision(self, one: _Asked, wanted: float, why: str, level: float) -> CarryDecision:
-        threshold = self.params.rebalance * max(wanted, one.held)
-        if wanted and one.held and abs(wanted - one.held) < threshold:
-            wanted, why = one.held, why if why in _TOLD else "held"
-        edge = one.chance.edge(self.params.sizing.caution)
-        numbers = one.sizing.numbers
-        numbers["best"], numbers["level"], numbers["most"] = one.sizing.best, level, one.chance.most
-        numbers["flip"] = _flip(one.chance.expected, one.chance.error)
-        return CarryDecision(one.pair.name, one.sign * wanted if wanted else 0.0, why, edge, numbers)
+    def _numbers(
+        self, table: Table, found: Sizes, shares: Shares, held: Floats, size: Floats
+    ) -> list[list[float]]:
+        edge = table.edge(self.params.sizing.caution)
+        cost = table.fixed + table.linear * size + table.root * np.sqrt(np.maximum(size, 0.0))
+        profit = np.where(size > 0.0, size, 0.0) * np.where(size > 0.0, edge - cost, 0.0)
+        columns = [
+            *(table.expected, table.error, table.borrow, edge, table.fixed, table.linear, table.root),
+            *(held, table.scale, found.bound, profit, found.best, shares.levels, table.most),
+        ]
+        rows: list[list[float]] = np.array(columns).T.tolist()
+        return rows
+
+    def _decisions(
+        self, size: Floats, why: Ints, table: Table, rows: list[list[float]], has: Floats
+    ) -> dict[str, CarryDecision]:
+        found: dict[str, CarryDecision] = {}
+        signed = (size + 0.0).tolist()  # no minus zero
+        lent = np.isfinite(table.borrow).tolist()
+        for index, (name, reason, row) in enumerate(zip(self.pairs, why.tolist(), rows, strict=True)):
+            text, edge, numbers = WHY[reason], row[3], dict(zip(_NUMBERS, row, strict=True))
+            if reason == UNKNOWN:
+                edge = math.nan
+                if not lent[index] and math.isfinite(row[0]) and not has[index]:
+                    text = "borrow"
+                numbers = {key: value for key, value in numbers.items() if math.isfinite(value)}
+            numbers["flip"] = _flip(row[0], row[1])
+            found[name] = CarryDecision(name, signed[index], text, edge, numbers)
+        return found
 
     def _follow(
         self,
         decisions: Mapping[str, CarryDecision],
-        held: Mapping[str, float],
-        outlooks: Mapping[str, Outlook | None],
+        has: Floats,
+        outlooks: list[Outlook | None],
         ts: int,
     ) -> None:
         horizon = int(self.params.horizon * 1e9)
-        for name, decision in decisions.items():
-            has = held.get(name, 0.0)
-            if decision.size == 0.0 and has:
-                continue  # it is paid until it is gone
+        known = dict(zip(self.markets, outlooks, strict=True))
+        for (name, decision), held in zip(decisions.items(), has.tolist(), strict=True):
+            # What is being left is paid until it is gone.
+            leaves = decision.size == 0.0 and held
+            if leaves or not self.theses.is_news(name, decision.size, ts, horizon):
+                continue
             rates = {}
             for leg in (self.pairs[name].one, self.pairs[name].two):
-                outlook = outlooks[leg.instrument]
+                outlook = known[leg.instrument]
                 if outlook is None:
                     break
                 if leg.is_perpetual:
@@ -352,17 +423,3 @@ def _flip(expected: float, error: float) -> float:
     if not error > 0.0:
         return float(expected <= 0.0)
     return 0.5 * math.erfc(expected / error * math.sqrt(0.5))
-
-
-def _unknown(pair: str, held: float) -> CarryDecision:
-    return CarryDecision(pair, held, "unknown", math.nan, {"held": held})
-
-
-def _claim(one: _Asked, params: ScalerParams) -> Claim:
-    keep = min(one.held, one.sizing.size)
-    needs: dict[str, float] = {}
-    for leg in (one.pair.one, one.pair.two):
-        needs[leg.venue] = needs.get(leg.venue, 0.0) + leg.capital
-    edge = one.chance.edge(params.stay_caution if keep else params.sizing.caution)
-    edge = edge if math.isfinite(edge) else 0.0  # kept for want of knowledge
-    return Claim(keep, one.sizing.size - keep, edge, one.chance.cost, needs)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from nautilus_quant.carry.sizing import Cost
+from nautilus_quant.carry.sizing_many import Floats, Ints
 from nautilus_quant.carry.water_filling import Chances, spread
 
 _ENOUGH = 1e30
@@ -15,35 +14,52 @@ _GENTLE = 0.01
 """Share of its edge a kept position loses over its size, so that of two that earn alike both keep some."""
 
 
-class Claim(NamedTuple):
+class Needs(NamedTuple):
     """
-    What one pair would take.
+    Capital a unit of each pair takes, by leg.
 
     Parameters
     ----------
-    keep
-        Size that is held and should stay [currency].
-    add
-        Size that should come on top [currency].
-    edge
-        What a unit earns before trading costs [fraction].
-    cost
-        Of getting in and out.
-    needs
-        Capital a unit of size takes at each venue [-].
+    one, two
+        Capital of each leg [-], float64[n].
+    venue_one, venue_two
+        Which venue it is at, int64[n], counted from 0.
 
     """
 
-    keep: float
-    add: float
-    edge: float
-    cost: Cost
-    needs: Mapping[str, float]
+    one: Floats
+    two: Floats
+    venue_one: Ints
+    venue_two: Ints
 
-    @property
-    def capital(self) -> float:
-        """Capital a unit takes in all [-]."""
-        return sum(self.needs.values())
+    def used(self, sizes: Floats, venues: int) -> Floats:
+        """Return the capital sizes take at each venue [currency], float64[venues]."""
+        return _sums(self.venue_one, self.one * sizes, venues) + _sums(
+            self.venue_two, self.two * sizes, venues
+        )
+
+
+class Claims(NamedTuple):
+    """
+    What the pairs would take, float64[n] each.
+
+    Parameters
+    ----------
+    keep, add
+        Size that is held and should stay, and that should come on top [currency].
+    edge
+        What a unit earns before trading costs [fraction].
+    fixed, linear, root
+        Of getting in and out; see `nautilus_quant.carry.sizing.Cost`.
+
+    """
+
+    keep: Floats
+    add: Floats
+    edge: Floats
+    fixed: Floats
+    linear: Floats
+    root: Floats
 
 
 class Shares(NamedTuple):
@@ -53,17 +69,17 @@ class Shares(NamedTuple):
     Parameters
     ----------
     sizes
-        Of each [currency].
+        Of each [currency], float64[n].
     levels
-        What one more unit of capital would earn each [fraction]; 0 where there is enough.
+        What one more unit of capital would earn each [fraction], float64[n]; 0 where there is enough.
 
     """
 
-    sizes: list[float]
-    levels: list[float]
+    sizes: Floats
+    levels: Floats
 
 
-def allot(claims: Sequence[Claim], capital: float, venues: Mapping[str, float]) -> Shares:
+def allot(claims: Claims, needs: Needs, capital: float, venues: Floats) -> Shares:
     """
     Give all what they ask for, or where capital is short, the most profitable part of it.
 
@@ -76,72 +92,48 @@ def allot(claims: Sequence[Claim], capital: float, venues: Mapping[str, float]) 
     ----------
     claims
         What each would take.
+    needs
+        Capital it takes.
     capital
         There is in all [currency].
     venues
-        Capital at each venue [currency]; one that is not named has none.
+        Capital at each venue [currency], float64[venues].
 
     """
-    sizes = [claim.keep + claim.add for claim in claims]
-    levels = [0.0] * len(claims)
-    if not _fits(claims, sizes, capital, venues):
-        sizes, levels = _fill(claims, capital, venues)
-        sizes = _trim(claims, sizes, venues)
-    return Shares(sizes, levels)
+    sizes = claims.keep + claims.add
+    used = needs.used(sizes, len(venues))
+    if used.sum() <= capital and (used <= venues).all():
+        return Shares(sizes, np.zeros(len(sizes)))
+    sizes, levels = _fill(claims, needs, max(capital, 0.0), np.maximum(venues, 0.0))
+    return Shares(_trim(needs, sizes, np.maximum(venues, 0.0)), levels)
 
 
-def _used(claims: Sequence[Claim], sizes: Sequence[float]) -> dict[str, float]:
-    used: dict[str, float] = {}
-    for claim, size in zip(claims, sizes, strict=True):
-        for venue, need in claim.needs.items():
-            used[venue] = used.get(venue, 0.0) + need * size
-    return used
-
-
-def _fits(
-    claims: Sequence[Claim], sizes: Sequence[float], capital: float, venues: Mapping[str, float]
-) -> bool:
-    used = _used(claims, sizes)
-    return sum(used.values()) <= capital and all(need <= venues.get(v, 0.0) for v, need in used.items())
-
-
-def _fill(
-    claims: Sequence[Claim], capital: float, venues: Mapping[str, float]
-) -> tuple[list[float], list[float]]:
-    names = sorted({venue for claim in claims for venue in claim.needs})
-    place = {name: index for index, name in enumerate(names)}
-    several = len(names)  # a place of its own, without a bound, for pairs over two venues
-    rows, places = [], []
-    for index, claim in enumerate(claims):
-        where = place[next(iter(claim.needs))] if len(claim.needs) == 1 else several
-        places.append(where)
-        gentle = _GENTLE * max(claim.edge, 1e-9) / max(claim.keep, 1.0)
-        rows.append((index, claim.edge, gentle, 0.0, claim.keep, claim.capital, where))
-        cost = claim.cost
-        rows.append((index, claim.edge - cost.fixed, cost.linear, cost.root, claim.add, claim.capital, where))
-    rows = [row for row in rows if row[4] > 0.0]
-    columns = np.array(rows, dtype=np.float64).reshape(-1, 7).T
+def _fill(claims: Claims, needs: Needs, capital: float, venues: Floats) -> tuple[Floats, Floats]:
+    several = len(venues)  # a place of its own, without a bound, for pairs over two venues
+    place = np.where(needs.venue_one == needs.venue_two, needs.venue_one, several)
+    kept, added = np.flatnonzero(claims.keep > 0.0), np.flatnonzero(claims.add > 0.0)
+    rows = np.concatenate([kept, added])
+    gentle = _GENTLE * np.maximum(claims.edge[kept], 1e-9) / np.maximum(claims.keep[kept], 1.0)
     chances = Chances(
-        edge=columns[1],
-        linear=columns[2],
-        root=columns[3],
-        most=columns[4],
-        capital=columns[5],
-        venue=columns[6].astype(np.int64),
+        edge=np.concatenate([claims.edge[kept], claims.edge[added] - claims.fixed[added]]),
+        linear=np.concatenate([gentle, claims.linear[added]]),
+        root=np.concatenate([np.zeros(len(kept)), claims.root[added]]),
+        most=np.concatenate([claims.keep[kept], claims.add[added]]),
+        capital=(needs.one + needs.two)[rows],
+        venue=place[rows],
     )
-    room = np.array([max(venues.get(name, 0.0), 0.0) for name in names] + [_ENOUGH])
-    found = spread(chances, max(capital, 0.0), room)
-    sizes = np.bincount(columns[0].astype(np.int64), found.sizes, len(claims))
-    return [float(size) for size in sizes], [float(found.levels[where]) for where in places]
+    found = spread(chances, capital, np.append(venues, _ENOUGH))
+    return _sums(rows, found.sizes, len(place)), found.levels[place]
 
 
-def _trim(claims: Sequence[Claim], sizes: list[float], venues: Mapping[str, float]) -> list[float]:
-    for venue, used in _used(claims, sizes).items():
-        now = _used(claims, sizes)[venue] if used > 0.0 else 0.0
-        room = max(venues.get(venue, 0.0), 0.0)
-        if now > room:
-            sizes = [
-                size * room / now if venue in claim.needs else size
-                for claim, size in zip(claims, sizes, strict=True)
-            ]
+def _sums(group: Ints, amounts: Floats, count: int) -> Floats:
+    return np.bincount(group, amounts, count).astype(np.float64, copy=False)
+
+
+def _trim(needs: Needs, sizes: Floats, venues: Floats) -> Floats:
+    for venue in np.flatnonzero(needs.used(sizes, len(venues)) > venues):
+        used = needs.used(sizes, len(venues))[venue]
+        touches = (needs.venue_one == venue) | (needs.venue_two == venue)
+        if used > venues[venue]:
+            sizes = np.where(touches, sizes * (venues[venue] / used), sizes)
     return sizes

@@ -100,6 +100,7 @@ class LegMarket:
         self.curve = SlippageCurve(slippage)
         self.forecast = FundingForecast(formula, forecast)
         self._stale = stale
+        self._cost: tuple[tuple[int, float, float], Cost] | None = None
         self._heard: int | None = None
         self._stamp: int | None = None
 
@@ -136,16 +137,20 @@ class LegMarket:
         """Return the funding of the next `horizon` [s] at `ts` [ns]; ``None`` where it is not known."""
         if not self.leg.is_perpetual:
             return _NOTHING
-        if self._heard is None or ts - self._heard > self._stale * self.interval:
+        interval = self.forecast.formula.interval
+        if self._heard is None or ts - self._heard > self._stale * interval:
             return None
-        payments = max(1, round(horizon * _SECOND / self.interval))
+        payments = max(1, round(horizon * _SECOND / interval))
         carry = self.forecast.over(payments, ts)
         return None if carry is None else Outlook(carry, payments)
 
     def cost(self, caution: float) -> Cost:
         """Return what trading once costs, impact with so many standard errors added [-]."""
-        curve = self.curve.cost(caution)
-        return Cost(curve.fixed + self.fee, curve.linear, curve.root)
+        asked = self.curve.seen, self.fee, caution
+        if self._cost is None or self._cost[0] != asked:
+            curve = self.curve.cost(caution)
+            self._cost = asked, Cost(curve.fixed + self.fee, curve.linear, curve.root)
+        return self._cost[1]
 
     def borrow(self, horizon: float) -> float:
         """Return what being short over `horizon` [s] costs beside funding [fraction]."""
@@ -169,5 +174,6 @@ class LegMarket:
         heard, stamp = stored.maybe_moment(state, "heard"), stored.maybe_moment(state, "stamp")
         self.forecast.restore(stored.mapping(state, "forecast"))
         self.curve.restore(stored.mapping(state, "curve"))
+        self._cost = None
         self._heard, self._stamp = heard, stamp
         return self

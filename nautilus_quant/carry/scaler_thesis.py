@@ -61,20 +61,28 @@ class ThesisBook:
 
     def follow(self, pair: str, thesis: Thesis, horizon: int) -> None:
         """Take what a pair is to be held for from now on; `horizon` is its holding time [ns]."""
+        if not self.is_news(pair, thesis.size, thesis.ts, horizon):
+            return
         if thesis.size == 0.0:
             left = self._left.setdefault(pair, thesis.ts) if pair in self._before else None
             if left is None or thesis.ts - left >= horizon:
                 self.forget(pair)
             return
         self._left.pop(pair, None)
+        self._theses[pair] = thesis
+
+    def is_news(self, pair: str, size: float, ts: int, horizon: int) -> bool:
+        """Tell whether a pair would be held for something else from now on; see `follow`."""
         before = self._theses.get(pair)
-        if (
-            before is None
-            or before.size * thesis.size < 0.0
-            or abs(thesis.size) > abs(before.size)
-            or thesis.ts - before.ts >= horizon
-        ):
-            self._theses[pair] = thesis
+        if before is None:
+            return size != 0.0
+        return (
+            size == 0.0
+            or before.size * size < 0.0
+            or abs(size) > abs(before.size)
+            or ts - before.ts >= horizon
+            or pair in self._left
+        )
 
     def paid(self, pair: str, instrument: str, notional: float, paid: float) -> CaptureChange | None:
         """
