@@ -295,6 +295,8 @@ class RoutingDesk:
             self._send(job, send, force, rests=False)
         if job.plan is found:
             self._tell(job, over=False)
+        if not found.sends and all(one.id.value in parcel.refusals for one in job.group):
+            parcel.cancelled = True  # nobody wants it
 
     def _send(self, job: Job, send: Send, force: TimeInForce, *, rests: bool) -> None:
         """Send a part, and count it before anybody can answer."""

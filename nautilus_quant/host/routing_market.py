@@ -303,9 +303,10 @@ class RoutingMarket:
 
     def _affordable(self, ask: Ask, instrument: Instrument, now: int) -> float:
         """Return what a cash account can pay for, or has [base coin, or contracts]; margin is for others."""
-        account = self._cache.account_for_venue(instrument.id.venue)
+        client = client_of(self._kernel.exec_engine, instrument.id.venue)
+        account = None if client is None else self._cache.account(client.account_id)
         if account is None:
-            return 0.0
+            return 0.0  # a venue that has not told of an account takes no orders
         if not account.is_cash_account:
             return math.inf
         coin = instrument.quote_currency if ask.side is Side.BUY else instrument.base_currency
