@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Self
 
 from nautilus_quant.carry.forecast import Carry, ForecastParams, FundingForecast, FundingFormula
 from nautilus_quant.carry.sizing import Cost
-from nautilus_quant.carry.slippage import SlippageCurve, SlippageParams
+from nautilus_quant.carry.slippage import Shape, SlippageCurve, SlippageParams
 from nautilus_quant.safety import stored
 from nautilus_quant.signals.sequence import require
 
@@ -100,7 +100,8 @@ class LegMarket:
         self.curve = SlippageCurve(slippage)
         self.forecast = FundingForecast(formula, forecast)
         self._stale = stale
-        self._cost: tuple[tuple[int, float, float], Cost] | None = None
+        self._root = self.curve.fits[Shape.ROOT]  # both fits see the same
+        self._cost: tuple[int, float, float, Cost] | None = None
         self._heard: int | None = None
         self._stamp: int | None = None
 
@@ -146,11 +147,13 @@ class LegMarket:
 
     def cost(self, caution: float) -> Cost:
         """Return what trading once costs, impact with so many standard errors added [-]."""
-        asked = self.curve.seen, self.fee, caution
-        if self._cost is None or self._cost[0] != asked:
-            curve = self.curve.cost(caution)
-            self._cost = asked, Cost(curve.fixed + self.fee, curve.linear, curve.root)
-        return self._cost[1]
+        known, seen, fee = self._cost, self._root.seen, self.fee
+        if known is not None and known[0] == seen and known[1] == fee and known[2] == caution:
+            return known[3]
+        curve = self.curve.cost(caution)
+        cost = Cost(curve.fixed + fee, curve.linear, curve.root)
+        self._cost = seen, fee, caution, cost
+        return cost
 
     def borrow(self, horizon: float) -> float:
         """Return what being short over `horizon` [s] costs beside funding [fraction]."""
