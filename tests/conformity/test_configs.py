@@ -10,17 +10,18 @@ from pathlib import Path
 import pytest
 
 from nautilus_quant.config import load
+from nautilus_quant.config.plugins import SECTIONS
 from tests.conformity.plugins import Plugin, plugins
 
-EVERY = [*plugins("actor"), *plugins("strategy")]
+EVERY = [*plugins("actor"), *plugins("strategy"), *plugins("exec_algorithm")]
+ROOMS = {"strategies": ["strategy"], "actors": ["actor", "exec_algorithm"]}
 each = pytest.mark.parametrize("plugin", EVERY, ids=lambda plugin: plugin.use)
 
 
-@pytest.mark.parametrize("kind", ["actor", "strategy"])
-def test_what_is_exported_has_a_short_name_and_a_config(kind: str) -> None:
-    room = "strategies" if kind == "strategy" else "actors"
+@pytest.mark.parametrize("room", ROOMS)
+def test_what_is_exported_has_a_short_name_and_a_config(room: str) -> None:
     exported = set(importlib.import_module(f"nautilus_quant.{room}").__all__)
-    named = {plugin.path.partition(":")[2] for plugin in plugins(kind)}
+    named = {plugin.path.partition(":")[2] for kind in ROOMS[room] for plugin in plugins(kind)}
     assert exported == named | {f"{name}Config" for name in named}
 
 
@@ -39,7 +40,7 @@ def test_an_unknown_setting_is_refused(plugin: Plugin, tmp_path: Path) -> None:
 @each
 def test_yaml_knows_it_by_its_short_name(plugin: Plugin, tmp_path: Path) -> None:
     loaded = load(deployment(plugin, tmp_path))
-    found = {**loaded.actors, **loaded.strategies}
+    found = {**loaded.actors, **loaded.strategies, **loaded.exec_algorithms}
     assert found["part-new"].path == plugin.path
 
 
@@ -69,7 +70,7 @@ def deployment(plugin: Plugin, folder: Path, **settings: object) -> Path:
         part["instrument"] = "BTCUSDT-PERP.SIM"
         part |= {key: "ETHUSDT-PERP.SIM" for key in plugin.example if key == "partner"}
         part |= {key: ["ETHUSDT-PERP.SIM"] for key in plugin.example if key == "others"}
-    document["strategies" if plugin.kind == "strategy" else "actors"] = {"part-new": part}
+    document[SECTIONS[plugin.kind]] = {"part-new": part}
     path = folder / "deployment.yaml"
     path.write_text(json.dumps(document), encoding="utf-8")
     return path
