@@ -59,8 +59,10 @@ class CrossExchangeArbConfig(TwoLegStrategyConfig, kw_only=True, frozen=True):
         Longest time a pair is held [s].
     sample
         Between two samples of the usual difference [s].
-    half_life, least_samples
-        After which a sample counts half, and how many are needed [samples].
+    half_life
+        After which a sample counts half [s]. More is surer what is usual, and slower to see it change.
+    least_samples
+        Needed before anything is entered [-].
     unknown_funding
         Taken as the error of each payment of a perpetual whose rate nobody has told [fraction].
     transfers
@@ -93,16 +95,16 @@ class CrossExchangeArbConfig(TwoLegStrategyConfig, kw_only=True, frozen=True):
     inventory_limit: PositiveFloat = 20_000.0
     targets: dict[str, float] = field(default_factory=dict)
     reserve: Fraction = 0.2
-    least_edge: float = 0.0005
+    least_edge: Fraction = 0.0005
     caution: NonNegativeFloat = 1.0
-    skew: NonNegativeFloat = 0.0003
+    skew: Fraction = 0.0003
     low_inventory: Fraction = 0.2
     high_inventory: Fraction = 0.35
-    exit_gain: float = 0.0001
-    stop: PositiveFloat = 0.01
+    exit_gain: Fraction = 0.0001
+    stop: Fraction = 0.01
     longest: Seconds = 86_400.0
     sample: Seconds = 1.0
-    half_life: PositiveFloat = 1_800.0
+    half_life: Seconds = 1_800.0
     least_samples: PositiveInt = 60
     unknown_funding: Fraction = 0.0003
     transfers: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -136,7 +138,7 @@ def rule_params(config: CrossExchangeArbConfig) -> CrossVenueParams:
         inventory=inventory,
         basis=BasisParams(
             interval=float(config.sample),
-            half_life=float(config.half_life),
+            half_life=float(config.half_life) / max(float(config.sample), 1e-9),
             least=int(config.least_samples),
             shortest=float(config.sample),
             longest=max(float(config.longest), float(config.sample)),

@@ -406,12 +406,20 @@ def test_every_decision_is_in_the_journal_with_its_numbers() -> None:
 
 def test_settings_reach_the_rule() -> None:
     config = arb(
-        least_edge=0.001, caution=2.0, skew=0.0007, exit_gain=0.0004, stop=0.02, longest=50.0, sample=2.0
+        least_edge=0.001,
+        caution=2.0,
+        skew=0.0007,
+        exit_gain=0.0004,
+        stop=0.02,
+        longest=50.0,
+        sample=2.0,
+        half_life=600.0,
     ).config
     params = rule_params(config)
     assert (params.edge.least, params.edge.caution, params.inventory.skew) == (0.001, 2.0, 0.0007)
     assert (params.hold.exit, params.hold.stop, params.hold.longest) == (0.0004, 0.02, 50.0)
-    assert (params.basis.interval, params.basis.least, params.retry) == (2.0, 30, 5.0)
+    assert (params.basis.interval, params.basis.half_life) == (2.0, 300.0)
+    assert (params.basis.least, params.retry) == (30, 5.0)
 
 
 @pytest.mark.parametrize(
