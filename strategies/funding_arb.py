@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import field
 from nautilus_trader.config import NonNegativeFloat
 from nautilus_trader.model.enums import MarketStatusAction
-from nautilus_trader.model.identifiers import InstrumentId, PositionId
+from nautilus_trader.model.identifiers import InstrumentId, PositionId, Venue
 
 from nautilus_quant.carry.scaler_guard import Bound, GuardParams, bound, limited
 from nautilus_quant.config.units import Fraction, Seconds
@@ -177,7 +177,7 @@ class FundingArb(TwoLegStrategy):
             config.carries,
             config.rule,
             every=float(config.every),
-            held=self.matched_notional,
+            held=self._notional,
             is_ours=self._is_mine,
             on_time=self._on_time,
             state=config.state,
@@ -277,7 +277,7 @@ class FundingArb(TwoLegStrategy):
 
     def _go_on(self, pair: Pair, now: int) -> None:
         """Want what there should be of a pair, as far as margin and trading allow."""
-        held = self.matched_notional(pair.name)
+        held = self._notional(pair.name)
         most = self._bound(pair, held, now)
         self._note_bound(pair.name, most, held, now)
         if most.why == "halted":
@@ -296,17 +296,26 @@ class FundingArb(TwoLegStrategy):
         why = (most.why or "margin") if abs(aim) < abs(wanted) else why
         self.want(pair.name, aim / share, ts=now, reason=why, edge=known, urgent=most.urgent)
 
+    def _notional(self, name: str) -> float:
+        """Return what is held of a pair, hedged [reporting currency]; NaN when nobody can tell."""
+        matched = self.pair(name).matched
+        if not matched or self._carry is None:
+            return 0.0
+        valuer, now = self._carry.valuer, self.clock.timestamp_ns()
+        units = [valuer.unit(self.cache.instrument(leg), now) for leg in self._pairs[name].legs]
+        return float(matched) * max(units) if all(map(math.isfinite, units)) else math.nan
+
     def _full(self, pair: Pair) -> float:
         """Return what is held as it would be with all the allocation [reporting currency]."""
         share = self._allocation_of(pair)
-        held = self.matched_notional(pair.name)
+        held = self._notional(pair.name)
         return held / share if share > 0.0 else held
 
     def _tell_held(self, name: str, now: int) -> None:
         if self._carry is None:
             return
         key = self._carry.keys[name]
-        held, full = self.matched_notional(name), self._full(self._pairs[name])
+        held, full = self._notional(name), self._full(self._pairs[name])
         publish(self.msgbus, CarryHeld(key=f"{self.id.value}|{key}", ts=now, pair=key, size=held, full=full))
 
     # -- what may not be -----------------------------------------------------------------------------
@@ -329,9 +338,15 @@ class FundingArb(TwoLegStrategy):
 
     def _look_after(self, now: int) -> None:
         """Cut what is too near to liquidation between two decisions."""
+        assert self._carry is not None  # asked while it runs
+        near: dict[Venue, bool] = {}
         for name, pair in self._pairs.items():
-            held = self.matched_notional(name)
-            if held and self._bound(pair, held, now).urgent:
+            if not self.pair(name).matched:
+                continue
+            for leg in pair.legs:
+                if leg.venue not in near:
+                    near[leg.venue] = self._carry.funds.margin(leg, now).distance < self._guard.distance
+            if any(near[leg.venue] for leg in pair.legs):
                 self._go_on(pair, now)
 
     def _note_bound(self, name: str, most: Bound, held: float, now: int) -> None:

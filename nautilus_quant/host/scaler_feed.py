@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from nautilus_trader.model.enums import OrderSide
-from nautilus_trader.model.events import OrderFilled, OrderSubmitted
+from nautilus_trader.model.events import OrderSubmitted
 from nautilus_trader.model.identifiers import InstrumentId
 
 from nautilus_quant.carry.funding_schedule import FundingSchedule, Untimed
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         QuoteTick,
     )
     from nautilus_trader.model.events import OrderEvent
-    from nautilus_trader.model.instruments import Instrument
+    from nautilus_trader.model.orders import Order
 
     from nautilus_quant.carry.funding_ledger import Stamp
     from nautilus_quant.carry.scaler import CarryScaler
@@ -96,7 +96,7 @@ class CarryFeed:
                 (f"data.mark_prices.{place}", self._on_mark),
                 (f"data.index_prices.{place}", self._on_index),
             ]
-        self._topics += [("events.order.*", self._on_order), ("events.fills.*", self._on_fill)]
+        self._topics.append(("events.order.*", self._on_order))
         for topic, handler in self._topics:
             self._bus.subscribe(topic, handler)
 
@@ -158,21 +158,29 @@ class CarryFeed:
 
     def _on_order(self, event: OrderEvent) -> None:
         name = self._names.get(event.instrument_id)
-        if name is None or not isinstance(event, OrderSubmitted):
+        if name is None:
             return
+        if isinstance(event, OrderSubmitted):
+            self._note_arrival(name, event)
+        elif event.client_order_id.value in self._arrivals:
+            order = self._cache.order(event.client_order_id)
+            if order is not None and order.is_closed:
+                self._learn(name, order, event.ts_event)
+
+    def _note_arrival(self, name: str, event: OrderSubmitted) -> None:
         price = self._valuer.price(name, event.ts_event)
         if not price.problem and price.value > 0.0:
             self._arrivals[event.client_order_id.value] = price.value
             if len(self._arrivals) > _ORDERS:
                 del self._arrivals[next(iter(self._arrivals))]
 
-    def _on_fill(self, fill: OrderFilled) -> None:
-        name = self._names.get(fill.instrument_id)
-        arrival = self._arrivals.get(fill.client_order_id.value)
-        if name is None or arrival is None:
+    def _learn(self, name: str, order: Order, now: int) -> None:
+        """Take what a whole order cost: part by part, each would look as dear as the deepest level."""
+        arrival = self._arrivals.pop(order.client_order_id.value)
+        filled = float(order.filled_qty)
+        if not filled or not order.avg_px:
             return
-        instrument: Instrument = self._cache.instrument(fill.instrument_id)
-        notional = fill.last_qty.as_double() * self._valuer.unit(instrument, fill.ts_event, arrival)
-        worse = fill.last_px.as_double() / arrival - 1.0
-        cost = worse if fill.order_side == OrderSide.BUY else -worse
+        notional = filled * self._valuer.unit(self._cache.instrument(order.instrument_id), now, arrival)
+        worse = float(order.avg_px) / arrival - 1.0
+        cost = worse if order.side == OrderSide.BUY else -worse
         self._scaler.markets[name].curve.observe(notional, cost)

@@ -13,7 +13,7 @@ from nautilus_trader.model.objects import Price
 from nautilus_quant.carry.slippage import SlippageCurve
 from nautilus_quant.host.scaler_desk import CarryDesk
 from nautilus_quant.host.scaler_settings import CarryPairConfig, CarryRuleConfig
-from tests.strategies.funding_runs import HOUR, PERP, SECOND, SPOT, START, arb, build, quotes, rates
+from tests.strategies.funding_runs import HOUR, PERP, SECOND, SPOT, START, arb, build, quote, quotes, rates
 
 FLAT = [40_000.0] * 40
 NAME = PERP.id.value
@@ -28,6 +28,7 @@ class Desk(Actor):
         self.rates: dict[int, float] = {}
         self.desk: CarryDesk | None = None
         self.market: Any = None
+        self.observed: list[tuple[float, float, float]] = []
 
     def on_start(self) -> None:
         self.desk = CarryDesk(
@@ -42,6 +43,13 @@ class Desk(Actor):
             currency="USDT",
         )
         self.market = self.desk.scaler.markets[NAME]
+        observe = self.market.curve.observe
+
+        def probe(notional: float, cost: float, weight: float = 1.0) -> bool:
+            self.observed.append((notional, cost, weight))
+            return observe(notional, cost, weight)
+
+        self.market.curve.observe = probe
         self.desk.start(premium=True)
 
     def on_time(self, now: int) -> None:
@@ -117,11 +125,22 @@ def test_the_spread_is_learnt_from_quotes_and_the_fee_from_the_instrument():
     assert desk.desk.scaler.markets[SPOT.id.value].fee == pytest.approx(0.0008)  # type: ignore[union-attr]
 
 
-def test_own_fills_are_learnt_from_against_the_price_before():
+def test_a_whole_order_is_learnt_from_against_the_price_before():
+    """Part by part, each would look as dear as the level it was filled at."""
+    thin = [
+        quote(item, 40_000.0, START + n * 600 * SECOND, size=1)
+        for n in range(40 * 6)
+        for item in (SPOT, PERP)
+    ]
     strategy = arb()
-    desk = run(quotes(FLAT) + rates([0.001] * 5), [strategy])
-    without = run(quotes(FLAT) + rates([0.001] * 5))
-    assert desk.market.curve.seen > without.market.curve.seen
+    desk = Desk()
+    engine = build(thin + rates([0.001] * 5), [strategy], [desk])
+    engine.run()
+    (order,) = engine.cache.orders(instrument_id=PERP.id)
+    assert len(order.trade_ids) > 1
+    engine.dispose()
+    (whole,) = [(notional, cost) for notional, cost, weight in desk.observed if weight == 1.0]
+    assert whole == (pytest.approx(float(order.quantity) * 40_000.0), 1.0 - order.avg_px / 40_000.0)
 
 
 def test_nothing_is_heard_after_the_end():

@@ -68,10 +68,10 @@ def spot(venue: str) -> CurrencyPair:
 SPOT, PERP, OTHER = spot("CASH"), perp("PERPS"), perp("OTHERS")
 
 
-def quote(instrument: Any, price: float, ts: int) -> QuoteTick:
-    size = Quantity(50, instrument.size_precision)
+def quote(instrument: Any, price: float, ts: int, size: float = 50) -> QuoteTick:
+    shown = Quantity(size, instrument.size_precision)
     bid, ask = Price(price - 0.5, 1), Price(price + 0.5, 1)
-    return QuoteTick(instrument.id, bid, ask, size, size, ts, ts)
+    return QuoteTick(instrument.id, bid, ask, shown, shown, ts, ts)
 
 
 def quotes(prices: Sequence[float], instruments: Iterable[Any] = (SPOT, PERP)) -> list[QuoteTick]:
