@@ -18,11 +18,13 @@ import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from decimal import Decimal
+from multiprocessing import get_context
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 from nautilus_trader.config import StrategyConfig
 from nautilus_trader.model.data import QuoteTick
@@ -162,57 +164,110 @@ def progress(console: Console) -> Iterator[Callable[[str], Told]]:
         yield begin
 
 
-def nine_coins(asked: argparse.Namespace, begin: Callable[[str], Told]) -> list[Outcome]:
-    """Return the runs of spot against perpetual: held throughout, and by how far is looked ahead."""
-    market = open_hours(spot_and_perpetuals(span_of(asked), asked.coins), {}, depth_of(asked))
+class Task(NamedTuple):
+    """
+    One run.
+
+    Parameters
+    ----------
+    name
+        Of it.
+    capital
+        It begins with [USDT].
+    days
+        Looked ahead; ``None`` holds everything throughout.
+    coin
+        Whose perpetuals are held against each other; ``None`` takes spot against perpetual, all coins.
+
+    """
+
+    name: str
+    capital: int
+    days: float | None
+    coin: str | None = None
+
+
+def coin_tasks(asked: argparse.Namespace) -> list[Task]:
+    """Return spot against perpetual: held throughout, by how far is looked ahead, and by capital."""
+    first = asked.horizons[0]
+    found = [Task("held throughout", asked.capital, None)]
+    found += [Task(f"{days:g} days ahead", asked.capital, days) for days in asked.horizons]
+    return found + [
+        Task(f"{first:g} days ahead, {capital:,}", capital, first)
+        for capital in asked.capitals
+        if capital != asked.capital
+    ]
+
+
+def venue_tasks(asked: argparse.Namespace) -> list[Task]:
+    """Return perpetuals against each other, each coin by itself, by how far is looked ahead."""
+    return [
+        Task(f"{coin}, {days:g} days ahead", asked.capital, days, coin)
+        for coin in VENUE_COINS
+        for days in asked.horizons
+    ]
+
+
+def perform(asked: argparse.Namespace, task: Task, told: Told = lambda _share: None) -> Outcome:
+    """Run one task; `told` hears how much of it is done."""
+    if task.coin is None:
+        market, pairs = spot_market(asked)
+        plan = StudyPlan(
+            name=task.name, groups=pairs, capital=task.capital, periods=months(asked.start, asked.end)
+        )
+        watch = EVERY
+    else:
+        market, pairs = venue_market(asked, task.coin)
+        plan = StudyPlan(
+            name=task.name,
+            groups={task.coin: tuple(market.instruments)},
+            capital=task.capital,
+            periods=months(asked.venue_start, asked.venue_end),
+            tiers={venue.upper(): OWN_TIERS for venue in UNKNOWN_FEES},
+        )
+        watch = 3_600.0
+    strategy = (
+        HeldThroughout(pairs, SHARE * task.capital)
+        if task.days is None
+        else arbitrage(pairs, task.capital, task.days, watch)
+    )
+    return run(plan, market, [strategy], progress=told)
+
+
+def spot_market(asked: argparse.Namespace) -> tuple[HourlyMarket, Pairs]:
+    """Return recorded hours of spot and perpetuals, and the pairs of the two."""
+    span = Span(folder=asked.data, start=asked.start, end=asked.end)
+    market = open_hours(spot_and_perpetuals(span, asked.coins), {}, depth_of(asked))
     market.bars.clear()  # nobody here listens to them
-    pairs = {coin: pair_of(coin) for coin in asked.coins}
-    found = []
-
-    def one(name: str, capital: int, strategy: Any) -> None:
-        periods = months(asked.start, asked.end)
-        plan = StudyPlan(name=name, groups=pairs, capital=capital, periods=periods)
-        found.append(run(plan, market, [strategy], progress=begin(name)))
-
-    one("held throughout", asked.capital, HeldThroughout(pairs, SHARE * asked.capital))
-    for days in asked.horizons:
-        one(f"{days:g} days ahead", asked.capital, arbitrage(pairs, asked.capital, days))
-    for capital in asked.capitals:
-        if capital != asked.capital:
-            days = asked.horizons[0]
-            one(f"{days:g} days ahead, {capital:,}", capital, arbitrage(pairs, capital, days))
-    return found
+    return market, {coin: pair_of(coin) for coin in asked.coins}
 
 
-def many_venues(asked: argparse.Namespace, begin: Callable[[str], Told]) -> list[Outcome]:
-    """Return the runs of perpetuals against each other, each coin by itself."""
+def venue_market(asked: argparse.Namespace, coin: str) -> tuple[HourlyMarket, Pairs]:
+    """Return the recorded hours of a coin at all venues, and all pairs of them."""
     span = Span(folder=asked.data, start=asked.venue_start, end=asked.venue_end)
     usual = depth_of(asked)
     other = DepthParams(half_spread=usual.half_spread, impact=OTHER_IMPACT * usual.impact)
-    found = []
-    for coin in VENUE_COINS:
-        ids = {venue: perpetual_of(coin, venue) for venue in VENUES}
-        depths = {ids["binance"]: usual}
-        market: HourlyMarket = open_hours(one_price_many_venues(span, coin, VENUES, TAKER), depths, other)
-        market.bars.clear()
-        pairs = {f"{a}-{b}": (ids[a], ids[b]) for a, b in itertools.combinations(VENUES, 2)}
-        for days in asked.horizons:
-            name = f"{coin}, {days:g} days ahead"
-            plan = StudyPlan(
-                name=name,
-                groups={coin: tuple(ids.values())},
-                capital=asked.capital,
-                periods=months(asked.venue_start, asked.venue_end),
-                tiers={venue.upper(): OWN_TIERS for venue in UNKNOWN_FEES},
-            )
-            strategy = arbitrage(pairs, asked.capital, days, watch=3_600.0)
-            found.append(run(plan, market, [strategy], progress=begin(name)))
-    return found
+    ids = {venue: perpetual_of(coin, venue) for venue in VENUES}
+    sources = one_price_many_venues(span, coin, VENUES, TAKER)
+    market = open_hours(sources, {ids["binance"]: usual}, other)
+    market.bars.clear()
+    return market, {f"{a}-{b}": (ids[a], ids[b]) for a, b in itertools.combinations(VENUES, 2)}
 
 
-def span_of(asked: argparse.Namespace) -> Span:
-    """Return what is read of spot and perpetuals."""
-    return Span(folder=asked.data, start=asked.start, end=asked.end)
+def perform_all(
+    asked: argparse.Namespace, tasks: Sequence[Task], begin: Callable[[str], Told]
+) -> list[Outcome]:
+    """Run all tasks, one after the other or side by side; the outcomes are the same."""
+    if asked.jobs == 1:
+        return [perform(asked, task, begin(task.name)) for task in tasks]
+    with ProcessPoolExecutor(asked.jobs, mp_context=get_context("spawn")) as pool:
+        running = []
+        for task in tasks:
+            told = begin(task.name)
+            future = pool.submit(perform, asked, task)
+            future.add_done_callback(lambda _done, told=told: told(1.0))  # type: ignore[misc]
+            running.append(future)
+        return [future.result() for future in running]
 
 
 def depth_of(asked: argparse.Namespace) -> DepthParams:
@@ -346,6 +401,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--capital", type=int, default=1_000_000, help="USDT")
     parser.add_argument("--capitals", type=int, nargs="*", default=CAPITALS, help="of the capacity curve")
     parser.add_argument("--horizons", type=float, nargs="+", default=HORIZONS, help="days looked ahead")
+    parser.add_argument("--jobs", type=int, default=1, help="runs side by side")
     parser.add_argument("--half-spread", type=float, default=1.0, help="of all books [bp]")
     parser.add_argument("--impact", type=float, default=1.0, help="coefficient of the square-root law")
     return parser
@@ -358,12 +414,12 @@ def main() -> None:
         sys.exit("need recorded data: --data, or export NQ_DATA=/path/to/data")
     console = Console(width=None if sys.stdout.isatty() else _WIDE)
     begun = perf_counter()
-    coins: list[Outcome] = []
-    venues: list[Outcome] = []
     try:
         with progress(console) as begin:
-            coins = nine_coins(asked, begin) if asked.only != "venues" else []
-            venues = many_venues(asked, begin) if asked.only != "coins" else []
+            first = coin_tasks(asked) if asked.only != "venues" else []
+            second = venue_tasks(asked) if asked.only != "coins" else []
+            found = perform_all(asked, [*first, *second], begin)
+            coins, venues = found[: len(first)], found[len(first) :]
     except RecordedError as error:
         sys.exit(str(error))
     if coins:

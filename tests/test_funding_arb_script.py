@@ -98,6 +98,22 @@ def test_the_charts_hold_what_came_out(script):
     json.dumps(drawn, allow_nan=False)
 
 
+def test_every_run_differs_by_one_thing(script):
+    asked = script.arguments().parse_args(["--horizons", "7", "30", "--capitals", "1000000", "5000000"])
+    assert [task[:3] for task in script.coin_tasks(asked)] == [
+        ("held throughout", 1_000_000, None),
+        ("7 days ahead", 1_000_000, 7.0),
+        ("30 days ahead", 1_000_000, 30.0),
+        ("7 days ahead, 5,000,000", 5_000_000, 7.0),
+    ]
+    assert [(task.name, task.days, task.coin) for task in script.venue_tasks(asked)] == [
+        ("BTC, 7 days ahead", 7.0, "BTC"),
+        ("BTC, 30 days ahead", 30.0, "BTC"),
+        ("ETH, 7 days ahead", 7.0, "ETH"),
+        ("ETH, 30 days ahead", 30.0, "ETH"),
+    ]
+
+
 def test_it_says_what_is_missing(project, tmp_path):
     found = start(project, tmp_path, NQ_DATA="")
     assert found.returncode == 1
@@ -115,7 +131,7 @@ def test_a_short_study_of_coins(nq_data, project, tmp_path):
         project,
         tmp_path,
         *("--only", "coins", "--start", "2021-02-01", "--end", "2021-02-20", "--coins", "BTC", "ETH"),
-        *("--horizons", "7", "--capitals", "100000", "--html", "page/funding.html"),
+        *("--horizons", "7", "--capitals", "100000", "--html", "page/funding.html", "--jobs", "2"),
     )
     assert found.returncode == 0, found.stderr
     rows = re.findall(
@@ -144,7 +160,7 @@ def test_venues_with_one_price_earn_funding_alone(nq_data, script, monkeypatch):
     asked = script.arguments().parse_args(
         [*options, "--venue-start", "2022-11-05", "--venue-end", "2022-11-20"]
     )
-    found = script.many_venues(asked, lambda _name: lambda _share: None)
+    found = [script.perform(asked, task) for task in script.venue_tasks(asked)]
     assert [one.name for one in found] == ["BTC, 7 days ahead", "ETH, 7 days ahead"]
     assert any(one.fills for one in found)
     for one in found:
