@@ -62,6 +62,7 @@ class TwoLeg:
         self._adding = self._urgent = self._halted = False
         self._forced = self._stuck = False
         self._known = True
+        self._anew = False  # whether cancels are asked again at once
         self._hurry = False  # a closing that rested did not fill
         self._trouble: int | None = None  # leg that failed last: goes alone and first
         self._failed = ""
@@ -69,6 +70,7 @@ class TwoLeg:
         self._down = [False, False]
         self._no_adds = [0, 0]  # until when a leg may not open [ns]
         self._no_takes = [0, 0]  # until when a leg is not reduced again [ns]
+        self._barred = [False, False]  # legs somebody else has traded: not opened until wanted again
         self._attempts = [0, 0]
         self._used = 0.0
         self._rate = 0.0
@@ -138,9 +140,10 @@ class TwoLeg:
 
         """
         self._begin(ts)
+        self._hurry = self._hurry and target == self._target
         self._target, self._edge, self._urgent = target, edge, urgent
         self._reference = (self.book.spread, self.book.taking(0), self.book.taking(1))
-        self._adding = True
+        self._adding, self._barred = True, [False, False]
         return self._finish()
 
     def on_market(self, leg: int, value: float, cost: float, ts: int) -> list[Action]:
@@ -189,7 +192,7 @@ class TwoLeg:
         self._begin(ts)
         if self.book.held[leg] != held:
             self.book.held[leg] = held
-            self._no_adds[leg] = self._ts + self._pause
+            self._barred[leg] = True
             self._give_up(f"{self.book.legs[leg].name} was traded by somebody else")
         return self._finish()
 
@@ -197,12 +200,19 @@ class TwoLeg:
         """Learn that the venue of a leg cannot be reached, or can be again."""
         self._begin(ts)
         self._down[leg] = down
+        self._anew = not down
         return self._finish()
 
     def halt(self, ts: int, *, on: bool = True) -> list[Action]:
         """Open nothing while this holds; what reduces goes on."""
         self._begin(ts)
         self._halted = on
+        return self._finish()
+
+    def leave(self, ts: int) -> list[Action]:
+        """Open nothing any more, and mend at once what can be: nobody will run the machine for a while."""
+        self._begin(ts)
+        self._halted = self._forced = True
         return self._finish()
 
     def on_time(self, ts: int) -> list[Action]:
@@ -243,21 +253,25 @@ class TwoLeg:
         self._begin(ts)
         for order_id, report in reports.items():
             order = self.book.orders.get(order_id)
-            if order is not None:
-                self._learn(order, *(report or (order.filled, Outcome.REFUSED)), None)
+            if order is None:
+                continue
+            if report is None:
+                order.done = True
+            else:
+                self._learn(order, *report, None)
         for leg, quantity in enumerate(held):
             if quantity is not None:
                 self.book.held[leg] = quantity
         if adopts:
             self._target = self._rested = self.book.matched
-        self._known = True
+        self._known = self._anew = True
         return self._finish()
 
     # -- time and money --------------------------------------------------------------------------------------
 
     def _begin(self, ts: int) -> None:
         ts = max(ts, self._ts)
-        if self._rate and self._ts:
+        if self._rate and ts > self._ts > 0:
             self._used += self._rate * (ts - self._ts) * _SECONDS
         self._ts = ts
         self._actions = []
@@ -289,7 +303,7 @@ class TwoLeg:
             times.append(order.canceled + self._answer)
         if not self._forced and 0.0 < self._rate < math.inf:
             left = self.params.max_unhedged - self._used - RESERVE * self.params.answer * self.book.worst
-            times.append(self._ts + max(nanos(left / self._rate), 1))
+            times.append(self._ts + max(nanos(left / self._rate), 0) + 1)
         return times + self._no_adds + self._no_takes
 
     def _again(self, order: LegOrder) -> int:
@@ -320,6 +334,8 @@ class TwoLeg:
             if not order.reducing:
                 self._give_up(f"{self.book.legs[leg].name} did not fill in time")
             return
+        if outcome is Outcome.CANCELED and 0 < order.canceled < order.due and not self._is_overdue(order):
+            return  # taken back because nobody wants it any more
         self._trouble = leg
         if order.reducing:
             self._attempts[leg] = 1 if order.filled else min(self._attempts[leg] + 1, _MOST_DOUBLINGS)
@@ -380,20 +396,17 @@ class TwoLeg:
 
     def _take_back(self) -> None:
         for order in list(self.book.orders.live()):
-            asked = order.canceled and self._ts < order.canceled + self._again(order)
+            asked = not self._anew and order.canceled and self._ts < order.canceled + self._again(order)
             if not asked and (order.canceled or self._is_unwanted(order)):
                 order.canceled = self._ts
                 self._actions.append(Cancel(order.id))
+        self._anew = False
 
     def _is_unwanted(self, order: LegOrder) -> bool:
         if self._ts >= order.due:
             return True
         if self._forced:
-            return (
-                order.passive
-                or (order.purpose is Purpose.LEAD and not order.reducing)
-                or self._is_overdue(order)
-            )
+            return order.passive or self._is_overdue(order)
         if order.purpose is not Purpose.LEAD:
             return False
         return self._leads_astray(order)
@@ -403,11 +416,12 @@ class TwoLeg:
 
     def _leads_astray(self, order: LegOrder) -> bool:
         """Tell whether what goes first would go where nobody wants to be any more."""
-        weight = self.book.legs[order.leg].weight
-        after = (self.book.held[order.leg] + order.rest) / weight
-        beyond = after * self._target < 0 or abs(after) > abs(self._target)
+        leg = self.book.legs[order.leg]
+        after, wanted = self.book.held[order.leg] + order.rest, self._target * leg.weight
         if order.reducing:
-            return (not beyond and abs(after) < abs(self._target)) or (order.passive and self._urgent)
+            short = after * wanted >= 0 and abs(after) < abs(wanted) - leg.lot.step
+            return short or (order.passive and self._urgent)
+        beyond = after * wanted < 0 or abs(after) > abs(wanted) + leg.lot.step
         return beyond or not self._adding or self._halted or any(self._down)
 
     def _is_counted_on(self, order: LegOrder) -> bool:
@@ -418,16 +432,17 @@ class TwoLeg:
 
     def _mend(self) -> bool:
         """Send what brings the legs together again; say whether something was sent."""
-        book = self.book
-        held = book.with_orders([order for order in book.orders.live() if self._is_counted_on(order)])
-        if not book.is_apart(held):
+        held = self._expected()
+        if held is None:
             return False
+        book = self.book
         ahead = book.ahead(held)
-        hedges = self._prefers_hedge(ahead, held)
+        # When time is up only what reduces is sure to bring both to rest: a hedge that is late goes astray.
+        hedges = not self._forced and self._prefers_hedge(ahead, held)
         ways = [self._hedge, self._unwind] if hedges else [self._unwind, self._hedge]
         if hedges and self._waits_for_more(ahead, held):
             return False
-        if hedges and not self._forced and self._is_in_doubt(1 - ahead, reducing=False):
+        if hedges and self._is_in_doubt(1 - ahead):
             return False
         if ways[0](ahead, held):
             return True
@@ -435,6 +450,21 @@ class TwoLeg:
             return True
         self._note_stuck()
         return False
+
+    def _expected(self) -> tuple[Decimal, Decimal] | None:
+        """Return what will be held once what already mends has filled; ``None`` when that is enough."""
+        book = self.book
+        if not book.is_apart(book.now):
+            return None
+        excess = [book.excess(leg, book.now) for leg in (0, 1)]
+        mends = [
+            order
+            for order in book.orders.live()
+            if order.rest * excess[order.leg] < 0 and self._is_counted_on(order)
+        ]
+        held = book.with_orders(mends)
+        enough = book.excess(0, held) * excess[0] <= 0
+        return None if enough or not book.is_apart(held) else held
 
     def _note_stuck(self) -> None:
         if self._forced and not self._stuck and not self._has_mending():
@@ -459,12 +489,12 @@ class TwoLeg:
     def _waits_for_more(self, ahead: int, held: tuple[Decimal, Decimal]) -> bool:
         """Tell whether too little to hedge has filled of an order that may fill more."""
         working = any(not item.canceled and not item.reducing for item in self.book.orders.live(ahead))
-        return working and not self._forced and not self.book.adds(ahead, held)
+        return working and not self.book.adds(ahead, held)
 
-    def _is_in_doubt(self, leg: int, *, reducing: bool) -> bool:
-        """Tell whether an order is being taken back, and its venue still has time to answer."""
+    def _is_in_doubt(self, leg: int) -> bool:
+        """Tell whether an order that adds may still end one way or the other."""
         return any(
-            order.reducing is reducing and order.canceled and self._ts < order.canceled + self._answer
+            not order.reducing and not (order.canceled and self._ts >= order.canceled + self._answer)
             for order in self.book.orders.live(leg)
         )
 
@@ -472,13 +502,16 @@ class TwoLeg:
         leg = 1 - ahead
         one, two = self.book.units(held)
         quantity = self.book.adds(ahead, held)
-        if one * two < 0 or not quantity or self._down[leg] or self._ts < self._no_adds[leg]:
+        if one * two < 0 or not quantity or self._bars(leg):
             return False
         live = list(self.book.orders.live(leg))
         if any(not order.reducing or not self._forced for order in live):
             return False
         self._place(leg, quantity.copy_sign(-self.book.excess(leg, held)), Purpose.HEDGE)
         return True
+
+    def _bars(self, leg: int) -> bool:
+        return self._down[leg] or self._barred[leg] or self._ts < self._no_adds[leg]
 
     def _unwind(self, ahead: int, held: tuple[Decimal, Decimal]) -> bool:
         book = self.book
@@ -491,7 +524,7 @@ class TwoLeg:
                 self._give_up(f"{book.legs[ahead].name} is taken back")
                 order.canceled = self._ts
                 self._actions.append(Cancel(order.id))
-        if not self._forced and self._is_in_doubt(ahead, reducing=False):
+        if not self._forced and self._is_in_doubt(ahead):
             return False
         quantity = book.takes(ahead, book.excess(ahead, held), book.now)
         if not quantity:
@@ -518,8 +551,7 @@ class TwoLeg:
         if any(self._down):
             return
         matched, target = self.book.matched, self._target
-        leaves = matched * target <= 0 or abs(target) < abs(matched)
-        if leaves and any(self.book.held):
+        if matched and (matched * target <= 0 or abs(target) < abs(matched)):
             self._close(_ZERO if matched * target <= 0 else target)
         elif self._adding and not self._halted and all(self._ts >= at for at in self._no_adds):
             self._open(matched, target)
@@ -541,16 +573,24 @@ class TwoLeg:
     def _close(self, target: Decimal) -> None:
         if any(self._ts < at for at in self._no_takes):
             return
-        matched, part = self.book.matched, self._part()
-        step = abs(matched - target)
-        goal = target if part is None or step <= part else matched - part.copy_sign(matched)
-        changes = list(self._changes(goal))
+        changes = list(self._changes(self._next_stop(target)))
         for leg, change in enumerate(changes):
             held = self.book.now
             quantity = self.book.takes(leg, change, held) if change * held[leg] < 0 else _ZERO
             changes[leg] = -quantity.copy_sign(held[leg])
-        if any(changes):
+        if all(changes):  # what is too small for one of them stays hedged
             self._lead((changes[0], changes[1]), reducing=True)
+
+    def _next_stop(self, target: Decimal) -> Decimal:
+        """Return how far to close now, so that what is left can still be traded."""
+        matched, part = self.book.matched, self._part()
+        if part is None or abs(matched - target) <= part:
+            return target
+        least = max((leg.lot.minimum or leg.lot.step) / abs(leg.weight) for leg in self.book.legs)
+        if abs(matched - target) < 2 * least:
+            return target
+        left = max(abs(matched) - part, abs(target) + least if target == 0 else abs(target))
+        return left.copy_sign(matched)
 
     def _part(self) -> Decimal | None:
         """Return how much may go at once [units of the pair]; ``None`` when nobody can tell."""
@@ -577,15 +617,8 @@ class TwoLeg:
             legs, rests = [self._trouble], False
         elif rests:
             legs = [self.params.lead]
-        sent = False
         for leg in legs:
-            if changes[leg]:
-                self._place(leg, changes[leg], Purpose.LEAD, passive=rests, reducing=reducing)
-                sent = True
-        if not sent:  # what should go first is too small
-            for leg in (0, 1):
-                if changes[leg]:
-                    self._place(leg, changes[leg], Purpose.LEAD, reducing=reducing)
+            self._place(leg, changes[leg], Purpose.LEAD, passive=rests, reducing=reducing)
 
     # -- over a restart ----------------------------------------------------------------------------------
 

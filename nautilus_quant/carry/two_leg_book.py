@@ -90,7 +90,7 @@ class PairBook:
         """Return how much of a leg can be taken back for an excess; 0 if it is too little for an order."""
         lot, whole = self.legs[leg].lot, abs(held[leg])
         quantity = lot.floor(min(abs(excess), whole))
-        if quantity < (lot.minimum or lot.step) and quantity != lot.floor(whole):
+        if quantity < (lot.minimum or lot.step):
             return _ZERO
         return quantity if lot.maximum is None else min(quantity, lot.maximum)
 

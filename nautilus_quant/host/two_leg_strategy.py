@@ -222,7 +222,7 @@ class TwoLegStrategy(TargetStrategy):
     def on_stop(self) -> None:
         """Take back what adds, mend what is unhedged while that is possible, and keep what is known."""
         for desk in self._desks.values():
-            self._do(desk, desk.machine.halt(self.clock.timestamp_ns()))
+            self._do(desk, desk.machine.leave(self.clock.timestamp_ns()))
             desk.alarm.cancel()
         super().on_stop()
         if self._memory is not None:
