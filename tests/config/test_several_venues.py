@@ -190,3 +190,6 @@ def test_a_catalog_given_is_looked_into(write, tmp_path):
     (run,) = native_backtest(deployment)
     kinds = [item["data_cls"].rpartition(":")[2] for item in run["data"]]
     assert kinds == ["MarkPriceUpdate", "FundingRateUpdate", "Bar"]
+    (tmp_path / "mine" / "data" / "funding_rate_update").rmdir()  # marks alone settle nothing
+    (run,) = native_backtest(deployment)
+    assert [item["data_cls"].rpartition(":")[2] for item in run["data"]] == ["Bar"]

@@ -285,12 +285,12 @@ def test_a_venue_that_was_away_while_others_went_on_finds_them_where_they_are(ur
     """SIM_B comes late, when the market has stood still once, and again after an absence of its own."""
     first, second, third, fourth = lives(
         url,
-        [(0, 100), (90_000, 90_100), (90_200, 97_000), (97_100, 97_200)],
+        [(0, 100), (90_000, 90_100), (90_200, 91_500), (91_600, 91_700)],
         [("SIM_A", "SIM_B"), ("SIM_A",), ("SIM_A",), ("SIM_A", "SIM_B")],
-        max_catch_up=3_600.0,
+        max_catch_up=600.0,
     )
     assert len({n.players[0].timeline.origin for n in (first, second, third, fourth)}) == 1
-    at = ORIGIN + 97_300 * S
+    at = ORIGIN + 91_800 * S
     assert len(set(fourth.indices(at) + third.indices(at))) == 1
 
 
@@ -307,25 +307,23 @@ def test_a_venue_that_would_catch_up_longer_goes_on_with_the_others_all_the_same
 
 def test_a_venue_that_was_away_for_long_does_not_play_what_it_missed(url):
     """The others were there all the time: it goes on from where they are."""
-    first, second, third = lives(
-        url,
-        [(0, 100), (160, 7_000), (7_060, 7_100)],
-        [("SIM_A", "SIM_B"), ("SIM_A",), ("SIM_A", "SIM_B")],
-        max_catch_up=3_600.0,
-    )
-    assert third.players[1].begins[0] > 100
-    at = ORIGIN + 7_200 * S
+    first, second = lives(url, [(0, 100), (160, 2_000)], [("SIM_A", "SIM_B"), ("SIM_A",)], max_catch_up=600.0)
+    third = Node(url, "SIM_A", "SIM_B", max_catch_up=600.0)
+    third.begin(ORIGIN + 2_060 * S)
+    assert third.players[1].block.index > 25
+    at = ORIGIN + 2_200 * S
     assert len(set(third.indices(at) + second.indices(at) + first.indices(at)[:1])) == 1
+    third.end()
 
 
 def test_a_new_venue_joins_a_market_that_has_run_for_long(url):
-    first, second = lives(
-        url, [(0, 9_000), (9_060, 9_100)], [("SIM_A",), ("SIM_B", "SIM_A")], max_catch_up=3_600.0
-    )
-    at = ORIGIN + 9_200 * S
+    (first,) = lives(url, [(0, 2_000)], [("SIM_A",)], max_catch_up=600.0)
+    second = Node(url, "SIM_B", "SIM_A", max_catch_up=600.0)
+    second.begin(ORIGIN + 2_060 * S)
+    assert second.players[0].block.index > 25
+    at = ORIGIN + 2_200 * S
     assert len(set(second.indices(at) + first.indices(at))) == 1
-    # It does not play hours nobody asks it for.
-    assert second.players[0].begins[0] > 100
+    second.end()
 
 
 def test_the_place_of_a_market_only_ever_moves_on(url):
