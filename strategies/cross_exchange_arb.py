@@ -252,7 +252,8 @@ class CrossExchangeArb(TwoLegStrategy):
             desk.look(now)
             self._heed_venues(desk, now)
             self._hedge_elsewhere(desk, now)
-            views = [self._view(desk, pair) for pair in self._pairs.values()]
+            most = self._most(now) / desk.price if desk.price > 0.0 else 0.0
+            views = [self._view(desk, pair, most) for pair in self._pairs.values()]
             for wish in self._rule.step(now, views, desk.markets, desk.stocks, desk.accesses):
                 self._grant(wish, now)
             self._speak(desk, now)
@@ -267,7 +268,7 @@ class CrossExchangeArb(TwoLegStrategy):
         if self._notes is not None and self._cadence is not None and self._cadence.is_due(now):
             self._notes.keep(self._rules(desk), now)
 
-    def _view(self, desk: VenueDesk, pair: Pair) -> PairView:
+    def _view(self, desk: VenueDesk, pair: Pair, most: float) -> PairView:
         machine, share = self.pair(pair.name), self._allocation_of(pair)
         one, two = pair.one.value, pair.two.value
         rests = (one, two)[int(self.config.lead)] if self.config.style == Style.PASSIVE_AGGRESSIVE else ""
@@ -279,17 +280,17 @@ class CrossExchangeArb(TwoLegStrategy):
             two=two,
             coins=coins,
             busy=share > 0.0 and machine.phase not in _QUIET,
-            most=self._most() / desk.price if desk.price > 0.0 else 0.0,
+            most=most,
             smallest=desk.smallest(one, two),
             rests=rests,
             moved_from_one=desk.moved(one),
             moved_from_two=desk.moved(two),
         )
 
-    def _most(self) -> float:
+    def _most(self, now: int) -> float:
         """Return the largest pair [reporting currency]; a venue that is silent does not take it away."""
         assert self._valuer is not None
-        valuation = self._valuer.value(self.clock.timestamp_ns())
+        valuation = self._valuer.fresh_value(now)
         if valuation.fresh:
             self._equity = valuation.equity
         most = self._equity * float(self.config.leverage)

@@ -297,28 +297,54 @@ class CrossVenueRule:
         if not math.isfinite(difference):
             return
         held = self._direction(pair)
+        seconds = self.lasts(pair, difference)
+        funding = self._funding(ts, pair.one, pair.two, seconds)
         for direction in (1, -1):
+            if not self._may_pay(pair, direction, difference, funding, markets):
+                continue
             room = pair.most - abs(pair.coins)
             if held == -direction:
                 # Back the way it came: by the other direction's own edge, where it does not end by itself.
                 room = 0.0 if trade is None or trade.trades else abs(pair.coins)
             least = self.params.least_more * pair.most if held == direction else 0.0
             if room > least:
-                one = self._candidate(ts, pair, direction, difference, room)
+                one = self._candidate(pair, direction, seconds, funding, room)
                 yield one._replace(smallest=max(one.smallest, least))
 
+    def _may_pay(
+        self,
+        pair: PairView,
+        direction: int,
+        difference: float,
+        funding: PairFunding,
+        markets: Mapping[str, Market],
+    ) -> bool:
+        """Rule out at little cost what cannot pay at any size: nearly all there is, nearly always."""
+        one, two = markets[pair.one], markets[pair.two]
+        gain = direction * (difference - self.bases[pair.name].mean + funding.expected)
+        fees = (
+            one.exit_fee + two.exit_fee + min(one.entry_fee, one.rest_fee) + min(two.entry_fee, two.rest_fee)
+        )
+        moved = pair.moved_from_one if direction > 0 else pair.moved_from_two
+        if math.isfinite(moved):
+            gain, fees = max(gain, direction * difference), 0.0
+        if pair.rests:  # bought and sold at its own side's price, it earns what others pay
+            gain += sum((market.asks[0][0] - market.bids[0][0]) / market.mid for market in (one, two))
+        # A twentieth of fees for prices that are not the middle one.
+        least = self.params.edge.least - 2.0 * self.params.inventory.skew
+        return gain - fees + 0.05 * abs(fees) > least
+
     def _candidate(
-        self, ts: int, pair: PairView, direction: int, difference: float, room: float
+        self, pair: PairView, direction: int, seconds: float, funding: PairFunding, room: float
     ) -> Candidate:
         buy, sell = (pair.one, pair.two) if direction > 0 else (pair.two, pair.one)
-        basis, seconds = self.bases[pair.name], self.lasts(pair, difference)
-        funding = self._funding(ts, buy, sell, seconds)
+        basis = self.bases[pair.name]
         endings = [
             Ending(
                 seconds=seconds,
                 fair=direction * basis.mean,
                 fair_error=basis.error,
-                funding=funding.expected,
+                funding=direction * funding.expected,
                 funding_error=funding.error,
             )
         ]

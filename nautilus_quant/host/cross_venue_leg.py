@@ -58,6 +58,11 @@ class VenueLeg:
         self.coins = instrument.multiplier.as_decimal()
         """Coins of one unit."""
         self._coins = float(self.coins)
+        lot, least = lot_of(instrument), instrument.min_notional
+        self.step = lot.step * self.coins
+        """Size increment [coins]."""
+        self._smallest = float(lot.minimum or lot.step) * self._coins
+        self._least = 0.0 if least is None else float(least)
         self._liquidity = liquidity
         self._fees = fees
         self._valuer = valuer
@@ -86,9 +91,7 @@ class VenueLeg:
 
     def smallest(self, price: float) -> float:
         """Return the smallest order at a price [coins; reporting currency]."""
-        lot, least = lot_of(self.instrument), self.instrument.min_notional
-        coins = float(lot.minimum or lot.step) * self._coins
-        return coins if least is None or not price > 0.0 else max(coins, float(least) / price)
+        return max(self._smallest, self._least / price) if price > 0.0 else self._smallest
 
     # -- the inventory -------------------------------------------------------------------------------
 
@@ -148,16 +151,15 @@ class VenueLeg:
 
     def refuge(self, market: Market | None, stock: Stock | None, alone: Decimal, *, is_open: bool) -> Refuge:
         """Return what hedging so much here would cost, and how much of it can be done."""
-        step = lot_of(self.instrument).step * self.coins
         if market is None or stock is None:
-            return Refuge(self.name, is_open, math.nan, math.nan, _ZERO, _ZERO, step)
+            return Refuge(self.name, is_open, math.nan, math.nan, _ZERO, _ZERO, self.step)
         sides = ((market.asks, Side.BUY), (market.bids, Side.SELL))
         rooms = [min(stock.room(side), sum(size for _, size in levels)) for levels, side in sides]
         costs = [
             market.entry_fee + walk_cost(levels, market.mid, min(abs(float(alone)), room))
             for (levels, _), room in zip(sides, rooms, strict=True)
         ]
-        return Refuge(self.name, is_open, costs[0], costs[1], _exact(rooms[0]), _exact(rooms[1]), step)
+        return Refuge(self.name, is_open, costs[0], costs[1], _exact(rooms[0]), _exact(rooms[1]), self.step)
 
 
 def _amount(money: Money | None) -> float:

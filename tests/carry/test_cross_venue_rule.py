@@ -1,5 +1,6 @@
 """What is wanted of every pair, from what is known of all venues."""
 
+import dataclasses
 import itertools
 import json
 import math
@@ -277,3 +278,52 @@ def test_wishes_stay_within_bounds_and_pairs_never_stand_against_each_other(stor
         long = {pair[0] if coins > 0 else pair[1] for pair, coins in held.items() if coins}
         short = {pair[1] if coins > 0 else pair[0] for pair, coins in held.items() if coins}
         assert not long & short
+
+
+class Thorough(CrossVenueRule):
+    """Looks at everything to the last level."""
+
+    def _may_pay(self, *_):
+        return True
+
+
+sizes = st.floats(0.1, 5.0)
+books = st.builds(
+    lambda mid, half, size, entry, leave, rest: Market(
+        [(mid - half, size), (mid - 3 * half, size)],
+        [(mid + half, size), (mid + 3 * half, size)],
+        entry,
+        leave,
+        rest,
+    ),
+    st.floats(99.0, 101.0),
+    st.floats(0.01, 0.2),
+    sizes,
+    st.floats(-0.0005, 0.001),
+    st.floats(-0.0005, 0.001),
+    st.floats(-0.0005, 0.001),
+)
+
+
+@given(
+    books,
+    books,
+    st.sampled_from(["", "A", "B"]),
+    st.sampled_from([math.nan, 0.0, 0.0005]),
+    st.tuples(st.floats(-3.0, 3.0), st.floats(-3.0, 3.0)),
+    st.tuples(st.floats(-0.003, 0.003), st.floats(-0.003, 0.003)),
+)
+@settings(max_examples=200)
+def test_what_is_ruled_out_early_would_not_have_paid(one, two, rests, moved, held, rates):  # noqa: PLR0917
+    params = dataclasses.replace(PARAMS, inventory=InventoryParams(skew=0.0006))
+    stocks = {"A": Stock(held[0], 0.0, 4.0), "B": Stock(held[1], 0.0, 4.0)}
+    view = {"rests": rests, "moved_from_one": moved, "moved_from_two": moved}
+    found = []
+    for kind in (CrossVenueRule, Thorough):
+        legs = {"A": LegFunding(), "B": LegFunding()}
+        rule = kind(params, legs)
+        now = warm(rule)
+        for leg, rate in zip(legs.values(), rates, strict=True):
+            leg.update(Decimal(repr(rate)), now, now + SECOND, 3_600 * SECOND)
+        found.append(rule.step(now, pairs(AB=view), {"A": one, "B": two}, stocks, OPEN))
+    assert found[0] == found[1]

@@ -95,8 +95,9 @@ def test_differences_that_stay_are_learnt_and_not_traded() -> None:
 
 def test_funding_that_is_due_before_the_end_is_paid_for() -> None:
     def told(at: int):
-        rates = [rate(A, 0.004, 60, at), rate(B, 0.0001, 60, at)]
-        return run(arb(sample=20.0, least_samples=3), [*quotes(UP, 94), *rates]).orders
+        rates = [rate(A, 0.006, 60, at), rate(B, 0.0001, 60, at)]
+        wide = quotes({A: wiggle, B: jump(0.006, 80, 110)}, 94)
+        return run(arb(sample=20.0, least_samples=3), [*wide, *rates]).orders
 
     # A difference lasts a sample at least: 81 to 101
     assert told(3_000) != []
