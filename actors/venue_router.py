@@ -19,6 +19,7 @@ from nautilus_quant.host.routing_desk import DeskSettings, Hands, RoutingDesk
 from nautilus_quant.host.routing_market import MarketSettings, RoutingMarket
 from nautilus_quant.host.routing_report import journal_entry, route_update
 from nautilus_quant.host.state import StateError, StateStore, shared_store
+from nautilus_quant.host.venue_health import tells_status
 
 if TYPE_CHECKING:
     from nautilus_trader.common.events import TimeEvent
@@ -43,8 +44,9 @@ class VenueRouterConfig(ExecAlgorithmConfig, kw_only=True, frozen=True):
         ``[[BTCUSDT-PERP.BINANCE, BTC-USDT-SWAP.OKX]]``. Without any, all spot and all linear perpetual
         markets of the node that have the same coins are; more than 64 of them must be named.
     book
-        What is subscribed of them: ``depth10`` (ten levels), ``deltas`` (the best twenty follow), or
-        ``quotes`` (no more than the best size is routed at a time). Whatever is heard besides counts too.
+        What is subscribed of them: ``depth10`` (ten levels), ``deltas`` (the best twenty follow; most
+        adapters of NautilusTrader know these, and few know depth), or ``quotes`` (no more than the best size
+        is routed at a time). Whatever is heard besides counts too.
     split
         Whether several venues may share an order; else the best one gets it. An order can say otherwise by
         ``exec_algorithm_params={"split": False}``, and name ``{"venues": ["SIM_A", "SIM_B"]}``.
@@ -185,9 +187,10 @@ class VenueRouter(ExecAlgorithm):
 
     def _subscribe(self, instrument_id: InstrumentId) -> None:
         self.subscribe_quote_ticks(instrument_id)
-        self.subscribe_instrument_status(instrument_id)
+        if tells_status(find_kernel(self.msgbus), instrument_id.venue.value):
+            self.subscribe_instrument_status(instrument_id)
         if self.config.book == "depth10":
-            self.subscribe_order_book_depth(instrument_id)
+            self.subscribe_order_book_depth(instrument_id, managed=False)
         elif self.config.book == "deltas":
             self.subscribe_order_book_deltas(instrument_id, BookType.L2_MBP)
 

@@ -250,7 +250,7 @@ class RoutingMarket:
         notional = float(instrument.min_notional or 0.0)
         if not notional:
             return least
-        price = self._valuer.price(instrument.id.value, now).value
+        price = self._price(instrument, now)
         step, unit = float(instrument.size_increment), float(instrument.multiplier)
         # Venues hold it against prices of their own: a hundredth more is on the safe side.
         worth = 1.01 * notional / (price * unit) if price > 0.0 else 0.0
@@ -292,6 +292,13 @@ class RoutingMarket:
         same = {o.client_order_id: o for o in orders if o.is_buy == buys and (o.is_inflight or _takes(o))}
         return sum((o.leaves_qty.as_decimal() for o in same.values()), Decimal(0))
 
+    def _price(self, instrument: Instrument, now: int) -> float:
+        """Return the middle of the book, or what else is known; NaN when nothing is."""
+        feed = self._liquidity.feed_of(instrument.id.value, now)
+        if feed is not None and not feed.market.measures.fault:
+            return feed.market.measures.mid
+        return self._valuer.price(instrument.id.value, now).value
+
     def _impact(self, feed: LiquidityFeed, side: Side, now: int) -> float:
         """Return ``k/sqrt(V)`` of the square-root law [fraction per root of a coin]; 0 without trades."""
         market = feed.market
@@ -314,7 +321,7 @@ class RoutingMarket:
         amount = 0.0 if free is None else free.as_double()
         if ask.side is Side.SELL:
             return float(amount)
-        price = self._valuer.price(instrument.id.value, now).value
+        price = self._price(instrument, now)
         fee = max(self._fees.rate(instrument), 0.0)
         return float(amount / (price * (1.0 + fee) * 1.001)) if price > 0.0 else 0.0
 

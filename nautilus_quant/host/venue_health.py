@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from nautilus_trader.live.data_client import LiveDataClient
+from nautilus_trader.live.data_client import LiveDataClient, LiveMarketDataClient
 from nautilus_trader.live.execution_client import LiveExecutionClient
 from nautilus_trader.model.enums import MarketStatusAction, market_status_action_to_str
 from nautilus_trader.model.events import (
@@ -224,6 +224,14 @@ class HealthBook:
 def data_clients(kernel: NautilusKernel) -> list[Any]:
     """Return all data clients of a node, which NautilusTrader keeps to itself."""
     return list(kernel.data_engine._clients.values())  # noqa: SLF001
+
+
+def tells_status(kernel: NautilusKernel, venue: str) -> bool:
+    """Tell whether a venue can be asked for the status of its instruments; not all adapters can."""
+    method = "_subscribe_instrument_status"
+    unknown = getattr(LiveMarketDataClient, method)
+    found = [one for one in data_clients(kernel) if _serves(one, venue)]
+    return all(getattr(type(one), method, None) is not unknown for one in found)
 
 
 def _serves(client: Any, venue: str) -> bool:

@@ -258,3 +258,33 @@ def run(
     made = engine(instruments, data, scripts, **options)
     made.run()
     return Run(made, scripts)
+
+
+BUY, SELL = OrderSide.BUY, OrderSide.SELL
+A, B, C = perpetual("A", 0.0005), perpetual("B", 0.0002), perpetual("C", 0.0004)
+X = perpetual("X")
+ROUTES = ((A.id, B.id, C.id),)
+BIDS: Levels = [(29_999.0, 5.0), (29_998.0, 5.0)]
+
+
+def market(
+    a: Levels = ((30_000.0, 1.0), (30_001.0, 5.0)),
+    b: Levels = ((30_006.0, 2.0), (30_012.0, 9.0)),
+    c: Levels = ((30_050.0, 9.0),),
+    **seconds: Any,
+) -> list[Any]:
+    """With fees, A asks 30 015.00 and 30 016.00, B 30 012.00 and 30 018.00, C 30 062.02."""
+    given = zip((A, B, C), (a, b, c), strict=True)
+    return [item for one, asks in given for item in books(one, BIDS, asks, **seconds)]
+
+
+TIME = books(X, BIDS, [(30_000.0, 1.0)])
+"""A market that goes on where others fall silent."""
+
+
+def buy(quantity: str = "3.000", **more: Any) -> Any:
+    return lambda script: script.market(A, BUY, quantity, **more)
+
+
+def sell(quantity: str = "3.000", **more: Any) -> Any:
+    return lambda script: script.market(A, SELL, quantity, **more)
