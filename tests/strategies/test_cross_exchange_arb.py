@@ -97,11 +97,12 @@ def test_funding_that_is_due_before_the_end_is_paid_for() -> None:
     def told(at: int):
         rates = [rate(A, 0.006, 60, at), rate(B, 0.0001, 60, at)]
         wide = quotes({A: wiggle, B: jump(0.006, 80, 110)}, 94)
-        return run(arb(sample=20.0, least_samples=3), [*wide, *rates]).orders
+        return run(arb(sample=20.0, least_samples=3), [*wide, *rates]).wishes()
 
     # A difference lasts a sample at least: 81 to 101
-    assert told(3_000) != []
-    assert told(95) == []
+    assert told(3_000) == [(81, "AB", 0.499, "difference")]
+    # Paid at 95, A is not bought, but sold before: from 75 on, that is less than a sample away.
+    assert told(95) == [(75, "AB", -0.5, "difference")]
 
 
 def test_contracts_of_other_sizes_are_held_in_coins() -> None:
