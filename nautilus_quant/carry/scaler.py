@@ -209,7 +209,7 @@ class CarryScaler:
                 require(known is None or known.leg == leg, f"one description of {leg.instrument}", leg)
                 if known is None:
                     self.markets[leg.instrument] = self._market(leg)
-        self.theses = ThesisBook(self.params.capture)
+        self.theses = ThesisBook(self.params.capture, self.params.rebalance)
         self._legs = self._layout()
 
     def _market(self, leg: Leg) -> LegMarket:
@@ -408,7 +408,7 @@ class CarryScaler:
     def restore(self, state: Mapping[str, Any]) -> Self:
         """Go on from what `to_dict` gave; ValueError when it is damaged, and then nothing has changed."""
         stored.check_version("carry scaler", state, VERSION)
-        theses = ThesisBook(self.params.capture).restore(stored.mapping(state, "theses"))
+        theses = ThesisBook(self.params.capture, self.params.rebalance).restore(stored.mapping(state, "theses"))
         known = stored.mapping(state, "markets")
         markets = {
             name: self._market(market.leg).restore(known[name]) if name in known else market

@@ -46,10 +46,13 @@ class ThesisBook:
     ----------
     params
         When too little is paid.
+    growth
+        By how much a position must grow to be held for something else [fraction].
 
     """
 
-    def __init__(self, params: CaptureParams) -> None:
+    def __init__(self, params: CaptureParams, growth: float = 0.1) -> None:
+        self._growth = 1.0 + growth
         self.captures = CaptureBook(params)
         self._theses: dict[str, Thesis] = {}
         self._before: dict[str, float] = {}
@@ -79,7 +82,7 @@ class ThesisBook:
         return (
             size == 0.0
             or before.size * size < 0.0
-            or abs(size) > abs(before.size)
+            or abs(size) > abs(before.size) * self._growth
             or ts - before.ts >= horizon
             or pair in self._left
         )

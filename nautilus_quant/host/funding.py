@@ -54,12 +54,12 @@ def mark_at(cache: Cache, instrument_id: InstrumentId, at: int, stale_after: int
 
 
 def take_rate(schedule: FundingSchedule, update: FundingRateUpdate) -> None:
-    """Hand a rate to a schedule."""
+    """Hand a rate to a schedule; one told in time that was late on its way keeps the time it names."""
     rate = update.rate  # a text, from a catalog read without `nautilus_quant.venues.arrow`
     schedule.update(
         update.instrument_id.value,
         rate if isinstance(rate, Decimal) else Decimal(str(rate)),
-        update.ts_init,
+        update.ts_event if update.next_funding_ns else update.ts_init,
         update.next_funding_ns or None,
         int(update.interval) * MINUTE if update.interval else None,
     )

@@ -128,7 +128,7 @@ class CarryFeed:
             market.every(int(update.interval) * _MINUTE)
         take_rate(self.schedule, update)
         if update.next_funding_ns:
-            market.announced(update.ts_init, float(update.rate), int(update.next_funding_ns))
+            market.announced(update.ts_event, float(update.rate), int(update.next_funding_ns))
         self._on_stamps()
 
     def _on_index(self, update: IndexPriceUpdate) -> None:

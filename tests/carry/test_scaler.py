@@ -222,6 +222,8 @@ def test_a_thesis_is_renewed_with_growth_and_time_only():
     made = entered()
     pay(made, "BTC-PERP.A", 0.0001, times=1, until=START + EIGHT)
     lower = made.theses.thesis("BTC")
+    decide(made, {"BTC": 1.05 * lower.size}, now=START + EIGHT + HOUR)  # its price has risen
+    assert made.theses.thesis("BTC") is lower
     decide(made, {"BTC": lower.size}, now=START + EIGHT + HOUR)
     assert made.theses.thesis("BTC") is lower
     week = NOW + 7 * 24 * HOUR

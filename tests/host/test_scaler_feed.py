@@ -94,6 +94,17 @@ def test_an_announced_rate_is_the_next_one_and_is_settled_at_its_time():
     assert desk.rates[36] == pytest.approx(0.003, rel=1e-3)
 
 
+def test_a_rate_that_was_late_on_its_way_is_settled_at_its_time():
+    late = 40_000_000
+    data = quotes(FLAT[:10])
+    for n in range(1, 10):
+        at = START + n * HOUR
+        data.append(FundingRateUpdate(PERP.id, Decimal("0.001"), at, at + late, 60, at))
+    desk = run(data)
+    assert desk.market.forecast.seen == 9
+    assert desk.market._stamp == START + 9 * HOUR
+
+
 def test_the_interval_the_venue_says_holds():
     data = quotes(FLAT) + [announced(0.001, n + 0.5, n + 1.0, 60) for n in range(30)]
     desk = run(data)
