@@ -12,6 +12,7 @@ from nautilus_trader.model.enums import MarketStatusAction
 from nautilus_trader.model.identifiers import InstrumentId, PositionId, Venue
 
 from nautilus_quant.carry.scaler_guard import Bound, GuardParams, bound, limited
+from nautilus_quant.carry.venue_health import Health
 from nautilus_quant.config.units import Fraction, Seconds
 from nautilus_quant.host.messages import Alert, latest, publish, subscribe, topic_of
 from nautilus_quant.host.scaler_desk import CarryDesk
@@ -19,6 +20,7 @@ from nautilus_quant.host.scaler_messages import CarryHeld, CarrySize
 from nautilus_quant.host.scaler_settings import CarryPairConfig, CarryRuleConfig
 from nautilus_quant.host.two_leg_pair import Pair
 from nautilus_quant.host.two_leg_strategy import TwoLegStrategy, TwoLegStrategyConfig
+from nautilus_quant.host.venue_health import VenueHealthUpdate
 
 if TYPE_CHECKING:
     from nautilus_trader.model.data import InstrumentStatus, QuoteTick
@@ -116,7 +118,8 @@ class FundingArb(TwoLegStrategy):
       then managed by the own rule.
     - Both legs are kept together by `TwoLegStrategy`. A pair turns round by way of nothing.
     - Near liquidation both legs are cut at once, an ending instrument is left in time, and a pair with a leg
-      that cannot be traded is left alone: it is hedged.
+      that cannot be traded is left alone, as it is hedged: halted, or at a venue that somebody in the node
+      says is down (`VenueHealthUpdate`).
 
     Parameters
     ----------
@@ -151,6 +154,7 @@ class FundingArb(TwoLegStrategy):
 
     def _forget(self) -> None:
         self._stopped: set[str] = set()  # instruments that cannot be traded now
+        self._down: set[str] = set()  # venues
         self._leaving: set[str] = set()  # instruments whose venue has begun to close them
         self._bounds: dict[str, str] = {}
         self._halted: set[str] = set()
@@ -166,8 +170,11 @@ class FundingArb(TwoLegStrategy):
     def on_start(self) -> None:
         """Start as the base does, and tell what is held already."""
         super().on_start()
+        if self._carry is None:
+            return
         for name in self._pairs:
             self._tell_held(name, self.clock.timestamp_ns())
+        subscribe(self.msgbus, VenueHealthUpdate, self._on_health)
 
     def on_target_start(self) -> None:
         """Go on from the saved state, listen, and decide by the clock."""
@@ -199,6 +206,7 @@ class FundingArb(TwoLegStrategy):
             self._carry = None
         for leg in self.legs:
             self.msgbus.unsubscribe(f"data.status.{leg.venue}.{leg.symbol}", self._on_status)
+        self.msgbus.unsubscribe(topic_of(VenueHealthUpdate), self._on_health)
         if self.config.scaler == "auto":
             self.msgbus.unsubscribe(topic_of(CarrySize), self._on_size)
         super().on_stop()
@@ -236,6 +244,16 @@ class FundingArb(TwoLegStrategy):
         (self._leaving.add if status.action == MarketStatusAction.PRE_CLOSE else self._leaving.discard)(name)
         for pair in self._pairs.values():
             if status.instrument_id in pair.legs:
+                self._go_on(pair, self.clock.timestamp_ns())
+
+    def _on_health(self, update: VenueHealthUpdate) -> None:
+        down = update.health == Health.DOWN.name
+        if down == (update.key in self._down):
+            return
+        (self._down.add if down else self._down.discard)(update.key)
+        self.venue_down(update.key, down=down)
+        for pair in self._pairs.values():
+            if any(leg.venue.value == update.key for leg in pair.legs):
                 self._go_on(pair, self.clock.timestamp_ns())
 
     def _on_size(self, size: CarrySize) -> None:
@@ -325,13 +343,14 @@ class FundingArb(TwoLegStrategy):
         funds = self._carry.funds
         accounts = [funds.margin(leg, now) for leg in pair.legs]
         names = {leg.value for leg in pair.legs}
+        closed = names & self._stopped or {leg.venue.value for leg in pair.legs} & self._down
         ends = [self._ends[name] for name in names if name in self._ends]
         ends += [now for _ in names & self._leaving]
         return bound(
             abs(held),
             accounts,
             self._guard,
-            halted=bool(names & self._stopped),
+            halted=bool(closed),
             ends=min(ends, default=None),
             now=now,
         )

@@ -15,6 +15,7 @@ from nautilus_quant.host.messages import AllocationUpdate, TargetUpdate, publish
 from nautilus_quant.host.scaler_messages import CarryHeld, CarrySize
 from nautilus_quant.host.scaler_settings import CarryPairConfig
 from nautilus_quant.host.state import shared_store
+from nautilus_quant.host.venue_health import VenueHealthUpdate
 from nautilus_quant.strategies.funding_arb import FundingArb, FundingArbConfig
 from tests.strategies.funding_runs import (
     HOUR,
@@ -178,6 +179,26 @@ def test_a_halt_leaves_alone_what_is_hedged_and_opens_nothing():
     never = [status(SPOT, MarketStatusAction.PAUSE, 1.0)]
     engine, _ = run(quotes(FLAT) + rates(HIGH) + never, arb(statuses=True))
     assert orders(engine) == []
+    engine.dispose()
+
+
+def test_a_venue_that_is_down_is_left_alone_until_it_is_back():
+    strategy = arb()
+    engine = build(quotes(FLAT) + rates([0.001] * 6 + [-0.002] * 6), [strategy])
+    for hours, health in ((20.0, "DEGRADED"), (45.0, "DOWN"), (80.5, "UP")):
+        engine.kernel.clock.set_time_alert_ns(
+            health,
+            START + int(hours * HOUR),
+            lambda event: publish(
+                engine.kernel.msgbus,
+                VenueHealthUpdate(
+                    key="PERPS", ts=event.ts_event, health=event.name, previous="UP", latency=0.1
+                ),
+            ),
+        )
+    engine.run()
+    assert {row[3] for row in orders(engine)} == {32, 80}
+    assert held(engine) == {}
     engine.dispose()
 
 
