@@ -71,8 +71,10 @@ class VenueVoice:
 
     def fills(self, change: FillChange, ts: int, low: float, bad: float) -> None:
         """Tell of a venue that fills too little, or enough again."""
-        bound = bad if change.grade is Grade.BAD else low
-        side = "above" if change.grade < change.previous else "below"
+        rises = change.grade < change.previous
+        # What it fell below, or what it has left behind.
+        bound = low if change.grade is (Grade.WELL if rises else Grade.LOW) else bad
+        side = "above" if rises else "below"
         text = f"{change.ratio:.1%} of what was sent to {change.venue} was filled, {side} {bound:.0%}"
         numbers = {"ratio": change.ratio, "orders": float(change.orders)}
         self._alert(f"{change.venue}|fills", ts, _GRADES[change.grade], text, **numbers)
