@@ -15,7 +15,8 @@ from nautilus_quant.carry.venue_health import VenueHealthParams
 from nautilus_quant.config.units import Fraction, Seconds
 from nautilus_quant.host.kernel import find_kernel
 from nautilus_quant.host.messages import Alert, publish
-from nautilus_quant.host.routing_desk import DeskSettings, Hands, RoutingDesk
+from nautilus_quant.host.routing_desk import Hands, RoutingDesk
+from nautilus_quant.host.routing_job import DeskSettings
 from nautilus_quant.host.routing_market import MarketSettings, RoutingMarket
 from nautilus_quant.host.routing_report import journal_entry, route_update
 from nautilus_quant.host.state import StateError, StateStore, shared_store
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from nautilus_trader.common.events import TimeEvent
     from nautilus_trader.model.orders import Order, OrderList
 
-    from nautilus_quant.host.routing_desk import Job
+    from nautilus_quant.host.routing_job import Job
 
 _ORDERS = "events.order.*"
 _EARLY = 5
@@ -163,7 +164,7 @@ class VenueRouter(ExecAlgorithm):
         self._market = RoutingMarket(kernel, settings, config.routes)
         self._market.health.configure(self._health)
         self._store = shared_store(config.state)
-        found = self._market.find()
+        found = self._market.instruments
         if len(found) > _MOST_FOUND and not config.routes:
             raise ValueError(
                 f"{len(found)} instruments are on several venues: name those to route as `routes`"
@@ -181,8 +182,8 @@ class VenueRouter(ExecAlgorithm):
             told=self._tell,
         )
         self.msgbus.subscribe(_ORDERS, self._desk.on_event, priority=_EARLY)
-        for instrument in found:
-            self._subscribe(instrument.id)
+        for instrument_id in found:
+            self._subscribe(instrument_id)
         self.clock.set_timer_ns("venue-router", _SECOND, 0, 0, self._on_time)
 
     def _subscribe(self, instrument_id: InstrumentId) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,12 +18,12 @@ from nautilus_trader.model.events import (
 )
 from nautilus_trader.model.identifiers import ClientOrderId
 
-from nautilus_quant.carry.routing_parcel import After, Parcel, Step
+from nautilus_quant.carry.routing_parcel import Step
 from nautilus_quant.gating.intent import Side
 from nautilus_quant.host.alarm import Alarm
 from nautilus_quant.host.liquidator import send_cancel
 from nautilus_quant.host.new_orders import send_new
-from nautilus_quant.host.routing_market import Ask
+from nautilus_quant.host.routing_job import DeskSettings, Job, parcel_of, read_order
 from nautilus_quant.host.routing_orders import (
     LOCAL,
     Part,
@@ -36,7 +35,7 @@ from nautilus_quant.host.routing_orders import (
     shown_size,
     takes_at_once,
 )
-from nautilus_quant.host.routing_plan import Plan, Send, Wish, plan
+from nautilus_quant.host.routing_plan import Send, plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,33 +49,12 @@ if TYPE_CHECKING:
     from nautilus_trader.system.kernel import NautilusKernel
     from nautilus_trader.trading.strategy import Strategy
 
-    from nautilus_quant.host.routing_market import RoutingMarket
+    from nautilus_quant.host.routing_market import Ask, RoutingMarket
 
 _ZERO = Decimal(0)
 _TINY = Decimal("1e-12")
 _OVER = (OrderCanceled, OrderExpired, OrderDenied, OrderRejected)
 _AT_ONCE = (TimeInForce.IOC, TimeInForce.FOK)
-
-
-class DeskSettings(NamedTuple):
-    """
-    How orders are shared out.
-
-    Parameters
-    ----------
-    waves
-        How often an order is shared out at most [-].
-    pause
-        Between two waves [ns].
-    close_first, split
-        As `Wish`.
-
-    """
-
-    waves: int = 5
-    pause: int = 1_000_000_000
-    close_first: bool = True
-    split: bool = True
 
 
 class Hands(NamedTuple):
@@ -97,25 +75,6 @@ class Hands(NamedTuple):
     name: ExecAlgorithmId
     submit: Callable[[Order], Any]
     resize: Callable[[Order, Quantity], Any]
-
-
-@dataclass(slots=True)
-class Job:
-    """An order that is shared out."""
-
-    order: Order
-    own: Instrument
-    group: tuple[Instrument, ...]
-    parcel: Parcel
-    wish: Wish
-    side: Side
-    alarm: Alarm
-    parts: dict[str, Instrument] = field(default_factory=dict)
-    plan: Plan | None = None
-    """The first one."""
-    reason: str = ""
-    """Why nothing could be sent last."""
-    busy: bool = False
 
 
 class RoutingDesk:
@@ -179,62 +138,18 @@ class RoutingDesk:
             return
         own = self._cache.instrument(order.instrument_id)
         try:
-            group, wish = self._read(order, group)
+            group, wish = read_order(order, group, self._settings)
         except ValueError as error:
             finish(self._kernel, order, f"ROUTER_PARAMS: {error}")
             return
-        job = self._job(order, own, group, wish)
-        if wish.reduce_only and not self._market.held(self._ask(job, job.parcel.asked), group):
+        alarm = Alarm(self._clock, f"route-{name}", lambda _event: self._wake(name.value))
+        parcel = parcel_of(order, own, group, self._settings)
+        job = Job(order, own, group, parcel, wish, Side.BUY if order.is_buy else Side.SELL, alarm)
+        if wish.reduce_only and not self._market.held(job.ask(parcel.asked), group):
             self._hands.submit(order)
             return
         self._jobs[name.value] = job
         self._advance(job)
-
-    def _job(self, order: Order, own: Instrument, group: tuple[Instrument, ...], wish: Wish) -> Job:
-        unit, step = own.multiplier.as_decimal(), own.size_increment.as_decimal()
-        least = min(one.size_increment.as_decimal() * one.multiplier.as_decimal() for one in group)
-        after = After.AGAIN if order.order_type == OrderType.MARKET else After.REST
-        if order.time_in_force in _AT_ONCE:
-            after = After.STOP
-        parcel = Parcel(
-            order.leaves_qty.as_decimal() * unit,
-            after,
-            waves=self._settings.waves,
-            pause=self._settings.pause,
-            least=max(min(least, step * unit) - _TINY, _ZERO),
-            takes=not (order.has_price and order.is_post_only),
-        )
-        name = f"route-{order.client_order_id}"
-        alarm = Alarm(self._clock, name, lambda _event: self._wake(order.client_order_id.value))
-        side = Side.BUY if order.is_buy else Side.SELL
-        return Job(order, own, group, parcel, wish, side, alarm)
-
-    def _read(self, order: Order, group: Sequence[Instrument]) -> tuple[tuple[Instrument, ...], Wish]:
-        """Read what an order says to its router."""
-        params = dict(order.exec_algorithm_params or {})
-        venues, split = params.pop("venues", None), params.pop("split", self._settings.split)
-        if params:
-            raise ValueError(f"a router knows venues and split, was {', '.join(sorted(params))}")
-        if not isinstance(split, bool):
-            raise ValueError(f"split is true or false, was {split!r}")  # noqa: TRY004 (told to a strategy)
-        if venues is not None:
-            named = [venues] if isinstance(venues, str) else list(venues)
-            known = {one.id.venue.value for one in group}
-            if not named or not set(named) <= known:
-                raise ValueError(f"venues are some of {', '.join(sorted(known))}, was {venues!r}")
-            group = [one for one in group if one.id.venue.value in named]
-        limit = float(order.price) if order.has_price else None
-        wish = Wish(
-            limit,
-            reduce_only=order.is_reduce_only,
-            close_first=self._settings.close_first,
-            split=split,
-            whole=order.time_in_force == TimeInForce.FOK,
-        )
-        return tuple(group), wish
-
-    def _ask(self, job: Job, coins: Decimal) -> Ask:
-        return Ask(job.order.strategy_id, job.side, coins, job.own)
 
     # -- going on ----------------------------------------------------------------------------------
 
@@ -246,6 +161,12 @@ class RoutingDesk:
         try:
             while self._one_step(job):
                 pass
+        except Exception as error:  # noqa: BLE001 (the node goes on; nothing new is sent for this order)
+            self._log.exception(f"{job.order.client_order_id} is routed no more", error)
+            job.parcel.cancelled = True
+            job.reason = f"ROUTER_ERROR: {error!r}"
+            if not job.parcel.is_open:
+                self._end(job)
         finally:
             job.busy = False
 
@@ -282,7 +203,7 @@ class RoutingDesk:
     def _wave(self, job: Job, now: int) -> None:
         parcel = job.parcel
         parcel.begin(now)
-        ask = self._ask(job, parcel.unplaced)
+        ask = job.ask(parcel.unplaced)
         found = plan(self._market, ask, job.group, wish=job.wish, refused=parcel.refusals, now=now)
         job.reason = (
             "" if found.sends else "; ".join(f"{name}: {why}" for name, why in found.excluded.items())
@@ -307,7 +228,7 @@ class RoutingDesk:
         if job.parcel.cancelled or not quantity > 0:
             return
         name = part_name(job.order, len(job.parcel.pieces) + 1)
-        ask = self._ask(job, coins)
+        ask = job.ask(coins)
         price = limit_at(job.order, instrument, self._market.rate(instrument, ask.own, now))
         part = Part(instrument, instrument.make_qty(quantity), price, force)
         order = make_part(job.order, part, name, self._hands.name, now)
@@ -320,7 +241,7 @@ class RoutingDesk:
 
     def _rest(self, job: Job, now: int) -> None:
         """Let what is left rest: where it closes, else on its own venue, else on the best that is there."""
-        parcel, ask = job.parcel, self._ask(job, job.parcel.unplaced)
+        parcel, ask = job.parcel, job.ask(job.parcel.unplaced)
         held = self._market.held(ask, job.group) if job.wish.close_first or job.wish.reduce_only else {}
         before = len(parcel.pieces)
         usable = [one for one in job.group if one.id.value not in parcel.refusals]
@@ -344,7 +265,8 @@ class RoutingDesk:
         terms = {one.id: self._market.terms(ask, one, now, passive=True) for one in usable}
         fits = [
             one for one in usable
-            if not terms[one.id].excluded and float(ask.quantity) >= terms[one.id].smallest * (1.0 - 1e-9)
+            if not terms[one.id].excluded and terms[one.id].rate > 0.0
+            and float(ask.quantity) >= terms[one.id].smallest * (1.0 - 1e-9)
         ]  # fmt: skip
         return min(fits, key=lambda one: (one.id != own.id, terms[one.id].fee), default=None)
 

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
 from nautilus_trader.model.enums import OmsType, TimeInForce
-from nautilus_trader.model.instruments import CryptoPerpetual, CurrencyPair
 
 from nautilus_quant.carry.routing import VenueTerms, delay_cost
 from nautilus_quant.carry.venue_health import Health
 from nautilus_quant.gating.book import BookView
 from nautilus_quant.gating.intent import Side
-from nautilus_quant.host.fee_terms import kind_of
 from nautilus_quant.host.fees import FeeBook
 from nautilus_quant.host.gateway import find_gateway
 from nautilus_quant.host.liquidity import LiquidityBook
 from nautilus_quant.host.routing import client_of, oms_of
+from nautilus_quant.host.routing_groups import find_groups
 from nautilus_quant.host.valuation import Valuer
 from nautilus_quant.host.venue_health import HealthBook
 from nautilus_quant.signals.ewma import EwmaVolatility
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from nautilus_trader.model.events import OrderFilled
     from nautilus_trader.model.identifiers import InstrumentId, StrategyId
@@ -38,7 +36,6 @@ if TYPE_CHECKING:
 _SECOND = 1_000_000_000
 _HALF_LIFE = 60.0
 _AT_ONCE = (TimeInForce.IOC, TimeInForce.FOK)
-_PLAIN = (CurrencyPair, CryptoPerpetual)
 
 
 class MarketSettings(NamedTuple):
@@ -99,8 +96,12 @@ class RoutingMarket:
     settings
         How they are judged.
     routes
-        Ids of instruments that are the same; without any, all spot and all linear perpetual markets of the
-        node are that have the same coins.
+        As in `find_groups`.
+
+    Raises
+    ------
+    ValueError
+        If a route is impossible.
 
     """
 
@@ -113,62 +114,22 @@ class RoutingMarket:
         self._kernel = kernel
         self._cache = kernel.cache
         self._settings = settings or MarketSettings()
-        self._routes = routes
         self._liquidity = LiquidityBook.on(kernel.msgbus)
         self._fees = FeeBook.on(kernel.msgbus)
         self._valuer = Valuer.on(kernel.msgbus)
         self.health = HealthBook.on(kernel.msgbus)
-        self._groups: dict[InstrumentId, tuple[Instrument, ...]] = {}
+        self._groups = find_groups(kernel, routes)
         self._taken: dict[str, tuple[int, float]] = {}
         self._volatility: dict[InstrumentId, tuple[EwmaVolatility, float, int]] = {}
 
-    # -- which are the same ------------------------------------------------------------------------
-
-    def find(self) -> list[Instrument]:
-        """
-        Look for markets that are the same, and return all instruments that are in such a group.
-
-        Raises
-        ------
-        ValueError
-            If a route names what is no plain spot or linear perpetual market, different coins, or one twice.
-
-        """
-        self._groups.clear()
-        groups = [self._named(route) for route in self._routes] if self._routes else self._alike()
-        for group in groups:
-            reachable = tuple(one for one in group if self._has_client(one))
-            for instrument in reachable if len(reachable) > 1 else ():
-                if instrument.id in self._groups:
-                    raise ValueError(f"an instrument is in one route at most, {instrument.id} is in two")
-                self._groups[instrument.id] = reachable
-        return [self._cache.instrument(instrument_id) for instrument_id in self._groups]
+    @property
+    def instruments(self) -> list[InstrumentId]:
+        """All instruments that are in a group."""
+        return list(self._groups)
 
     def group(self, instrument_id: InstrumentId) -> tuple[Instrument, ...]:
         """Return the markets an order in an instrument may go to; empty where there is no other."""
         return self._groups.get(instrument_id, ())
-
-    def _has_client(self, instrument: Instrument) -> bool:
-        return client_of(self._kernel.exec_engine, instrument.id.venue) is not None
-
-    def _named(self, route: Sequence[InstrumentId]) -> list[Instrument]:
-        found = [self._cache.instrument(instrument_id) for instrument_id in route]
-        missing = [str(name) for name, one in zip(route, found, strict=True) if one is None]
-        if missing:
-            raise ValueError(f"a route names instruments of the node, unknown: {', '.join(missing)}")
-        if not all(_is_plain(one) for one in found):
-            raise ValueError(f"a route is of spot or linear perpetual markets, was {list(map(str, route))}")
-        if len({(kind_of(one), one.base_currency.code) for one in found}) > 1:
-            raise ValueError(f"a route is of one coin and one kind of market, was {list(map(str, route))}")
-        return found
-
-    def _alike(self) -> Iterable[list[Instrument]]:
-        groups: dict[tuple[str, ...], list[Instrument]] = defaultdict(list)
-        for one in sorted(self._cache.instruments(), key=lambda found: str(found.id)):
-            if _is_plain(one):
-                key = (kind_of(one), one.base_currency.code, one.quote_currency.code)
-                groups[key].append(one)
-        return groups.values()
 
     # -- what they show ----------------------------------------------------------------------------
 
@@ -329,10 +290,6 @@ class RoutingMarket:
 def _takes(order: Order) -> bool:
     """Tell whether an order fills or ends at once; what rests may wait for long."""
     return bool(order.is_aggressive or order.time_in_force in _AT_ONCE)
-
-
-def _is_plain(instrument: Instrument) -> bool:
-    return isinstance(instrument, _PLAIN) and not instrument.is_inverse
 
 
 def _most(instrument: Instrument) -> float:

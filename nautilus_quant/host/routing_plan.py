@@ -35,7 +35,8 @@ class Wish(NamedTuple):
     close_first
         Whether positions of its strategy are closed where they are before any is opened elsewhere.
     split
-        Whether several venues may share it; otherwise the one that does most of it at least cost gets it.
+        Whether several venues may share what opens; otherwise the one that does most of it at least cost gets
+        all of that.
     whole
         Whether it is done wholly or not at all.
 
@@ -107,11 +108,14 @@ def plan(
 
     """
     books, terms = _look(market, ask, group, refused, now)
-    held = market.held(ask, group) if wish.reduce_only or wish.close_first else {}
-    closing = _share(ask, min(ask.quantity, sum(held.values(), _ZERO)), books, _closers(terms, held), wish)
+    # What is done wholly or not at all goes to one venue, whatever is held elsewhere.
+    closes = wish.reduce_only or (wish.close_first and not wish.whole)
+    held = market.held(ask, group) if closes else {}
+    most = ask.quantity if wish.whole else min(ask.quantity, sum(held.values(), _ZERO))
+    closing = _share(ask, most if held else _ZERO, books, _closers(terms, held), wish)
     sends = _sends(closing, group)
     if wish.reduce_only:
-        sends = sends or _by_force(ask, group, held, refused)
+        sends = sends or ([] if wish.whole else _by_force(ask, group, held, refused))
         return Plan(tuple(sends), closing.price, math.nan, closing.excluded)
     done = {send.instrument.id.value: send.coins for send in sends}
     openers = {one.id.value: _opener(market, ask, one, terms[one.id.value], done) for one in group}
@@ -120,7 +124,7 @@ def plan(
     opening = _share(ask, left, rest, openers, wish)
     sends += _sends(opening, group)
     if not sends:
-        sends = _by_force(ask, group, held, refused)
+        sends = _by_force(ask, group, held, refused)  # held is empty where nothing closes
     alone = math.nan
     if not done and len(opening.parts) > 1:
         best = _alone(ask, left, rest, openers, wish)

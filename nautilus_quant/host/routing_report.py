@@ -15,7 +15,7 @@ from nautilus_quant.host.messages import Message
 if TYPE_CHECKING:
     from nautilus_trader.cache.base import CacheFacade
 
-    from nautilus_quant.host.routing_desk import Job
+    from nautilus_quant.host.routing_job import Job
     from nautilus_quant.host.routing_market import RoutingMarket
 
 

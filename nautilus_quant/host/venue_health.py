@@ -104,9 +104,10 @@ class HealthBook:
         """Make the book findable; nothing is published there."""
 
     def configure(self, params: VenueHealthParams) -> Self:
-        """Judge by other parameters from now on, and forget what was heard."""
+        """Judge by other parameters from now on, all that was heard as well."""
         self._params = params
-        self.reset()
+        for known in self._venues.values():
+            known.params = params
         return self
 
     def reset(self) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 from nautilus_trader.backtest.engine import BacktestEngine, BacktestEngineConfig
 from nautilus_trader.common.actor import Actor
 from nautilus_trader.config import LoggingConfig, StrategyConfig
@@ -21,6 +22,7 @@ from nautilus_trader.trading.strategy import Strategy
 from nautilus_quant.actors.venue_router import VenueRouter, VenueRouterConfig
 from nautilus_quant.host.messages import everything
 from nautilus_quant.host.routing_report import RouteUpdate
+from nautilus_quant.venues.incident_module import IncidentModule, IncidentModuleConfig
 
 SECOND = 1_000_000_000
 START = 1_700_000_000 * SECOND
@@ -31,15 +33,17 @@ type Step = Callable[[Any], None]
 type Levels = Sequence[tuple[float, float]]
 
 
-def perpetual(venue: str, fee: float = 0.0, step: str = "0.001", multiplier: str = "1") -> CryptoPerpetual:
+def perpetual(
+    venue: str, fee: float = 0.0, step: str = "0.001", multiplier: str = "1", quoted: str = "USDT"
+) -> CryptoPerpetual:
     """The same market of bitcoin, on any venue."""
     lot = Quantity.from_str(step)
     return CryptoPerpetual(
         instrument_id=_id(venue),
         raw_symbol=Symbol("BTCUSDT"),
         base_currency=Currency.from_str("BTC"),
-        quote_currency=USDT,
-        settlement_currency=USDT,
+        quote_currency=Currency.from_str(quoted),
+        settlement_currency=Currency.from_str(quoted),
         is_inverse=False,
         price_precision=1,
         size_precision=lot.precision,
@@ -288,3 +292,12 @@ def buy(quantity: str = "3.000", **more: Any) -> Any:
 
 def sell(quantity: str = "3.000", **more: Any) -> Any:
     return lambda script: script.market(A, SELL, quantity, **more)
+
+
+def incidents(*given: dict[str, Any]) -> dict[str, Any]:
+    config = msgspec.convert({"incidents": list(given)}, IncidentModuleConfig)
+    return {"modules": [IncidentModule(config)]}
+
+
+def rejecting(start: float = 0.0, seconds: float = 100.0, share: float = 1.0) -> dict[str, Any]:
+    return {"kind": "rejects", "at": start, "duration": seconds, "probability": share}

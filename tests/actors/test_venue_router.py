@@ -4,7 +4,6 @@ import math
 from decimal import Decimal
 from typing import Any
 
-import msgspec
 import pytest
 from nautilus_trader.model.data import InstrumentStatus
 from nautilus_trader.model.enums import (
@@ -16,7 +15,6 @@ from nautilus_trader.model.identifiers import InstrumentId
 from nautilus_trader.model.objects import Quantity
 
 from nautilus_quant.gating.intent import Intent, Verdict
-from nautilus_quant.venues.incident_module import IncidentModule, IncidentModuleConfig
 from tests.actors.routing_runs import (
     BIDS,
     ROUTER,
@@ -32,8 +30,10 @@ from tests.actors.routing_runs import (
     X,
     books,
     buy,
+    incidents,
     market,
     perpetual,
+    rejecting,
     run,
     sell,
 )
@@ -293,15 +293,6 @@ def test_with_no_venue_left_an_order_is_denied() -> None:
     order = done.script.orders[0]
     assert order.status == OrderStatus.DENIED
     assert "bound 30 s" in done.script.events[-1].reason
-
-
-def incidents(*given: dict[str, Any]) -> dict[str, Any]:
-    config = msgspec.convert({"incidents": list(given)}, IncidentModuleConfig)
-    return {"modules": [IncidentModule(config)]}
-
-
-def rejecting(start: float = 0.0, seconds: float = 100.0, share: float = 1.0) -> dict[str, Any]:
-    return {"kind": "rejects", "at": start, "duration": seconds, "probability": share}
 
 
 def test_rejected_parts_go_to_the_next_venue_at_once() -> None:

@@ -131,6 +131,7 @@ def check(done: Run, instruments: dict[Any, Instrument], *, asked: dict[str, D])
         assert filled <= asked[name]
         assert order.is_closed or order.is_open
         update = done.updates.get(name)
+        assert update is None or "ROUTER_ERROR" not in update.reason
         if update is not None and update.over:
             assert D(str(round(update.filled, 9))) == round(filled, 9)
             assert update.filled + update.working + update.left == pytest.approx(float(asked[name]))

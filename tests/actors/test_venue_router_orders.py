@@ -1,14 +1,16 @@
 """Kinds of orders that are routed, what rests of them, and how they end."""
 
 from decimal import Decimal
+from typing import Any
 
+import pytest
 from nautilus_trader.model.enums import (
     AccountType,
     OrderStatus,
     TimeInForce,
     TriggerType,
 )
-from nautilus_trader.model.objects import Money, Price, Quantity
+from nautilus_trader.model.objects import Currency, Money, Price, Quantity
 from nautilus_trader.model.orders import Order
 
 from tests.actors.routing_runs import (
@@ -26,6 +28,7 @@ from tests.actors.routing_runs import (
     books,
     buy,
     market,
+    perpetual,
     quote,
     run,
     spot,
@@ -93,6 +96,42 @@ def test_all_or_nothing_goes_to_one_venue_that_has_it_all() -> None:
     steps = {3: lambda s: s.limit(A, BUY, "3.000", 30_020.0, time_in_force=TimeInForce.FOK)}
     done = run(steps, [A, B, C], market())
     assert done.script.filled() == {"B": D(3)}  # 90 042.0048 against A's 90 047.0010
+
+
+def test_all_or_nothing_is_not_divided_into_what_closes_and_what_opens() -> None:
+    steps = {
+        3: buy("1.000", exec_algorithm_params={"venues": "C"}),
+        6: lambda s: s.limit(A, SELL, "2.000", 29_000.0, time_in_force=TimeInForce.FOK),
+        9: lambda s: s.limit(A, SELL, "9.000", 29_000.0, time_in_force=TimeInForce.FOK, reduce_only=True),
+    }
+    done = run(steps, [A, B, C], market())
+    assert done.held == [{"B": D(-2), "C": D(1)}]  # B's fee is the lowest
+    assert len(done.parts(done.script.orders[1])) == 1
+    assert done.script.orders[2].status == OrderStatus.DENIED
+
+
+def test_currencies_worth_the_same_may_be_on_one_route() -> None:
+    other = perpetual("B", 0.0002, quoted="USDC")
+    data = [*books(A, BIDS, [(30_000.0, 9.0)]), *books(other, BIDS, [(30_000.0, 9.0)])]
+    coins = {"starting_balances": [Money(1_000_000, Currency.from_str("USDC"))]}
+    steps = {3: lambda s: s.limit(A, BUY, "2.000", 30_000.0, time_in_force=TimeInForce.IOC)}
+    more = {"venue": lambda name: coins if name == "B" else {}, "routes": ((A.id, other.id),)}
+    done = run(steps, [A, other], data, **more)
+    assert done.script.filled() == {"B": D(2)}
+    unnamed = run(steps, [A, other], data, venue=more["venue"])
+    assert unnamed.script.filled() == {"A": D(2)}  # by themselves only the same coins are one market
+
+
+def test_an_order_the_router_fails_on_is_denied_and_the_node_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*_arguments: Any) -> None:
+        raise RuntimeError("drill")
+
+    monkeypatch.setattr("nautilus_quant.host.routing_market.RoutingMarket.allowed", broken)
+    done = run({3: buy(), 6: buy()}, [A, B, C], market())
+    assert [order.status for order in done.script.orders] == [OrderStatus.DENIED] * 2
+    assert "ROUTER_ERROR: RuntimeError('drill')" in done.script.events[-1].reason
 
 
 def test_what_may_only_rest_rests_and_takes_nothing() -> None:
