@@ -32,16 +32,13 @@ from tests.actors.routing_runs import (
 class Watcher(Script):
     """Looks at the health of venues once a second, and hears what changes."""
 
-    def __init__(self, steps: dict[int, Any] | None = None, params: VenueHealthParams | None = None) -> None:
+    def __init__(self, steps: dict[int, Any] | None = None) -> None:
         super().__init__(steps or {})
-        self.params = params
         self.seen: dict[str, list[Health]] = {}
         self.told: list[tuple[str, str, str]] = []
 
     def on_start(self) -> None:
         self.book = HealthBook.on(self.msgbus)
-        if self.params is not None:
-            self.book.configure(self.params)
         subscribe(self.msgbus, VenueHealthUpdate, self._hear)
         for name in "ABCX":
             self.book.of(name)
@@ -65,7 +62,7 @@ def watch(data: list[Any], watcher: Watcher, **options: Any) -> Watcher:
 
 def test_a_venue_that_falls_silent_goes_down_step_by_step_and_is_told_once() -> None:
     quiet = [*market(seconds=range(10)), *TIME]
-    seen = watch(quiet, Watcher(params=VenueHealthParams(stale_after=5.0, dead_after=15.0)))
+    seen = watch(quiet, Watcher(), stale_after=5.0, dead_after=15.0)
     # Its last book is of second 9: at 15 it is 6 s old, at 25 it is 16 s.
     of_a = seen.seen["A"]
     assert [of_a[second - 1] for second in (14, 15, 24, 25, 59)] == [
@@ -85,9 +82,9 @@ def test_a_venue_that_falls_silent_goes_down_step_by_step_and_is_told_once() -> 
 
 def test_quotes_count_as_data() -> None:
     quotes = [quote(A, second, BIDS, [(30_000.0, 1.0)]) for second in range(60)]
-    seen = watch([*quotes, *TIME], Watcher())
+    seen = watch([*market(seconds=[0]), *quotes, *TIME], Watcher())
     assert set(seen.seen["A"]) == {Health.UP}
-    assert set(seen.seen["B"]) == {Health.DOWN}  # never heard
+    assert seen.seen["B"][-1] is Health.DOWN
 
 
 def test_a_feed_that_repeats_what_is_old_is_late() -> None:
@@ -153,9 +150,8 @@ def orders(count: int, **more: Any) -> dict[int, Any]:
 
 
 def test_rejected_orders_of_anybody_count() -> None:
-    seen = watch(
-        market(), Watcher(orders(4)), venue=lambda name: incidents(rejecting()) if name == "A" else {}
-    )
+    drill = {"venue": lambda name: incidents(rejecting()) if name == "A" else {}}
+    seen = watch(market(), Watcher(orders(4)), **drill)
     assert seen.seen["A"][1] is Health.UP
     assert seen.seen["A"][4] is Health.DEGRADED  # three
     assert seen.seen["A"][6] is Health.DOWN  # four in a row
@@ -181,4 +177,17 @@ def test_all_is_forgotten_on_reset() -> None:
     assert everything(made.kernel.msgbus, VenueHealthUpdate)
     watcher.book.reset()
     assert not watcher.book.state("A", START).usable
+    made.dispose()
+
+
+def test_other_parameters_count_at_once_and_nothing_is_forgotten() -> None:
+    watcher = Watcher()
+    made = engine([A, B, C], market(), [watcher])
+    made.run()
+    now = START + 65 * SECOND
+    watcher.book.of("B").plan(now, now + 1)
+    assert watcher.book.state("A", now).health is Health.UP
+    watcher.book.configure(VenueHealthParams(stale_after=1.0, dead_after=2.0))
+    assert watcher.book.state("A", now).health is Health.DOWN
+    assert "B is under maintenance" in watcher.book.state("B", now).reasons
     made.dispose()
