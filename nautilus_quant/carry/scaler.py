@@ -308,12 +308,12 @@ class CarryScaler:
         known = np.isfinite(size)
         size = np.where(known, size, 0.0)
         keep = np.where(known, np.minimum(held, size), 0.0)
-        caution = np.where(keep > 0.0, params.stay_caution, params.sizing.caution)
-        edge = table.expected - caution * table.error - table.borrow
+        worth, edge = table.edge(params.stay_caution), table.edge(params.sizing.caution)
         claims = Claims(
             keep,
             size - keep,
-            np.where(np.isfinite(edge), edge, 0.0),  # kept for want of knowledge
+            np.where(np.isfinite(worth), worth, 0.0),  # kept for want of knowledge
+            np.where(np.isfinite(edge), edge, 0.0),
             table.fixed,
             table.linear,
             table.root,
@@ -408,7 +408,9 @@ class CarryScaler:
     def restore(self, state: Mapping[str, Any]) -> Self:
         """Go on from what `to_dict` gave; ValueError when it is damaged, and then nothing has changed."""
         stored.check_version("carry scaler", state, VERSION)
-        theses = ThesisBook(self.params.capture, self.params.rebalance).restore(stored.mapping(state, "theses"))
+        theses = ThesisBook(self.params.capture, self.params.rebalance).restore(
+            stored.mapping(state, "theses")
+        )
         known = stored.mapping(state, "markets")
         markets = {
             name: self._market(market.leg).restore(known[name]) if name in known else market

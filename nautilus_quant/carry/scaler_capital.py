@@ -47,8 +47,8 @@ class Claims(NamedTuple):
     ----------
     keep, add
         Size that is held and should stay, and that should come on top [currency].
-    edge
-        What a unit earns before trading costs [fraction].
+    worth, edge
+        What a unit earns before trading costs, of what stays and of what comes on top [fraction].
     fixed, linear, root
         Of getting in and out; see `nautilus_quant.carry.sizing.Cost`.
 
@@ -56,6 +56,7 @@ class Claims(NamedTuple):
 
     keep: Floats
     add: Floats
+    worth: Floats
     edge: Floats
     fixed: Floats
     linear: Floats
@@ -113,9 +114,9 @@ def _fill(claims: Claims, needs: Needs, capital: float, venues: Floats) -> tuple
     place = np.where(needs.venue_one == needs.venue_two, needs.venue_one, several)
     kept, added = np.flatnonzero(claims.keep > 0.0), np.flatnonzero(claims.add > 0.0)
     rows = np.concatenate([kept, added])
-    gentle = _GENTLE * np.maximum(claims.edge[kept], 1e-9) / np.maximum(claims.keep[kept], 1.0)
+    gentle = _GENTLE * np.maximum(claims.worth[kept], 1e-9) / np.maximum(claims.keep[kept], 1.0)
     chances = Chances(
-        edge=np.concatenate([claims.edge[kept], claims.edge[added] - claims.fixed[added]]),
+        edge=np.concatenate([claims.worth[kept], claims.edge[added] - claims.fixed[added]]),
         linear=np.concatenate([gentle, claims.linear[added]]),
         root=np.concatenate([np.zeros(len(kept)), claims.root[added]]),
         most=np.concatenate([claims.keep[kept], claims.add[added]]),

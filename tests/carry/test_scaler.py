@@ -146,6 +146,18 @@ def test_what_is_held_goes_before_what_is_new_where_capital_is_short():
     assert found["ETH"].size == pytest.approx(5_000.0)
 
 
+def test_what_is_held_is_worth_its_capital_without_the_doubts():
+    made = scaler(sizing={"caution": 5.0})
+    for n, rate in enumerate(np.random.default_rng(3).normal(0.0003, 0.0002, 40), 1):
+        made.markets["BTC-PERP.A"].settled(START + n * EIGHT, float(rate))
+    now, held = START + 41 * EIGHT, {"BTC": 50_000.0}
+    assert decide(made, now=now)["BTC"].size == 0.0  # too doubtful to enter
+    short = Funds(30_000.0, {"A": 30_000.0})
+    assert made.params.max_share == 1.0
+    found = decide(made, held, Funds(60_000.0, short.venues), now)["BTC"]
+    assert found[1:3] == (pytest.approx(30_000.0 / 1.2), "capital")
+
+
 def test_capital_of_each_venue_counts():
     pairs = [pair(spot("A"), perp("A"), "home"), pair(perp("A", "X"), perp("B", "X"), "away")]
     made = scaler(*pairs)
@@ -250,6 +262,20 @@ def test_what_is_closed_is_forgotten():
     assert made.theses.room("BTC") is None
     assert made.theses.thesis("BTC") is None
     assert decide(made, {}, now=week + 1)["BTC"].size > 0.0
+
+
+def test_what_is_being_left_is_paid_until_it_is_gone():
+    made = entered()
+    pay(made, "BTC-PERP.A", -0.002, times=3, until=START + 3 * EIGHT)
+    now = START + 3 * EIGHT + HOUR
+    assert decide(made, {"BTC": 10_000.0}, now=now)["BTC"].size == 0.0
+    assert made.theses.thesis("BTC") is not None
+    assert made.paid("BTC", "BTC-PERP.A", -10_000.0, -20.0) is None
+    assert made.paid("BTC", "BTC-PERP.A", -10_000.0, -20.0).is_low
+    decide(made, {}, now=now + HOUR)
+    made.theses._before.clear()
+    decide(made, {}, now=now + 2 * HOUR)
+    assert made.theses.thesis("BTC") is None
 
 
 # -- state -----------------------------------------------------------------------------------------------
