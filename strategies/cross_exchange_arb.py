@@ -17,7 +17,7 @@ from nautilus_quant.carry.cross_venue_hedge import HedgeBook
 from nautilus_quant.carry.cross_venue_outage import Access
 from nautilus_quant.carry.cross_venue_rule import CrossVenueRule, PairView
 from nautilus_quant.carry.two_leg_terms import Style
-from nautilus_quant.carry.two_leg_told import Phase
+from nautilus_quant.carry.two_leg_told import Phase, What
 from nautilus_quant.carry.venue_health import VenueHealthParams
 from nautilus_quant.host.alarm import Alarm
 from nautilus_quant.host.cadence import SaveCadence
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
     from nautilus_quant.carry.cross_venue_emergency import HedgeStep, Refuge
     from nautilus_quant.carry.cross_venue_rule import Wish
+    from nautilus_quant.carry.two_leg_told import PairChange
     from nautilus_quant.host.cross_venue_memory import Remembers
 
 _ZERO = Decimal(0)
@@ -102,6 +103,7 @@ class CrossExchangeArb(TwoLegStrategy):
         self._wanted: dict[str, float] = {}
         self._gone: set[str] = set()
         self._halted: set[str] = set()
+        self._stuck: set[str] = set()
         self._equity = math.nan
         self._looked = 0
         self._looking = False
@@ -204,6 +206,11 @@ class CrossExchangeArb(TwoLegStrategy):
             interval = int(update.interval) * _MINUTE if update.interval else None
             rate = Decimal(str(update.rate))
             leg.update(rate, update.ts_init, update.next_funding_ns or None, interval)
+
+    def on_pair(self, pair: str, change: PairChange) -> None:
+        """Take note of a pair that can trade neither leg: others hedge it."""
+        if change.what is What.STUCK:
+            self._stuck.add(pair)
 
     def on_order_event(self, event: OrderEvent) -> None:
         """Follow hedges elsewhere, and how much is filled, after what the base does."""
@@ -361,22 +368,24 @@ class CrossExchangeArb(TwoLegStrategy):
         alone = _ZERO
         for name, pair in self._pairs.items():
             machine = self.pair(name)
-            if machine.phase is Phase.UNHEDGED:
-                legs = [leg.value for leg in pair.legs]
-                held = {
-                    leg: quantity * desk.legs[leg].coins
-                    for leg, quantity in zip(legs, machine.held, strict=True)
-                }
-                alone += stranded(held, desk.down)
+            if machine.phase is not Phase.UNHEDGED:
+                self._stuck.discard(name)
+                continue
+            legs = [leg.value for leg in pair.legs]
+            held = {
+                leg: quantity * desk.legs[leg].coins for leg, quantity in zip(legs, machine.held, strict=True)
+            }
+            alone += stranded(held, legs if name in self._stuck else desk.down)
         return alone
 
     def _refuges(self, desk: VenueDesk, alone: Decimal) -> list[Refuge]:
+        shut = {leg.value for name in self._stuck for leg in self._pairs[name].legs} | desk.down
         return [
             leg.refuge(
                 desk.markets.get(name),
                 desk.stocks.get(name),
                 alone,
-                is_open=desk.outages.access(name) is not Access.DOWN,
+                is_open=name not in shut,
             )
             for name, leg in desk.legs.items()
         ]

@@ -89,7 +89,8 @@ class Outages:
     OPEN      degraded                                CLOSING   what is new waits
     CLOSING   up                                      OPEN
     DOWN      not down for `settle`, outage < `grace` OPEN      it was short
-    DOWN      not down for `settle`, longer           RETURNED  who fails once fails again
+    DOWN      the same, longer, and something is held RETURNED  who fails once fails again
+    DOWN      the same, longer, and nothing is held   OPEN
     RETURNED  up, and nothing held there any more     OPEN
     ========= ======================================= ========= ==============================
 
@@ -129,7 +130,7 @@ class Outages:
                 record.access, record.since = Access.DOWN, ts
             record.well = None
         elif before is Access.DOWN:
-            self._return(record, ts, degraded=degraded)
+            self._return(record, ts, degraded=degraded, holds=holds)
         elif before is Access.RETURNED and holds:
             pass
         else:
@@ -139,13 +140,13 @@ class Outages:
         seconds = (ts - record.since) / _NANOS if before is Access.DOWN else 0.0
         return OutageChange(venue, record.access, before, max(seconds, 0.0))
 
-    def _return(self, record: _Record, ts: int, *, degraded: bool) -> None:
+    def _return(self, record: _Record, ts: int, *, degraded: bool, holds: bool) -> None:
         if record.well is None or ts < record.well:
             record.well = ts
         if ts - record.well < self.params.settle * _NANOS:
             return
         is_long = record.well - record.since > self.params.grace * _NANOS
-        record.access = Access.RETURNED if is_long else Access.CLOSING if degraded else Access.OPEN
+        record.access = Access.RETURNED if is_long and holds else Access.CLOSING if degraded else Access.OPEN
         record.well = None
 
     def access(self, venue: str) -> Access:

@@ -68,6 +68,8 @@ class VenueVoice:
             text = f"{name} is back after {change.seconds:.0f} s, {what}"
             severity = "WARNING" if change.access is Access.RETURNED else "INFO"
             self._alert(f"{name}|access", ts, severity, text, seconds=change.seconds)
+        elif change.previous is Access.RETURNED:
+            self._alert(f"{name}|access", ts, "INFO", f"nothing is held at {name} any more, it is as before")
 
     def fills(self, change: FillChange, ts: int, low: float, bad: float) -> None:
         """Tell of a venue that fills too little, or enough again."""

@@ -36,17 +36,22 @@ def test_a_short_outage_is_forgotten_when_the_venue_has_settled():
     assert told(outages, 160) == OutageChange("A", Access.OPEN, Access.DOWN, 60.0)
 
 
-@pytest.mark.parametrize("holds", [True, False])
-def test_after_a_long_one_what_is_held_goes_first(holds):
+def test_after_a_long_one_what_is_held_goes_first():
     outages = Outages(PARAMS)
-    told(outages, 0, down=True, holds=holds)
-    told(outages, 61, holds=holds)
-    change = told(outages, 71, holds=holds)
+    told(outages, 0, down=True, holds=True)
+    told(outages, 61, holds=True)
+    change = told(outages, 71, holds=True)
     assert (change.access, change.previous) == (Access.RETURNED, Access.DOWN)
-    again = told(outages, 80, holds=holds)
-    assert outages.access("A") is (Access.RETURNED if holds else Access.OPEN)
-    assert (again is None) == holds
+    assert told(outages, 80, holds=True) is None
+    assert told(outages, 85).access is Access.OPEN
     assert told(outages, 90, degraded=True).access is Access.CLOSING
+
+
+def test_after_a_long_one_it_is_open_where_nothing_is_held():
+    outages = Outages(PARAMS)
+    told(outages, 0, down=True)
+    told(outages, 61)
+    assert told(outages, 71) == OutageChange("A", Access.OPEN, Access.DOWN, 71.0)
 
 
 def test_what_is_degraded_opens_nothing_and_settles_at_once():
@@ -87,10 +92,10 @@ def test_nothing_is_open_that_was_down_within_the_settling_time(story):
 def test_it_goes_on_after_a_restart():
     outages = Outages(PARAMS)
     told(outages, 0, down=True)
-    told(outages, 70)
+    told(outages, 70, holds=True)
     again = Outages(PARAMS).restore(json.loads(json.dumps(outages.to_dict())))
-    assert told(again, 79) is None
-    assert told(again, 80).access is Access.RETURNED
+    assert told(again, 79, holds=True) is None
+    assert told(again, 80, holds=True).access is Access.RETURNED
     with pytest.raises(ValueError, match="version"):
         Outages().restore({})
     with pytest.raises(ValueError, match="shut"):

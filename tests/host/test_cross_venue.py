@@ -204,6 +204,8 @@ def test_outages_and_returns_are_told(bus) -> None:
     assert bus.last() == ("me|V|access", "INFO", "V is back after 12 s, as before")
     voice.outage(OutageChange("V", Access.RETURNED, Access.DOWN, 90.0), 3, [])
     assert bus.last()[1] == "WARNING"
+    voice.outage(OutageChange("V", Access.OPEN, Access.RETURNED, 0.0), 4, [])
+    assert bus.last()[1:] == ("INFO", "nothing is held at V any more, it is as before")
 
 
 @pytest.mark.parametrize(

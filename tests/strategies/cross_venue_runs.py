@@ -126,6 +126,7 @@ class Watched(CrossExchangeArb):
         self.told: list[tuple[str, str]] = []
 
     def on_pair(self, pair: str, change: Any) -> None:
+        super().on_pair(pair, change)
         self.told.append((short(pair), change.what.value))
 
     def on_quote_tick(self, tick: QuoteTick) -> None:

@@ -12,6 +12,7 @@ from nautilus_trader.model.identifiers import InstrumentId, Symbol, Venue
 from nautilus_trader.model.objects import Price, Quantity
 from nautilus_trader.test_kit.providers import TestInstrumentProvider
 
+from nautilus_quant.carry.two_leg_told import PairChange, Phase, What
 from nautilus_quant.host.messages import AllocationUpdate, publish
 from nautilus_quant.host.state import shared_store
 from nautilus_quant.strategies.cross_exchange_arb_config import rule_params
@@ -176,6 +177,51 @@ def test_a_venue_that_goes_down_with_an_open_leg_is_hedged_elsewhere_and_then_un
         "hedge elsewhere: 0.49",
     ]
     assert len(done.heard("SIM_C|access", "WARNING")) == 1
+
+
+def test_a_pair_that_can_trade_neither_leg_is_hedged_by_another_venue() -> None:
+    def stick(strategy) -> None:
+        (pair,) = [name for name in strategy._pairs if strategy.pair(name).phase is Phase.UNHEDGED]
+        machine = strategy.pair(pair)
+        change = PairChange(
+            what=What.STUCK,
+            ts=START,
+            reason="told to",
+            target=machine.target,
+            matched=machine.matched,
+            held=machine.held,
+            unhedged=machine.unhedged,
+            used=0.0,
+        )
+        strategy.on_pair(pair, change)
+
+    paths = {A: wiggle, B: jump(0.004, 80, 101), C: lambda second: wiggle(second + 3)}
+    done = run(
+        arb((A, B, C), {103: stick}, max_unhedged=1e7, outage_grace=20.0, hedge_elsewhere_after=2.0),
+        quotes(paths, 240),
+        (A, B, C),
+        incidents={"C": [outage(100, 60)]},
+    )
+    # C refuses, and does not count as down yet, when A hedges.
+    assert done.book[105] == [-0.49, 0.0, 0.49]
+    assert all(second > 105 for second, _ in done.heard("SIM_C|access", "CRITICAL"))
+    assert done.left == [0.0, 0.0, 0.0]
+
+
+def test_nobody_is_left_to_hedge() -> None:
+    paths = {A: wiggle, B: jump(0.004, 80, 101), C: lambda second: wiggle(second + 3)}
+    done = run(
+        arb((A, B, C), max_unhedged=1e7, outage_grace=20.0),
+        quotes(paths, 260, silent=dict.fromkeys((A, B, C), (103, 160))),
+        (A, B, C),
+        incidents={"A": [outage(103, 57)], "B": [outage(103, 57)], "C": [outage(100, 60)]},
+    )
+    # Nothing is heard any more, and yet it is noticed, by the clock.
+    ((second, text),) = done.heard("|hedge", "CRITICAL")
+    assert 111 <= second <= 125
+    assert text.startswith("0.49 coins stand alone")
+    assert done.heard("|hedge", "INFO")
+    assert done.left == [0.0, 0.0, 0.0]
 
 
 def test_the_others_trade_on_while_one_is_down() -> None:
@@ -356,6 +402,24 @@ def test_a_restart_goes_on_with_what_it_held() -> None:
         engine.dispose()
 
 
+def _forget_the_fill(engine, store) -> None:
+    """As if it was stopped between sending two hedges and hearing of them; one was never sent."""
+    ((key, document),) = [
+        item for item in store.documents("cross_venue").items() if item[0].endswith("|hedges")
+    ]
+    assert document["held"] == {A.id.value: "-0.49"}
+    (order,) = [
+        order
+        for order in engine.cache.orders(instrument_id=A.id)
+        if order.quantity.as_decimal() == Decimal("0.49")
+    ]
+    orders = {
+        order.client_order_id.value: [A.id.value, "-0.49", "0"],
+        "O-NEVER-SENT": [B.id.value, "-0.2", "0"],
+    }
+    store.put("cross_venue", key, {**document, "held": {}, "orders": orders}, ts=1)
+
+
 def test_a_restart_knows_of_a_hedge_elsewhere() -> None:
     url = "memory://cross-venues-hedge"
     paths = {A: wiggle, B: jump(0.004, 80, 101), C: lambda second: wiggle(second + 3)}
@@ -368,6 +432,8 @@ def test_a_restart_knows_of_a_hedge_elsewhere() -> None:
         assert strategy.held() == [-0.49, 0.0, 0.49]
         strategy.stop()
         strategy.reset()
+        with shared_store(url) as store:
+            _forget_the_fill(engine, store)
         strategy.start()
         assert strategy._hedges.held == {A.id.value: Decimal("-0.49")}
         engine.run(start=pause)
