@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from nautilus_quant.carry.two_leg_book import PairBook
-from nautilus_quant.carry.two_leg_orders import LegOrder, Outcome, Purpose
-from nautilus_quant.carry.two_leg_terms import RESERVE, Style, nanos
-from nautilus_quant.carry.two_leg_told import Cancel, PairChange, Phase, Place, What
+from nautilus_quant.carry.two_leg_mending import TwoLegMending
+from nautilus_quant.carry.two_leg_orders import Outcome, Purpose
+from nautilus_quant.carry.two_leg_terms import Style
+from nautilus_quant.carry.two_leg_told import What
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from nautilus_quant.carry.two_leg_terms import Leg, TwoLegParams
+    from nautilus_quant.carry.two_leg_orders import LegOrder
+    from nautilus_quant.carry.two_leg_terms import Leg
     from nautilus_quant.carry.two_leg_told import Action
 
 _ZERO = Decimal(0)
-_SECONDS = 1e-9
 _MOST_DOUBLINGS = 20
 
 
-class TwoLeg:
+class TwoLeg(TwoLegMending):
     """
     One pair: brings both legs to a target, and keeps what is unhedged within a budget.
 
@@ -53,70 +53,6 @@ class TwoLeg:
 
     """
 
-    def __init__(self, legs: tuple[Leg, Leg], params: TwoLegParams, mark: str) -> None:
-        self.params = params
-        self.book = PairBook(legs, mark)
-        self._target = _ZERO
-        self._edge: float | None = None
-        self._reference = (math.nan, math.nan, math.nan)  # spread, and cost of each leg, when it was wanted
-        self._adding = self._urgent = self._halted = False
-        self._forced = self._stuck = False
-        self._known = True
-        self._anew = False  # whether cancels are asked again at once
-        self._hurry = False  # a closing that rested did not fill
-        self._trouble: int | None = None  # leg that failed last: goes alone and first
-        self._failed = ""
-        self._rested = _ZERO  # matched when it last was at rest
-        self._down = [False, False]
-        self._no_adds = [0, 0]  # until when a leg may not open [ns]
-        self._no_takes = [0, 0]  # until when a leg is not reduced again [ns]
-        self._barred = [False, False]  # legs somebody else has traded: not opened until wanted again
-        self._attempts = [0, 0]
-        self._used = 0.0
-        self._rate = 0.0
-        self._ts = 0
-        self._answer, self._timeout = nanos(params.answer), nanos(params.leg_timeout)
-        self._pause = nanos(params.pause)
-        self._actions: list[Action] = []
-
-    # -- what it is asked --------------------------------------------------------------------------------
-
-    @property
-    def target(self) -> Decimal:
-        """Wanted, signed: more is longer in legs of positive weight [units of the pair]."""
-        return self._target
-
-    @property
-    def matched(self) -> Decimal:
-        """Hedged, signed [units of the pair]."""
-        return self.book.matched
-
-    @property
-    def held(self) -> tuple[Decimal, Decimal]:
-        """Signed units of both legs [base coin, or contracts]."""
-        return self.book.now
-
-    @property
-    def unhedged(self) -> float:
-        """Value that is not hedged now [reporting currency]."""
-        return self.book.unhedged
-
-    @property
-    def used(self) -> float:
-        """Of the budget since it was last at rest [reporting currency times seconds]."""
-        return self._used
-
-    @property
-    def phase(self) -> Phase:
-        """Where it is."""
-        if not self._known:
-            return Phase.UNKNOWN
-        if self.book.is_apart(self.book.now):
-            return Phase.UNHEDGED
-        if any(True for _ in self.book.orders.live()):
-            return Phase.TRADING
-        return Phase.HEDGED if self.book.matched else Phase.FLAT
-
     # -- events --------------------------------------------------------------------------------------------
 
     def want(
@@ -146,13 +82,17 @@ class TwoLeg:
         self._adding, self._barred = True, [False, False]
         return self._finish()
 
-    def on_market(self, leg: int, value: float, cost: float, ts: int) -> list[Action]:
-        """Learn what a unit of a leg is worth, and what taking it costs [reporting currency]; or NaN."""
+    def on_market(self, leg: int, value: float, cost: float, ts: int) -> None:
+        """
+        Learn what a unit of a leg is worth, and what taking it costs [reporting currency]; or NaN.
+
+        What follows from it is told by the next event; `on_time` if there is none.
+        """
         self._begin(ts)
         if math.isfinite(value) and value > 0.0:
             self.book.values[leg] = value
         self.book.costs[leg] = cost
-        return self._finish()
+        self._measure()
 
     def on_order(
         self, order_id: str, filled: Decimal, outcome: Outcome, ts: int, *, held: Decimal | None = None
@@ -267,49 +207,13 @@ class TwoLeg:
         self._known = self._anew = True
         return self._finish()
 
-    # -- time and money --------------------------------------------------------------------------------------
-
-    def _begin(self, ts: int) -> None:
-        ts = max(ts, self._ts)
-        if self._rate and ts > self._ts > 0:
-            self._used += self._rate * (ts - self._ts) * _SECONDS
-        self._ts = ts
-        self._actions = []
-
     def _finish(self) -> list[Action]:
         if self._known:
             self._decide()
-        rate = self.book.unhedged
-        # Unknown is not nothing: without any value a budget cannot last.
-        self._rate = rate if math.isfinite(rate) else math.inf
+        self._measure()
         if self._known and self._is_pressed() and not self._forced:
             self._decide()
         return self._actions
-
-    def _is_pressed(self) -> bool:
-        reserve = RESERVE * self.params.answer * self.book.worst
-        return not self._used + reserve < self.params.max_unhedged and reserve != 0.0
-
-    @property
-    def wake(self) -> int | None:
-        """When it wants to hear `on_time` next, UNIX time [ns]; ``None`` if nothing waits for a time."""
-        times = [at for at in self._times() if at > self._ts]
-        return min(times, default=None)
-
-    def _times(self) -> list[int]:
-        times: list[int] = []
-        for order in self.book.orders.live():
-            times += [order.sent + self._answer, order.due, order.canceled + self._again(order)]
-            times.append(order.canceled + self._answer)
-        if not self._forced and 0.0 < self._rate < math.inf:
-            left = self.params.max_unhedged - self._used - RESERVE * self.params.answer * self.book.worst
-            times.append(self._ts + max(nanos(left / self._rate), 0) + 1)
-        return times + self._no_adds + self._no_takes
-
-    def _again(self, order: LegOrder) -> int:
-        """Return how long to wait for the answer to a cancel before it is asked again [ns]."""
-        early = self._ts < order.due + self._pause
-        return self._answer if early else self._pause
 
     # -- learning --------------------------------------------------------------------------------------------
 
@@ -336,7 +240,8 @@ class TwoLeg:
             return
         if outcome is Outcome.CANCELED and 0 < order.canceled < order.due and not self._is_overdue(order):
             return  # taken back because nobody wants it any more
-        self._trouble = leg
+        if order.reducing or not order.passive:
+            self._trouble = leg
         if order.reducing:
             self._attempts[leg] = 1 if order.filled else min(self._attempts[leg] + 1, _MOST_DOUBLINGS)
             wait = self._answer * 2 ** (self._attempts[leg] - 1)
@@ -345,10 +250,6 @@ class TwoLeg:
         else:
             self._no_adds[leg] = self._ts + self._pause
             self._give_up(f"order of {self.book.legs[leg].name} {outcome.value}")
-
-    def _give_up(self, why: str) -> None:
-        self._adding = False
-        self._failed = self._failed or why
 
     # -- deciding --------------------------------------------------------------------------------------------
 
@@ -364,20 +265,6 @@ class TwoLeg:
             self._rest()
             self._pursue()
 
-    def _tell(self, what: What, reason: str) -> None:
-        book = self.book
-        change = PairChange(
-            what=what,
-            ts=self._ts,
-            reason=reason,
-            target=self._target,
-            matched=book.matched,
-            held=book.now,
-            unhedged=book.unhedged,
-            used=self._used,
-        )
-        self._actions.append(change)
-
     def _rest(self) -> None:
         """Tell what the last orders led to, and begin a new budget."""
         matched, before = self.book.matched, self._rested
@@ -391,159 +278,6 @@ class TwoLeg:
             what = What.CLOSED if not matched else What.RESIZED if before else What.OPENED
             self._tell(what, f"{before} to {matched} of {self._target}")
         self._failed = ""
-
-    # -- taking back -----------------------------------------------------------------------------------------
-
-    def _take_back(self) -> None:
-        for order in list(self.book.orders.live()):
-            asked = not self._anew and order.canceled and self._ts < order.canceled + self._again(order)
-            if not asked and (order.canceled or self._is_unwanted(order)):
-                order.canceled = self._ts
-                self._actions.append(Cancel(order.id))
-        self._anew = False
-
-    def _is_unwanted(self, order: LegOrder) -> bool:
-        if self._ts >= order.due:
-            return True
-        if self._forced:
-            return order.passive or self._is_overdue(order)
-        if order.purpose is not Purpose.LEAD:
-            return False
-        return self._leads_astray(order)
-
-    def _is_overdue(self, order: LegOrder) -> bool:
-        return self._ts >= order.sent + self._answer
-
-    def _leads_astray(self, order: LegOrder) -> bool:
-        """Tell whether what goes first would go where nobody wants to be any more."""
-        leg = self.book.legs[order.leg]
-        after, wanted = self.book.held[order.leg] + order.rest, self._target * leg.weight
-        if order.reducing:
-            short = after * wanted >= 0 and abs(after) < abs(wanted) - leg.lot.step
-            return short or (order.passive and self._urgent)
-        beyond = after * wanted < 0 or abs(after) > abs(wanted) + leg.lot.step
-        return beyond or not self._adding or self._halted or any(self._down)
-
-    def _is_counted_on(self, order: LegOrder) -> bool:
-        doubtful = order.canceled or self._down[order.leg] or self._ts >= order.due
-        return not (order.passive or doubtful or (self._forced and self._is_overdue(order)))
-
-    # -- mending ---------------------------------------------------------------------------------------------
-
-    def _mend(self) -> bool:
-        """Send what brings the legs together again; say whether something was sent."""
-        held = self._expected()
-        if held is None:
-            return False
-        book = self.book
-        ahead = book.ahead(held)
-        # When time is up only what reduces is sure to bring both to rest: a hedge that is late goes astray.
-        hedges = not self._forced and self._prefers_hedge(ahead, held)
-        ways = [self._hedge, self._unwind] if hedges else [self._unwind, self._hedge]
-        if hedges and self._waits_for_more(ahead, held):
-            return False
-        if hedges and self._is_in_doubt(1 - ahead):
-            return False
-        if ways[0](ahead, held):
-            return True
-        if (hedges or self._forced) and ways[1](ahead, held):
-            return True
-        self._note_stuck()
-        return False
-
-    def _expected(self) -> tuple[Decimal, Decimal] | None:
-        """Return what will be held once what already mends has filled; ``None`` when that is enough."""
-        book = self.book
-        if not book.is_apart(book.now):
-            return None
-        excess = [book.excess(leg, book.now) for leg in (0, 1)]
-        mends = [
-            order
-            for order in book.orders.live()
-            if order.rest * excess[order.leg] < 0 and self._is_counted_on(order)
-        ]
-        held = book.with_orders(mends)
-        enough = book.excess(0, held) * excess[0] <= 0
-        return None if enough or not book.is_apart(held) else held
-
-    def _note_stuck(self) -> None:
-        if self._forced and not self._stuck and not self._has_mending():
-            self._stuck = True
-            self._tell(What.STUCK, "neither leg can be traded now")
-
-    def _has_mending(self) -> bool:
-        return any(self._is_counted_on(order) for order in self.book.orders.live())
-
-    def _prefers_hedge(self, ahead: int, held: tuple[Decimal, Decimal]) -> bool:
-        """Weigh what covering the leg that is ahead costs against what taking it back costs."""
-        one, two = self.book.units(held)
-        most = (one, two)[ahead]
-        if self._halted or one * two < 0 or most * self._target <= 0 or abs(most) > abs(self._target):
-            return False
-        spread, *references = self._reference
-        edge = references[1 - ahead] if self._edge is None else self._edge
-        drift = (self.book.spread - spread) * (1.0 if self._target > 0 else -1.0)
-        # NaN, where something is not known, is not less than anything: taken back.
-        return self.book.taking(1 - ahead) + drift - edge <= self.book.taking(ahead)
-
-    def _waits_for_more(self, ahead: int, held: tuple[Decimal, Decimal]) -> bool:
-        """Tell whether too little to hedge has filled of an order that may fill more."""
-        working = any(not item.canceled and not item.reducing for item in self.book.orders.live(ahead))
-        return working and not self.book.adds(ahead, held)
-
-    def _is_in_doubt(self, leg: int) -> bool:
-        """Tell whether an order that adds may still end one way or the other."""
-        return any(
-            not order.reducing and not (order.canceled and self._ts >= order.canceled + self._answer)
-            for order in self.book.orders.live(leg)
-        )
-
-    def _hedge(self, ahead: int, held: tuple[Decimal, Decimal]) -> bool:
-        leg = 1 - ahead
-        one, two = self.book.units(held)
-        quantity = self.book.adds(ahead, held)
-        if one * two < 0 or not quantity or self._bars(leg):
-            return False
-        live = list(self.book.orders.live(leg))
-        if any(not order.reducing or not self._forced for order in live):
-            return False
-        self._place(leg, quantity.copy_sign(-self.book.excess(leg, held)), Purpose.HEDGE)
-        return True
-
-    def _bars(self, leg: int) -> bool:
-        return self._down[leg] or self._barred[leg] or self._ts < self._no_adds[leg]
-
-    def _unwind(self, ahead: int, held: tuple[Decimal, Decimal]) -> bool:
-        book = self.book
-        if self._down[ahead] or self._ts < self._no_takes[ahead]:
-            return False
-        if any(order.reducing for order in book.orders.live(ahead)):
-            return False
-        for order in book.orders.live(ahead):
-            if not order.canceled:
-                self._give_up(f"{book.legs[ahead].name} is taken back")
-                order.canceled = self._ts
-                self._actions.append(Cancel(order.id))
-        if not self._forced and self._is_in_doubt(ahead):
-            return False
-        quantity = book.takes(ahead, book.excess(ahead, held), book.now)
-        if not quantity:
-            return False
-        self._place(ahead, -quantity.copy_sign(book.held[ahead]), Purpose.UNWIND, reducing=True)
-        return True
-
-    def _place(
-        self, leg: int, quantity: Decimal, purpose: Purpose, *, passive: bool = False, reducing: bool = False
-    ) -> None:
-        order_id = self.book.orders.next_id(self._ts)
-        due = self._ts + self._timeout
-        order = LegOrder(order_id, leg, quantity, purpose, passive, reducing, self._ts, due)
-        self.book.orders.add(order)
-        self._actions.append(
-            Place(
-                id=order_id, leg=leg, quantity=quantity, purpose=purpose, passive=passive, reducing=reducing
-            )
-        )
 
     # -- towards the target ------------------------------------------------------------------------------
 
@@ -589,7 +323,7 @@ class TwoLeg:
         least = max((leg.lot.minimum or leg.lot.step) / abs(leg.weight) for leg in self.book.legs)
         if abs(matched - target) < 2 * least:
             return target
-        left = max(abs(matched) - part, abs(target) + least if target == 0 else abs(target))
+        left = max(abs(matched) - part, abs(target) or least)
         return left.copy_sign(matched)
 
     def _part(self) -> Decimal | None:
@@ -619,36 +353,3 @@ class TwoLeg:
             legs = [self.params.lead]
         for leg in legs:
             self._place(leg, changes[leg], Purpose.LEAD, passive=rests, reducing=reducing)
-
-    # -- over a restart ----------------------------------------------------------------------------------
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give everything as JSON holds it."""
-        return {
-            "book": self.book.to_dict(),
-            "target": str(self._target),
-            "rested": str(self._rested),
-            "used": self._used,
-            "rate": self._rate,
-            "ts": self._ts,
-            "trouble": self._trouble,
-            "forced": self._forced,
-        }
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """
-        Go on from what `to_dict` gave; until `reconcile` nothing is sent, and until `want` nothing is added.
-
-        Raises
-        ------
-        KeyError, ValueError
-            If it is not what `to_dict` gave.
-
-        """
-        self.book.restore(state["book"])
-        self._target, self._rested = Decimal(state["target"]), Decimal(state["rested"])
-        self._used, self._rate, self._ts = float(state["used"]), float(state["rate"]), int(state["ts"])
-        self._trouble = state["trouble"]
-        self._forced = bool(state["forced"])
-        self._adding = False
-        self._known = False

@@ -8,15 +8,12 @@ from collections import Counter, deque
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from nautilus_trader.config import PositiveFloat
 from nautilus_trader.model.enums import OrderSide, TimeInForce
 from nautilus_trader.model.events import OrderCancelRejected, OrderFilled
 from nautilus_trader.model.identifiers import ClientOrderId, InstrumentId
 
 from nautilus_quant.carry.two_leg_orders import Outcome
-from nautilus_quant.carry.two_leg_terms import Style, TwoLegParams
-from nautilus_quant.carry.two_leg_told import Cancel, PairChange, Phase, Place, What
-from nautilus_quant.config.units import Seconds
+from nautilus_quant.carry.two_leg_told import Cancel, PairChange, Place, What
 from nautilus_quant.gating.intent import Side
 from nautilus_quant.host import messages
 from nautilus_quant.host.alarm import Alarm
@@ -24,8 +21,9 @@ from nautilus_quant.host.fees import FeeBook
 from nautilus_quant.host.gateway import find_gateway
 from nautilus_quant.host.messages import Alert
 from nautilus_quant.host.sizes import whole_steps
-from nautilus_quant.host.target import TargetStrategy, TargetStrategyConfig
+from nautilus_quant.host.target import TargetStrategy
 from nautilus_quant.host.touch import mid_of, touch_of
+from nautilus_quant.host.two_leg_config import TwoLegStrategyConfig, params_of
 from nautilus_quant.host.two_leg_memory import TwoLegMemory
 from nautilus_quant.host.two_leg_pair import PairDesk, legs_of, make_machine, outcome_of, report_of
 from nautilus_quant.host.valuation import Valuer
@@ -44,37 +42,6 @@ if TYPE_CHECKING:
 
 _ZERO = Decimal(0)
 _SEVERITY = {What.FAILED: "WARNING", What.FORCED: "WARNING", What.STUCK: "CRITICAL"}
-
-
-class TwoLegStrategyConfig(TargetStrategyConfig, kw_only=True, frozen=True):
-    """
-    What every strategy of pairs can be told.
-
-    Parameters
-    ----------
-    style
-        ``passive_aggressive``: one leg rests in the book, and what fills of it is hedged at once with the
-        other. ``simultaneous``: both are taken at once.
-    lead
-        Which leg rests when one does: 0 or 1.
-    leg_timeout
-        Longest time an order may take [s]; then it is taken back. Typically 5 to 60 for one that rests.
-    max_unhedged
-        What may be unhedged, times how long, in one operation [reporting currency times seconds]. Reaching it
-        forces the quickest hedge or unwinding. A sixth of it per `answer` is the largest part traded at once.
-    answer
-        Time in which a venue that is well answers an order [s]; typically 0.5 to 2.
-    pause
-        Wait after a failure before anything is added again [s].
-
-    """
-
-    style: str = Style.PASSIVE_AGGRESSIVE.value
-    lead: int = 0
-    leg_timeout: Seconds = 10.0
-    max_unhedged: PositiveFloat = 100_000.0
-    answer: Seconds = 1.0
-    pause: Seconds = 60.0
 
 
 class TwoLegStrategy(TargetStrategy):
@@ -104,14 +71,7 @@ class TwoLegStrategy(TargetStrategy):
 
     def __init__(self, config: TwoLegStrategyConfig) -> None:
         super().__init__(config)
-        self._params = TwoLegParams(
-            style=Style(config.style),
-            lead=config.lead,
-            leg_timeout=float(config.leg_timeout),
-            max_unhedged=float(config.max_unhedged),
-            answer=float(config.answer),
-            pause=float(config.pause),
-        )
+        self._params = params_of(config)
         self._pairs = {pair.name: pair for pair in self.pairs()}
         if len(self._pairs) != len(self.pairs()):
             raise ValueError(f"need a name of its own for each pair, was {[p.name for p in self.pairs()]}")
@@ -267,6 +227,7 @@ class TwoLegStrategy(TargetStrategy):
             desk.machine = self._new_desk(desk.pair).machine
 
     def _resume(self, desk: PairDesk) -> None:
+        self._look(desk)
         machine, now = desk.machine, self.clock.timestamp_ns()
         held = [
             None if shared else self.position_of(leg)
@@ -362,6 +323,7 @@ class TwoLegStrategy(TargetStrategy):
         for desk in self._desks.values():
             if tick.instrument_id in desk.pair.legs and desk.machine.unhedged:
                 self._look(desk)
+                self._do(desk, desk.machine.on_time(self.clock.timestamp_ns()))
 
     def on_order_event(self, event: OrderEvent) -> None:
         """Tell the machine what became of its order; an order of somebody else moves what is held."""
@@ -403,7 +365,7 @@ class TwoLegStrategy(TargetStrategy):
             if quote is not None:
                 value = self._valuer.unit(instrument, now, mid_of(quote))
                 cost = self.leg_cost(instrument, quote)
-            self._do(desk, desk.machine.on_market(leg, value, cost, now))
+            desk.machine.on_market(leg, value, cost, now)
 
     # -- doing -----------------------------------------------------------------------------------------------
 
@@ -511,4 +473,4 @@ class TwoLegStrategy(TargetStrategy):
         self.on_pair(name, change)
 
 
-__all__ = ["Phase", "TwoLegStrategy", "TwoLegStrategyConfig"]
+__all__ = ["TwoLegStrategy", "TwoLegStrategyConfig"]

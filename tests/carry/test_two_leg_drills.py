@@ -131,7 +131,7 @@ class Chaos(Drill):
 
 
 COMMON = {"deadline": None, "suppress_health_check": list(HealthCheck)}
-Drill.TestCase.settings = settings(max_examples=150, stateful_step_count=30, **COMMON)
-Chaos.TestCase.settings = settings(max_examples=300, stateful_step_count=40, **COMMON)
+Drill.TestCase.settings = settings(max_examples=60, stateful_step_count=30, **COMMON)
+Chaos.TestCase.settings = settings(max_examples=120, stateful_step_count=40, **COMMON)
 TestDrill = pytest.mark.filterwarnings("ignore")(Drill.TestCase)
 TestChaos = pytest.mark.filterwarnings("ignore")(Chaos.TestCase)

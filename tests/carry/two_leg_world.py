@@ -283,7 +283,7 @@ class World:
     def tell_market(self) -> None:
         for leg in (0, 1):
             if self.machine is not None:
-                self.do(self.machine.on_market(leg, VALUES[leg], COSTS[leg], self.now))
+                self.machine.on_market(leg, VALUES[leg], COSTS[leg], self.now)
 
     def want(self, target: Decimal, *, urgent: bool = False) -> None:
         if self.machine is None:
@@ -292,6 +292,7 @@ class World:
             abs(order.rest) / abs(self.weights[order.leg]) for order in self.live() if not order.reducing
         ]
         held = [abs(self.units(leg)) for leg in (0, 1)]
+        held += map(abs, self.machine.book.units(self.machine.held))
         self.ceiling = max([abs(target), *held]) + sum(coming)
         self.tell_market()
         if self.machine is not None:
