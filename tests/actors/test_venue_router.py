@@ -159,6 +159,16 @@ def test_positions_are_closed_where_they_are_held() -> None:
     assert done.held == [{"A": D(1), "B": D(2), "C": D("-2.5")}]
 
 
+def test_what_is_being_closed_is_not_closed_again() -> None:
+    def twice(script: Script) -> None:
+        sell("2.000")(script)
+        sell("2.000")(script)
+
+    done = run({3: buy(), 6: twice}, [A, B, C], market())
+    # The first closes the 2 at B, the second the 1 at A, and opens 1 at B, whose fee is the lowest.
+    assert done.held == [{"B": D(-1)}]
+
+
 def test_reduce_only_orders_close_and_no_more() -> None:
     done = run({3: buy(), 6: sell("9.000", reduce_only=True)}, [A, B, C], market())
     assert done.held == [{}]
