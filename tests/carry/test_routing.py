@@ -82,7 +82,7 @@ def test_delay_is_the_mean_of_the_adverse_half() -> None:
 
 
 def test_whole_lots_may_need_what_the_cheapest_levels_do_not() -> None:
-    # By levels, 0.5 of each of A to D at 99 and 2 of E at 100. In whole lots four at 99.9 beat two and E's two.
+    # By levels, 0.5 of each of A to D at 99, and 2 of E at 100. In whole lots, four at 99.9 are cheaper.
     books = {name: book([(99.0, 0.5), (100.8, 0.5)]) for name in "ABCD"} | {"E": book([(100.0, 2.0)])}
     found = route(Side.BUY, 4.0, books, dict.fromkeys(books, terms()))
     assert parts(found) == dict.fromkeys("ABCD", 1.0)
