@@ -142,7 +142,7 @@ class CrossExchangeArb(TwoLegStrategy):
             for name in self.legs:
                 self.subscribe_order_book_depth(name, managed=False)
         self._alarm = Alarm(self.clock, f"{self.id.value}-watch", lambda _event: self._watch())
-        self._set_alarm(self.clock.timestamp_ns())
+        self._alarm.set(self.clock.timestamp_ns() + self._patience)
 
     def _open_desk(self) -> VenueDesk:
         instruments = [self.cache.instrument(leg) for leg in self.legs]
@@ -242,13 +242,21 @@ class CrossExchangeArb(TwoLegStrategy):
 
     def _watch(self) -> None:
         now = self.clock.timestamp_ns()
-        if now - self._looked >= float(self.config.watch) * _NANOS:
+        if now - self._looked >= self._patience:
             self._look_around(now)
-        self._set_alarm(now)
+        self._be_watchful(now)
 
-    def _set_alarm(self, now: int) -> None:
-        if self._alarm is not None:
-            self._alarm.set(now + max(int(float(self.config.watch) * _NANOS), _NANOS // 100))
+    def _be_watchful(self, now: int) -> None:
+        """Look again by the clock while something is held: venues that are silent say nothing."""
+        at_stake = self._hedges.is_needed or any(
+            self.pair(name).phase is not Phase.FLAT for name in self._pairs
+        )
+        if at_stake and self._alarm is not None and self._alarm.at is None:
+            self._alarm.set(max(self._looked + self._patience, now + self._patience // 10))
+
+    @property
+    def _patience(self) -> int:
+        return max(int(float(self.config.watch) * _NANOS), _NANOS // 100)
 
     def _look_around(self, now: int) -> None:
         desk = self._desk
@@ -264,6 +272,7 @@ class CrossExchangeArb(TwoLegStrategy):
             for wish in self._rule.step(now, views, desk.markets, desk.stocks, desk.accesses):
                 self._grant(wish, now)
             self._speak(desk, now)
+            self._be_watchful(now)
         finally:
             self._looking = False
 

@@ -71,7 +71,7 @@ class CrossExchangeArbConfig(TwoLegStrategyConfig, kw_only=True, frozen=True):
     interval
         Least time between two looks at the prices [s].
     watch
-        Longest time between two looks, when no prices come [s].
+        Longest time between two looks while something is held, when no prices come [s].
     book
         What is subscribed beside quotes: ten levels of the ``depth10``, or nothing (``quotes``), and then
         only what stands at the best price is traded.

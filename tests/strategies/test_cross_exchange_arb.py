@@ -89,6 +89,17 @@ def test_the_cheap_venue_may_be_either() -> None:
     assert done.left == [-0.498, 0.498]
 
 
+def test_an_entry_that_rests_is_filled_by_others_and_the_other_leg_follows() -> None:
+    swings = {A: lambda n: wiggle(n) - (0.0004 if n % 2 else 0.0), B: jump(0.004, 80, 110)}
+    done = run(arb(style="passive_aggressive", lead=0, leg_timeout=3.0), quotes(swings, 100))
+    assert done.orders[0][:2] == ("A", "BUY")
+    assert done.left == pytest.approx([0.499, -0.499], abs=0.002)
+    calm = run(arb(style="passive_aggressive", lead=0), quotes(UP, 100))
+    assert calm.left == [0.0, 0.0]  # nobody sold to it, and B was not touched
+    assert {venue for venue, _, _ in calm.orders} == {"A"}
+    assert calm.heard("fills") == []  # what rests and is taken back was not missed
+
+
 def test_differences_that_stay_are_learnt_and_not_traded() -> None:
     apart = quotes({A: wiggle, B: lambda second: 0.004 + wiggle(second)}, 200)
     assert run(arb(), apart).orders == []
