@@ -113,6 +113,7 @@ def build(
     actors: Iterable[Any] = (),
     *,
     funding: bool = True,
+    instruments: Iterable[Any] = (),
     balance: float = 100_000.0,
     perp_balance: float | None = None,
 ) -> BacktestEngine:
@@ -133,7 +134,7 @@ def build(
             default_leverage=Decimal(10 if kind is AccountType.MARGIN else 1),
             modules=[FundingModule()] if kind is AccountType.MARGIN and funding else [],
         )
-    for instrument in (SPOT, PERP, OTHER):
+    for instrument in (SPOT, PERP, OTHER, *instruments):
         engine.add_instrument(instrument)
     engine.add_data(sorted(data, key=lambda item: item.ts_init))
     for actor in actors:
