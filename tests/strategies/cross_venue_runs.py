@@ -84,6 +84,9 @@ def jump(size: float, begin: int, end: int) -> Path:
     return lambda second: wiggle(second) + (size if begin <= second < end else 0.0)
 
 
+UP: dict[Any, Path] = {A: wiggle, B: jump(0.004, 80, 110)}
+
+
 def quotes(
     paths: Mapping[Any, Path],
     seconds: int,
