@@ -5,11 +5,14 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from nautilus_trader.common.actor import Actor
 from nautilus_trader.model.data import BookOrder, OrderBookDepth10
 from nautilus_trader.model.enums import OrderSide
 from nautilus_trader.model.objects import Price, Quantity
 
 from nautilus_quant.carry.two_leg_told import PairChange, Phase, What
+from nautilus_quant.host.fee_terms import FeeTerms
+from nautilus_quant.host.fees import FeeBook
 from nautilus_quant.host.messages import AllocationUpdate, publish
 from tests.strategies.cross_venue_runs import (
     MID,
@@ -74,6 +77,26 @@ def test_fees_of_both_venues_decide(taker: str, enters: bool) -> None:
     dear = perp("SIM_D", taker)
     data = quotes({A: wiggle, dear: jump(0.003, 80, 110)}, 130)
     assert bool(run(arb((A, dear)), data, (A, dear)).orders) == enters
+
+
+class Volume(Actor):
+    """Has traded enough at a venue for its better tier."""
+
+    def on_start(self) -> None:
+        terms = FeeTerms(tiers=((0.0, 0.0001, 0.0014), (1e6, 0.0, 0.0002)), initial_volume=2e6)
+        FeeBook.on(self.msgbus).start(self.clock, {"SIM_D": terms})
+
+    def on_stop(self) -> None:
+        FeeBook.on(self.msgbus).stop()
+
+
+def test_it_reckons_with_the_tier_an_account_is_in() -> None:
+    dear = perp("SIM_D", "0.0014")
+    data = quotes({A: wiggle, dear: jump(0.003, 80, 110)}, 100)
+    done = run(arb((A, dear)), data, (A, dear), actors=[Volume()])
+    assert done.left == [0.499, -0.499]
+    # 0.0004 and 0.0002, in and out
+    assert done.updates[0].numbers["fees"] == pytest.approx(0.0012, rel=0.01)
 
 
 def test_the_cheap_venue_may_be_either() -> None:
