@@ -7,13 +7,10 @@ import math
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from nautilus_trader.model.enums import OrderSide, OrderStatus, OrderType
-from nautilus_trader.model.identifiers import ClientOrderId
+from nautilus_trader.model.enums import OrderStatus, OrderType
 
-from nautilus_quant.carry.cross_venue_emergency import stranded
 from nautilus_quant.carry.cross_venue_fills import FillBook
 from nautilus_quant.carry.cross_venue_funding import LegFunding
-from nautilus_quant.carry.cross_venue_hedge import HedgeBook
 from nautilus_quant.carry.cross_venue_outage import Access
 from nautilus_quant.carry.cross_venue_rule import CrossVenueRule, PairView
 from nautilus_quant.carry.two_leg_terms import Style
@@ -22,11 +19,11 @@ from nautilus_quant.carry.venue_health import VenueHealthParams
 from nautilus_quant.host.alarm import Alarm
 from nautilus_quant.host.cadence import SaveCadence
 from nautilus_quant.host.cross_venue_desk import StockTerms, VenueDesk
+from nautilus_quant.host.cross_venue_elsewhere import Elsewhere
 from nautilus_quant.host.cross_venue_memory import CrossVenueMemory
 from nautilus_quant.host.cross_venue_messages import CrossVenueUpdate
 from nautilus_quant.host.cross_venue_watch import VenueVoice
 from nautilus_quant.host.messages import publish
-from nautilus_quant.host.sizes import whole_steps
 from nautilus_quant.host.two_leg_pair import Pair
 from nautilus_quant.host.two_leg_strategy import TwoLegStrategy
 from nautilus_quant.strategies.cross_exchange_arb_config import (
@@ -44,12 +41,10 @@ if TYPE_CHECKING:
     from nautilus_trader.model.events import OrderEvent
     from nautilus_trader.model.orders import Order
 
-    from nautilus_quant.carry.cross_venue_emergency import HedgeStep, Refuge
     from nautilus_quant.carry.cross_venue_rule import Wish
     from nautilus_quant.carry.two_leg_told import PairChange
     from nautilus_quant.host.cross_venue_memory import Remembers
 
-_ZERO = Decimal(0)
 _NANOS = 1_000_000_000
 _MINUTE = 60 * _NANOS
 _QUIET = (Phase.FLAT, Phase.HEDGED)
@@ -99,11 +94,10 @@ class CrossExchangeArb(TwoLegStrategy):
     def _forget(self) -> None:
         self._rule = CrossVenueRule(rule_params(self.config))
         self._fills = FillBook(fill_params(self.config))
-        self._hedges = HedgeBook(hedge_params(self.config))
+        self._hedges: Elsewhere | None = None
         self._wanted: dict[str, float] = {}
         self._gone: set[str] = set()
         self._halted: set[str] = set()
-        self._stuck: set[str] = set()
         self._equity = math.nan
         self._looked = 0
         self._looking = False
@@ -130,8 +124,9 @@ class CrossExchangeArb(TwoLegStrategy):
         self._voice = VenueVoice(self.msgbus, self.id.value)
         self._notes = CrossVenueMemory(self.id.value, self.config.state, self.log)
         self._cadence = SaveCadence(self.msgbus, self.config.state)
-        self._notes.read(self._rules(self._desk))
-        self._reconcile()
+        self._hedges = Elsewhere(self, self._desk, self._voice, self._notes, hedge_params(self.config))
+        self._notes.read(self._rules(self._desk, self._hedges))
+        self._hedges.reconcile(self.clock.timestamp_ns())
         for pair in self._pairs.values():
             coins = [self._desk.legs[leg.value].coins for leg in pair.legs]
             if coins != [1, 1]:
@@ -161,12 +156,12 @@ class CrossExchangeArb(TwoLegStrategy):
             desk.health.configure(VenueHealthParams(stale_after=float(stale), dead_after=3.0 * float(stale)))
         return desk
 
-    def _rules(self, desk: VenueDesk) -> dict[str, Remembers]:
+    def _rules(self, desk: VenueDesk, hedges: Elsewhere) -> dict[str, Remembers]:
         return {
             "rule": self._rule,
             "fills": self._fills,
             "outages": desk.outages,
-            "hedges": self._hedges,
+            "hedges": hedges.book,
             "found": desk.found,
         }
 
@@ -175,8 +170,8 @@ class CrossExchangeArb(TwoLegStrategy):
         super().on_stop()
         if self._alarm is not None:
             self._alarm.cancel()
-        if self._notes is not None and self._desk is not None:
-            self._notes.keep(self._rules(self._desk), self.clock.timestamp_ns())
+        if self._notes is not None and self._desk is not None and self._hedges is not None:
+            self._notes.keep(self._rules(self._desk, self._hedges), self.clock.timestamp_ns())
             self._notes.close()
             self._notes = None
 
@@ -209,17 +204,17 @@ class CrossExchangeArb(TwoLegStrategy):
 
     def on_pair(self, pair: str, change: PairChange) -> None:
         """Take note of a pair that can trade neither leg: others hedge it."""
-        if change.what is What.STUCK:
-            self._stuck.add(pair)
+        if change.what is What.STUCK and self._hedges is not None:
+            self._hedges.note_stuck(pair)
 
     def on_order_event(self, event: OrderEvent) -> None:
         """Follow hedges elsewhere, and how much is filled, after what the base does."""
         super().on_order_event(event)
         order = self.cache.order(event.client_order_id)
-        if order is None or self._desk is None:
+        if order is None or self._desk is None or self._hedges is None:
             return
         now = self.clock.timestamp_ns()
-        self._follow_hedge(order, now)
+        self._hedges.follow(order, now)
         # What our own gates denied never was sent; what rests is taken back when the price has gone.
         if order.is_closed and order.status != OrderStatus.DENIED and order.order_type == OrderType.MARKET:
             self._count(order, now)
@@ -248,9 +243,8 @@ class CrossExchangeArb(TwoLegStrategy):
 
     def _be_watchful(self, now: int) -> None:
         """Look again by the clock while something is held: venues that are silent say nothing."""
-        at_stake = self._hedges.is_needed or any(
-            self.pair(name).phase is not Phase.FLAT for name in self._pairs
-        )
+        holds = any(self.pair(name).phase is not Phase.FLAT for name in self._pairs)
+        at_stake = holds or (self._hedges is not None and self._hedges.book.is_needed)
         if at_stake and self._alarm is not None and self._alarm.at is None:
             self._alarm.set(max(self._looked + self._patience, now + self._patience // 10))
 
@@ -259,30 +253,30 @@ class CrossExchangeArb(TwoLegStrategy):
         return max(int(float(self.config.watch) * _NANOS), _NANOS // 100)
 
     def _look_around(self, now: int) -> None:
-        desk = self._desk
-        if desk is None or self._looking or not self.is_running:
+        desk, hedges = self._desk, self._hedges
+        if desk is None or hedges is None or self._looking or not self.is_running:
             return
         self._looking, self._looked = True, now
         try:
             desk.look(now)
             self._heed_venues(desk, now)
-            self._hedge_elsewhere(desk, now)
+            hedges.look([(pair, self.pair(name)) for name, pair in self._pairs.items()], now)
             most = self._most(now) / desk.price if desk.price > 0.0 else 0.0
             views = [self._view(desk, pair, most) for pair in self._pairs.values()]
             for wish in self._rule.step(now, views, desk.markets, desk.stocks, desk.accesses):
                 self._grant(wish, now)
-            self._speak(desk, now)
+            self._speak(desk, hedges, now)
             self._be_watchful(now)
         finally:
             self._looking = False
 
-    def _speak(self, desk: VenueDesk, now: int) -> None:
+    def _speak(self, desk: VenueDesk, hedges: Elsewhere, now: int) -> None:
         assert self._voice is not None
         for change in desk.supplies():
             self._voice.supply(change, now)
         self._voice.transfers(desk.transfers(), now)
         if self._notes is not None and self._cadence is not None and self._cadence.is_due(now):
-            self._notes.keep(self._rules(desk), now)
+            self._notes.keep(self._rules(desk, hedges), now)
 
     def _view(self, desk: VenueDesk, pair: Pair, most: float) -> PairView:
         machine, share = self.pair(pair.name), self._allocation_of(pair)
@@ -360,81 +354,4 @@ class CrossExchangeArb(TwoLegStrategy):
             for instrument_id, quantity in zip(pair.legs, self.pair(name).held, strict=True)
             if instrument_id.value == leg
         ]
-        return any(held) or bool(self._hedges.held.get(leg))
-
-    def _hedge_elsewhere(self, desk: VenueDesk, now: int) -> None:
-        assert self._voice is not None
-        alone = self._alone(desk)
-        # With two venues there is no other one; and a leg of one pair alone is for that pair to trade.
-        if len(desk.legs) < 3 or not (alone or self._hedges.is_needed):
-            return
-        made = self._hedges.step(now, alone, self._refuges(desk, alone))
-        self._voice.unhedged(made.missing, now)
-        for step in made.steps:
-            self._send_hedge(desk, step, now)
-
-    def _alone(self, desk: VenueDesk) -> Decimal:
-        alone = _ZERO
-        for name, pair in self._pairs.items():
-            machine = self.pair(name)
-            if machine.phase is not Phase.UNHEDGED:
-                self._stuck.discard(name)
-                continue
-            legs = [leg.value for leg in pair.legs]
-            held = {
-                leg: quantity * desk.legs[leg].coins for leg, quantity in zip(legs, machine.held, strict=True)
-            }
-            alone += stranded(held, legs if name in self._stuck else desk.down)
-        return alone
-
-    def _refuges(self, desk: VenueDesk, alone: Decimal) -> list[Refuge]:
-        shut = {leg.value for name in self._stuck for leg in self._pairs[name].legs} | desk.down
-        return [
-            leg.refuge(
-                desk.markets.get(name),
-                desk.stocks.get(name),
-                alone,
-                is_open=name not in shut,
-            )
-            for name, leg in desk.legs.items()
-        ]
-
-    def _send_hedge(self, desk: VenueDesk, step: HedgeStep, now: int) -> None:
-        assert self._voice is not None
-        leg = desk.legs[step.venue]
-        quantity = whole_steps(leg.instrument, abs(step.change) / leg.coins)
-        position = self.position_of(leg.id)
-        covered = position * step.change < 0 and abs(position) >= quantity.as_decimal()
-        order = self.order_factory.market(
-            leg.id,
-            OrderSide.BUY if step.change > 0 else OrderSide.SELL,
-            quantity,
-            reduce_only=step.reduces and covered and self._may_go_short(leg.instrument),
-        )
-        self._hedges.sent(order.client_order_id.value, step)
-        kept = self._notes is None or self._notes.keep({"hedges": self._hedges}, now, now=True)
-        if not (kept or step.reduces):
-            self._hedges.on_order(order.client_order_id.value, _ZERO, now, done=True)
-            return
-        self._voice.hedged(leg.name, step.change, now, reduces=step.reduces)
-        self.submit_order(order)
-
-    def _follow_hedge(self, order: Order, now: int) -> None:
-        assert self._desk is not None
-        leg = self._desk.legs.get(order.instrument_id.value)
-        if leg is None:
-            return
-        filled = order.filled_qty.as_decimal() * leg.coins
-        is_one = self._hedges.on_order(order.client_order_id.value, filled, now, done=order.is_closed)
-        if is_one and self._notes is not None:
-            self._notes.keep({"hedges": self._hedges}, now)
-
-    def _reconcile(self) -> None:
-        """Learn, after a restart, what became of hedges that were on their way."""
-        now = self.clock.timestamp_ns()
-        for name in self._hedges.pending:
-            order = self.cache.order(ClientOrderId(name))
-            if order is None:
-                self._hedges.on_order(name, _ZERO, now, done=True)
-            else:
-                self._follow_hedge(order, now)
+        return any(held) or (self._hedges is not None and leg in self._hedges.book.held)

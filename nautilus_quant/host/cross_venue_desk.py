@@ -178,6 +178,13 @@ class VenueDesk:
         """Instruments at whose venues nothing arrives."""
         return {name for name, access in self.accesses.items() if access is Access.DOWN}
 
+    def covers(self, leg: VenueLeg, change: Decimal) -> bool:
+        """Tell whether a change only reduces the position there, and the venue may be told so."""
+        position = self._position(leg.id) * leg.coins
+        account = self._portfolio.account(leg.id.venue)
+        is_margin = account is None or bool(account.is_margin_account)
+        return is_margin and position * change < 0 and abs(position) >= abs(change)
+
     def smallest(self, one: str, two: str) -> float:
         """Return the smallest order both legs take [coins]."""
         return max(self.legs[one].smallest(self.price), self.legs[two].smallest(self.price))

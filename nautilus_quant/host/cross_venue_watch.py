@@ -106,9 +106,10 @@ class VenueVoice:
         self._alert("hedge", ts, severity, text, missing=float(missing))
 
     def hedged(self, venue: str, coins: Decimal, ts: int, *, reduces: bool) -> None:
-        """Tell of a hedge that is put on or taken off at another venue."""
-        text = f"hedge elsewhere: {coins} coins at {venue} " + ("taken off" if reduces else "put on")
-        self._alert(f"{venue}|hedge", ts, "INFO" if reduces else "WARNING", text, coins=float(coins))
+        """Tell of an order of a hedge at another venue that is done: put on, taken off, or refused."""
+        what = "taken off" if reduces else "put on" if coins else "refused"
+        severity = "INFO" if reduces else "WARNING" if coins else "CRITICAL"
+        self._alert(f"{venue}|hedge", ts, severity, f"hedge elsewhere: {coins} coins at {venue} {what}")
 
     def transfers(self, moves: Sequence[Move], ts: int) -> None:
         """Advise transfers, again only when the amount has changed by a tenth, and take back what is over."""

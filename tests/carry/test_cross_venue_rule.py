@@ -178,9 +178,22 @@ def test_one_side_of_a_venue_only():
     now = warm(rule, "ABC")
     rule.step(now, pairs("ABC"), markets(A=0.0, B=0.004), STOCKS, OPEN)
     held = pairs("ABC", AB={"coins": 2.0, "most": 2.0})
-    # C is dearer still: B, which is sold, is not bought, but A may be bought again
-    found = rule.step(now + SECOND, held, markets(A=0.0, B=0.004, C=0.012), STOCKS, OPEN)
+    # C is dearer still: B, which is sold, is not bought, but A may be bought again,
+    full = {**STOCKS, "A": Stock(3.0, 0.0, 3.0)}
+    prices = markets(A=0.0, B=0.004, C=0.012)
+    assert told(rule.step(now + SECOND, held, prices, full, OPEN)) == []
+    found = rule.step(now + 2 * SECOND, held, prices, STOCKS, OPEN)
     assert told(found) == [("AC", 2.0, "difference")]
+
+
+def test_a_leg_that_is_stuck_does_not_keep_the_other_venue_to_one_side():
+    rule = CrossVenueRule(PARAMS)
+    now = warm(rule, "ABC")
+    rule.step(now, pairs("ABC"), markets(A=0.0, B=0.004), STOCKS, OPEN)
+    held = pairs("ABC", AB={"coins": 2.0, "most": 2.0})
+    down = {**OPEN, "A": Access.DOWN}
+    found = rule.step(now + SECOND, held, markets(B=0.004, C=0.012), STOCKS, down)
+    assert told(found) == [("BC", 2.0, "difference")]
 
 
 def test_funding_to_be_paid_within_the_time_counts():

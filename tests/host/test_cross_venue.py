@@ -235,8 +235,9 @@ def test_what_nobody_hedges_is_told_once_and_when_it_is_over(bus) -> None:
         voice.unhedged(Decimal(missing), 1)
     assert [alert.severity for alert in bus.alerts] == ["CRITICAL", "INFO"]
     assert bus.alerts[0].text.startswith("2 coins stand alone")
-    voice.hedged("V", Decimal(-2), 1, reduces=False)
-    assert bus.last()[1] == "WARNING"
+    for coins, reduces, severity in ((-2, False, "WARNING"), (2, True, "INFO"), (0, False, "CRITICAL")):
+        voice.hedged("V", Decimal(coins), 1, reduces=reduces)
+        assert bus.last()[1] == severity
 
 
 def test_transfers_are_advised_anew_when_they_change_by_a_tenth(bus) -> None:

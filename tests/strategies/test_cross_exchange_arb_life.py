@@ -112,7 +112,7 @@ def test_a_restart_knows_of_a_hedge_elsewhere() -> None:
         with shared_store(url) as store:
             _forget_the_fill(engine, store)
         strategy.start()
-        assert strategy._hedges.held == {A.id.value: Decimal("-0.49")}
+        assert strategy._hedges.book.held == {A.id.value: Decimal("-0.49")}
         engine.run(start=pause)
         assert strategy.held() == [0.0, 0.0, 0.0]
         engine.dispose()
