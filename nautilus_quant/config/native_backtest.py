@@ -95,7 +95,12 @@ def _incidents(deployment: Deployment, venue: Venue) -> dict[str, Any]:
 
 def _funding(venue: Venue) -> dict[str, Any]:
     """Pay funding as the paper client would by the same options, where it is told of rates at all."""
-    named = {"funding": "untimed", "funding_interval": "interval", "mark_stale_after": "mark_stale_after"}
+    named = {
+        "funding": "untimed",
+        "funding_interval": "interval",
+        "mark_stale_after": "mark_stale_after",
+        "latency": "delay",
+    }
     given = {name: venue.options[key] for key, name in named.items() if key in venue.options}
     return {**_FUNDING, "config": given}
 

@@ -37,12 +37,16 @@ class FundingModuleConfig(SimulationModuleConfig, frozen=True, kw_only=True):
     mark_stale_after
         Age at which a mark price is none, and the middle of the book is taken [s]. Hourly marks need more
         than an hour.
+    delay
+        How long after its time a payment is booked [s]: as long as data are under way, so that the last rate
+        announced counts.
 
     """
 
     untimed: str = "paid"
     interval: Seconds = 28_800.0
     mark_stale_after: Seconds = 7_200.0
+    delay: Seconds = 0.0
 
     def schedule(self) -> FundingSchedule:
         """Return the rule these settings make; ValueError when they are impossible."""
@@ -85,6 +89,7 @@ class FundingModule(SimulationModule):
             held=self._held,
             schedule=self._schedule,
             stale_after=int(self.config.mark_stale_after * _NANOS),
+            delay=round(self.config.delay * _NANOS),
         )
         self.msgbus.subscribe(self._settlement.rates, self._settlement.on_rate)
         self.msgbus.subscribe("events.fills.*", self._settlement.on_fill)

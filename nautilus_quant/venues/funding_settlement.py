@@ -55,6 +55,9 @@ class FundingSettlement:
         Which rate is settled when; a restored one goes on where it was.
     stale_after
         Age at which a mark price is none [ns].
+    delay
+        How long after a stamp it is booked [ns]: the venue's last word on its rate is said at its time, and
+        is some time under way. What is settled is what was held at the stamp, at the mark price of then.
     ready
         Whether the account can be changed now; what is due waits for it.
     keep
@@ -74,6 +77,7 @@ class FundingSettlement:
         held: Held,
         schedule: FundingSchedule,
         stale_after: int,
+        delay: int = 0,
         ready: Callable[[], bool] = lambda: True,
         keep: Callable[[], None] = lambda: None,
         run: Callable[[Callable[[], None]], Any] = lambda job: job(),
@@ -87,6 +91,7 @@ class FundingSettlement:
         self._keep = keep
         self._run = run
         self._stale_after = stale_after
+        self._delay = delay
         self._fills = RecentFills()
         self._fresh: list[tuple[OrderFilled, str | None]] = []  # not told to `_fills` yet
         self._known: dict[str, tuple[InstrumentId, Terms | None]] = {}
@@ -124,10 +129,10 @@ class FundingSettlement:
         self._fresh.clear()
 
     def arm(self) -> None:
-        """Ring right after the next stamp: by then everything that happened at its time is known."""
+        """Ring once everything that happened at the time of the next stamp is known."""
         at = self.schedule.next
         if at is not None:
-            self._ring(max(at, self._clock.timestamp_ns()) + 1)
+            self._ring(max(at + self._delay, self._clock.timestamp_ns()) + 1)
 
     def _ring(self, at: int) -> None:
         if self._alarm.at != at:
@@ -157,8 +162,8 @@ class FundingSettlement:
         self._open.clear()
 
     def settle(self, now: int, *, last: bool = False) -> None:
-        """Book all that is due before `now` [ns]; with `last` also what is due at it."""
-        self._open += self.schedule.due(now, last=last)
+        """Book all that is due before `now` [ns], less the delay; with `last` all, also what is due at it."""
+        self._open += self.schedule.due(now if last else now - self._delay, last=last)
         self._take_fills(now)
         self._open = [stamp for stamp in self._open if not (self._ready() and self._book(stamp, now))]
 

@@ -85,6 +85,7 @@ def test_a_backtest_has_the_same_latency_incidents_and_funding(three):
     assert two.latency_model.config == {"base_latency_nanos": 40_000_000}
     funding, incidents = two.modules
     assert funding.actor_path.endswith(":FundingModule")
+    assert funding.config == {"interval": 3_600.0, "delay": 0.04}
     assert incidents.actor_path.endswith(":IncidentModule")
     assert incidents.config["opening"] == NOON
     assert incidents.config["latency"] == 0.04

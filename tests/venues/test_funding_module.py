@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from nautilus_trader.model.data import FundingRateUpdate
 from nautilus_trader.model.enums import OmsType
 from nautilus_trader.model.objects import Money
 
@@ -111,6 +112,28 @@ def test_an_announced_rate_is_paid_at_its_time_without_any_data_then():
     (paid,) = strategy.paid
     assert (paid.due, paid.ts, paid.amount, paid.rate) == (stamp, stamp + 1, -4, Decimal("0.0001"))
     assert paid.positions == {"BTCUSDT-PERP.BINANCE-Scheduled-001": -4}
+    assert module.ledger.totals[LINEAR.id.value].payments == 1
+    engine.dispose()
+
+
+@pytest.mark.parametrize(("delay", "amount"), [(0.0, -4), (0.04, -8)])
+def test_the_last_rate_counts_where_a_payment_waits_as_long_as_data_take(delay, amount):
+    """Of the position just before the stamp, at the mark of then, whatever comes while it waits."""
+    stamp, late = START + EIGHT, 40_000_000
+    last = FundingRateUpdate(LINEAR.id, Decimal("0.0002"), stamp, stamp + late, None, stamp)
+    closing = quote(LINEAR, 40_000.0, stamp + late // 2)
+    data = [
+        *quotes(LINEAR, 8),
+        closing,
+        mark(LINEAR, "40000", stamp - HOUR),
+        mark(LINEAR, "50000", stamp + 1),
+    ]
+    data += [rate(LINEAR, "0.0001", stamp - HOUR, stamp), last, *quotes(LINEAR, 10)[9:]]
+    plan = {START: "1", stamp + late // 2: "0"}
+    engine, module = build(LINEAR, data, [strategy := Scheduled(LINEAR, plan)], delay=delay)
+    engine.run()
+    (paid,) = strategy.paid
+    assert (paid.due, paid.ts, paid.amount) == (stamp, stamp + round(delay * 1e9) + 1, amount)
     assert module.ledger.totals[LINEAR.id.value].payments == 1
     engine.dispose()
 

@@ -48,11 +48,14 @@ class PaperExecClientConfig(SandboxExecutionClientConfig, frozen=True, kw_only=T
         How long a command is under way to the venue [s]. A simulated market's data take as long to the node.
     funding : str, default "predicted"
         How to read funding rates that do not say when they are paid (rates and mark prices of the perpetuals
-        traded are subscribed by themselves): ``predicted`` for the next whole
-        multiple of the interval, as most venues stream them; ``paid`` at their own time, as in recorded
-        funding; or ``ignored``. ``off`` pays no funding at all. Rates that say when are paid then.
+        traded are subscribed by themselves): ``predicted`` for the next whole multiple of the interval, as
+        most venues stream them; ``paid`` at their own time, as in recorded funding; or ``ignored``. ``off``
+        pays no funding at all. Rates that say when are paid then.
     funding_interval : float, default 28_800
         Between two payments, where the venue does not say [s].
+    funding_delay : float, default 0.5
+        How long after its time a payment is booked [s], beside the latency: the last rate is announced at
+        that very time. What was held at the time is paid for, at the mark price of then.
     mark_stale_after : float, default 300
         Age at which a mark price is none, and funding is paid at the middle of the book [s].
     seed : int, default 0
@@ -70,6 +73,7 @@ class PaperExecClientConfig(SandboxExecutionClientConfig, frozen=True, kw_only=T
     incidents: tuple[Incident, ...] = ()
     latency: Seconds = 0.0
     funding_interval: Seconds = 28_800.0
+    funding_delay: Seconds = 0.5
     mark_stale_after: Seconds = 300.0
     seed: int = 0
 

@@ -93,6 +93,7 @@ class PaperFunding:
             held=self._held,
             schedule=schedule,
             stale_after=int(config.mark_stale_after * _NANOS),
+            delay=round((config.funding_delay + config.latency) * _NANOS),
             ready=ready,
             keep=self._save,
             run=loop.call_soon_threadsafe,

@@ -204,6 +204,7 @@ def life(loop, tmp_path):
             "venue": "PAPER",
             "starting_balances": ["100_000 USDT"],
             "default_leverage": Decimal(10),
+            "funding_delay": 0.0,
             "state": f"memory://{tmp_path}",
         } | options
         lives.append(Bench(loop, PaperExecClientConfig(**settings), *instruments))

@@ -152,3 +152,26 @@ def test_what_cannot_be_read_begins_anew(life, btc):
 def test_impossible_settings_are_refused(wrong):
     with pytest.raises(ValueError, match="funding"):
         PaperExecClientConfig(venue="PAPER", starting_balances=["1 USDT"], **wrong)
+
+
+def test_the_last_word_on_a_rate_counts_though_it_comes_late(life, btc):
+    """What was held at its time is paid for, at the mark price of then."""
+    bench = life(btc, funding_delay=0.2, latency=0.02)
+    bench.quote(btc, 50_000.0, 50_000.0)
+    bench.market(btc, SELL, "1.000")
+    wait(bench, 40)
+    before = bench.balance()
+    due = tell(bench, btc, "0.001", after=100, mark="50000")
+    wait(bench, 110)
+    now = bench.clock.timestamp_ns()
+    assert now > due
+    bench.market(btc, BUY, "1.000")
+    mark = MarkPriceUpdate(btc.id, Price.from_str("60000"), now, now)
+    bench.cache.add_mark_price(mark)
+    late = FundingRateUpdate(btc.id, Decimal("0.002"), due, now, next_funding_ns=due)
+    bench.bus.publish(f"data.funding_rates.{btc.id.venue}.{btc.id.symbol}", late)
+    wait(bench, 60)
+    after_closing = bench.balance()
+    assert after_closing == before - 25  # the fee of the closing order alone: 1 × 50 000 × 0.0005
+    wait(bench, 250)
+    assert bench.balance() == after_closing + 100  # 1 × 50 000 × 0.002
