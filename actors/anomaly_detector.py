@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from nautilus_quant.actors.anomaly_detector_config import AnomalyDetectorConfig, measure_params
 from nautilus_quant.gating.intent import ALLOW
-from nautilus_quant.host.anomaly import Observation, OrderWatch, RollbackRequest
+from nautilus_quant.host.anomaly import OrderWatch, RollbackRequest
 from nautilus_quant.host.gate_actor import BEFORE_STRATEGIES, GateActor
 from nautilus_quant.host.messages import publish
 from nautilus_quant.safety.anomaly_book import GATE, AnomalyBook, Throttle
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from nautilus_quant.host.gateway import OrderGateway
     from nautilus_quant.host.state import StateStore
     from nautilus_quant.safety.anomaly import Change
+    from nautilus_quant.safety.anomaly_params import Measure
 
 _ORDERS = "events.order.*"
 
@@ -93,8 +94,9 @@ class AnomalyDetector(GateActor):
         if self._watch is not None:
             self._watch.on_event(event)
 
-    def _on_observation(self, seen: Observation) -> None:
-        ts, instrument, strategy, measure, value = seen
+    def _on_observation(
+        self, ts: int, instrument: str, strategy: str, measure: Measure, value: float
+    ) -> None:
         self._changed.add(instrument)
         if not self._book.repeats(ts, instrument, measure, value, strategy):
             changes = self._book.observe(ts, instrument, measure, value, strategy)

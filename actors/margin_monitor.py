@@ -25,12 +25,12 @@ from nautilus_quant.host.kernel import find_kernel
 from nautilus_quant.host.liquidator import Liquidator, send_cancel
 from nautilus_quant.host.margin import MarginUpdate, plan, report
 from nautilus_quant.host.margin_desk import MarginDesk, Watched
+from nautilus_quant.host.margin_lookout import NEVER, MarginLookout
 from nautilus_quant.host.margin_orders import MarginOrders, adds
 from nautilus_quant.host.messages import defer, everything, is_heard, publish
 from nautilus_quant.host.valuation import Valuer
 
 if TYPE_CHECKING:
-    from nautilus_trader.core.data import Data
     from nautilus_trader.model.events import AccountState, OrderEvent, PositionEvent
     from nautilus_trader.model.identifiers import PositionId
 
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 __all__ = ["MarginMonitor", "MarginMonitorConfig", "MarginUpdate", "MarginWindowConfig", "VenueMargin"]
 
 _SECOND = 1_000_000_000
-_NEVER = 2**63 - 1
 _MARKET = ("data.quotes.*", "data.trades.*", "data.mark_prices.*", "data.bars.*")
 _AFTER_VALUER = 12  # which books the price first
 _TAG, _PREFIX = "MARGIN", "MM"
@@ -77,19 +76,21 @@ class MarginMonitor(GateActor):
         self._windows = self._wake_ups("window", self._on_window)
         self._desk: MarginDesk | None = None
         self._orders: MarginOrders | None = None
+        self._lookout: MarginLookout | None = None
         self._forget()
 
     def _forget(self) -> None:
         self._watch.forget()
         self._accounts: set[str] = set()
-        self._next = self._rest_until = 0
 
     # -- life --------------------------------------------------------------------------------------
 
     def _topics(self) -> list[Heard]:
-        market: list[Heard] = [(topic, self._on_market, _AFTER_VALUER) for topic in _MARKET]
+        lookout = self._lookout
+        if lookout is None:
+            return []
         return [
-            *market,
+            *((topic, lookout.hear, _AFTER_VALUER) for topic in _MARKET),
             ("events.order.*", self._on_order, BEFORE_STRATEGIES),
             ("events.position.*", self._on_change, BEFORE_STRATEGIES),
             ("events.account.*", self._on_account, BEFORE_STRATEGIES),
@@ -109,6 +110,7 @@ class MarginMonitor(GateActor):
         )
         self._desk.discover()
         self._orders = MarginOrders(self._desk)
+        self._lookout = MarginLookout(self.clock, self._desk, self._orders, self._interval, self._look)
         for order in self._liquidator.working():  # what an earlier run left
             position_id = self.cache.position_id(order.client_order_id)
             self._orders.put(gateway.exposure.submit(order, position_id, "rest"))
@@ -124,11 +126,11 @@ class MarginMonitor(GateActor):
         """Stop listening, and leave the chain."""
         everything(self.msgbus, MarginUpdate)  # which makes what was deferred, while it can be
         super().on_stop()
-        self._desk = self._orders = None
+        self._desk = self._orders = self._lookout = None
 
     def on_reset(self) -> None:
         """Forget all accounts and orders."""
-        self._desk = self._orders = None
+        self._desk = self._orders = self._lookout = None
         self._forget()
 
     def _make_pool(self, account: str, venue: str) -> Pool:
@@ -161,16 +163,17 @@ class MarginMonitor(GateActor):
     def _on_order(self, event: OrderEvent) -> None:
         if type(event) is OrderFilled:
             self._touch(event.position_id)
-        if self._orders:  # neither before the start, nor while none is on its way
-            self._orders.update(event.client_order_id.value)
+        orders = self._orders
+        if orders is not None and orders.kept:
+            orders.update(event.client_order_id.value)
 
     # -- events ------------------------------------------------------------------------------------
 
     def _on_account(self, event: AccountState) -> None:
-        if self._desk is None:
+        if self._desk is None or self._lookout is None:
             return
         self._desk.touch_balances()
-        self._next = self._rest_until = 0
+        self._lookout.wake()
         if event.account_id.value not in self._accounts:
             self._accounts.add(event.account_id.value)
             self._desk.discover()
@@ -180,21 +183,10 @@ class MarginMonitor(GateActor):
         self._touch(event.position_id)
 
     def _touch(self, position_id: PositionId | None) -> None:
-        if self._desk is not None:
-            self._desk.touch(position_id)
-            self._next = self._rest_until = 0
-
-    def _on_market(self, _data: Data) -> None:
-        # Nearly always nothing is held, or it was looked at just now.
-        if self._next != _NEVER:
-            now = self.clock.timestamp_ns()
-            if now >= self._next and not self._is_quiet(now):
-                self._look(now)
-
-    def _is_quiet(self, now: int) -> bool:
-        """Tell in a hurry that a look would find nothing to measure, to tell or to forget."""
-        desk = self._desk
-        return now < self._rest_until and not self._orders and desk is not None and desk.all_calm(now)
+        desk, lookout = self._desk, self._lookout
+        if desk is not None and lookout is not None:
+            desk.touch(position_id)
+            lookout.wake()
 
     def _on_time(self, _event: object) -> None:
         self._look(self.clock.timestamp_ns())
@@ -206,32 +198,29 @@ class MarginMonitor(GateActor):
     def _wait_for_window(self) -> None:
         """Wake up when the schedule of an account says something else."""
         now = self.clock.timestamp_ns()
-        until = min((watched.pool.outlook(now).until for watched in self._desk or ()), default=_NEVER)
-        if until < _NEVER:
+        until = min((watched.pool.outlook(now).until for watched in self._desk or ()), default=NEVER)
+        if until < NEVER:
             self._windows.set("next", until)
 
     # -- watching ----------------------------------------------------------------------------------
 
     def _look(self, now: int) -> None:
         """Measure every account, alert, and act where its positions do not fit."""
-        if self._desk is None or self._orders is None:
+        desk, orders, lookout = self._desk, self._orders, self._lookout
+        if desk is None or orders is None or lookout is None:
             return
-        if self._orders:
-            self._orders.update_all()
+        if orders.kept:
+            orders.update_all()
         idle = rests = True
-        for watched in self._desk:
-            if self._rests(self._desk, watched, now):
+        for watched in desk:
+            if self._rests(desk, watched, now):
                 idle = False
                 continue
             rests = False
-            self._desk.refresh(watched, now)
+            desk.refresh(watched, now)
             idle = idle and watched.pool.is_idle
             self._follow(watched, now)
-        self._rest_until = self._watch.next_due if rests else 0
-        # Aligned to the interval, so that a live node and a backtest look at the same moments.
-        self._next = (
-            _NEVER if idle else now - now % self._interval + self._interval if self._interval else now
-        )
+        lookout.looked(now, self._watch.next_due if rests else 0, idle=idle)
 
     def _rests(self, desk: MarginDesk, watched: Watched, now: int) -> bool:
         """Tell whether to measure an account is for nothing: no change, and nobody who hears figures."""

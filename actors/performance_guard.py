@@ -137,7 +137,7 @@ class PerformanceGuard(GateActor):
 
     def _resume(self, _gateway: OrderGateway, store: StateStore) -> None:
         now = self.clock.timestamp_ns()
-        self._trades = RoundTrips(self.cache, Valuer.on(self.msgbus, self.config.reporting_currency))
+        self._trades = RoundTrips.on(self.msgbus, Valuer.on(self.msgbus, self.config.reporting_currency))
         for key, document in store.documents(GATE).items():
             if not self._book.takes(key):
                 continue

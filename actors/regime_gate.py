@@ -16,21 +16,20 @@ from nautilus_quant.gating.matrix import DEFAULT, Compatibility
 from nautilus_quant.gating.regime_book import GATE, REGIME_UNKNOWN, RegimeBook, RegimeChange
 from nautilus_quant.gating.regime_rule import Regime, RegimeParams
 from nautilus_quant.host.bars import bar_type_of
-from nautilus_quant.host.feeds import Feed, Feeds
 from nautilus_quant.host.gate_actor import BEFORE_STRATEGIES, GateActor
 from nautilus_quant.host.kernel import find_kernel
 from nautilus_quant.host.messages import RegimeUpdate, publish
 from nautilus_quant.host.options_contract import contract_of
 from nautilus_quant.host.options_underlying import moves_like
+from nautilus_quant.host.regime_bars import RegimeBars
 
 if TYPE_CHECKING:
-    from nautilus_trader.model.data import Bar, BarType
+    from nautilus_trader.model.data import BarType
 
     from nautilus_quant.gating.intent import Intent, Verdict
-    from nautilus_quant.gating.regime_history import Bar as Values
-    from nautilus_quant.gating.regime_history import InstrumentRegime
     from nautilus_quant.host.gate_actor import Heard
     from nautilus_quant.host.gateway import OrderGateway
+    from nautilus_quant.host.regime_bars import Source
     from nautilus_quant.host.state import StateStore
 
 _LIVE_BARS = "data.bars.*"
@@ -128,7 +127,7 @@ class RegimeGate(GateActor):
         if self.config.instruments and self.config.bar is None:
             raise ValueError("`instruments` needs `bar`: which bars to subscribe, e.g. bar: 1-MINUTE")
         self._book = self._new_book()
-        self._sources: dict[Feed, tuple[str, InstrumentRegime] | None] = {}
+        self._bars: RegimeBars | None = None
         self._kinds: dict[str, str] = dict(self.config.kinds)
 
     @property
@@ -139,16 +138,19 @@ class RegimeGate(GateActor):
     # -- life --------------------------------------------------------------------------------------
 
     def _topics(self) -> tuple[Heard, ...]:
+        bars = self._bars
+        if bars is None:
+            return ()
         return (
-            (_LIVE_BARS, self._on_live_bar, BEFORE_STRATEGIES),
-            (_PAST_BARS, self._on_past_bar, BEFORE_STRATEGIES),
+            (_LIVE_BARS, bars.on_live, BEFORE_STRATEGIES),
+            (_PAST_BARS, bars.on_past, BEFORE_STRATEGIES),
         )
 
     def _resume(self, _gateway: OrderGateway, store: StateStore) -> None:
-        self._feeds = Feeds.on(self.msgbus)
         for instrument, document in store.documents(GATE).items():
             self._restore(instrument, document)
-        self._sources.clear()  # what was followed before a stop has been replaced
+        after = None if self._cadence is None else self._save_sometimes
+        self._bars = RegimeBars(self.msgbus, self._source_of, self._change, after)
 
     def _begin(self) -> None:
         for instrument_id in self.config.instruments:
@@ -158,33 +160,8 @@ class RegimeGate(GateActor):
         """Forget all bars."""
         self._book = self._new_book()
         self._kinds = dict(self.config.kinds)
-        self._sources.clear()
 
     # -- bars --------------------------------------------------------------------------------------
-
-    def _on_live_bar(self, bar: Bar) -> None:
-        feeds = self._feeds
-        feed = feeds.feed if feeds.bar is bar else feeds.of(bar)
-        source = self._sources.get(feed)
-        if source is None:
-            source = None if feed in self._sources else self._follow(feed)
-            if source is None:
-                return
-        instrument, followed = source
-        heard = bar.ts_init
-        # What `_values_of` gives, without the call.
-        values = (
-            bar.ts_event,
-            bar.open.as_double(),
-            bar.high.as_double(),
-            bar.low.as_double(),
-            bar.close.as_double(),
-        )
-        regime = followed.update(values, heard)
-        if regime is not followed.told:
-            self._change(instrument, regime, bar.ts_event)
-        if self._cadence is not None and self._cadence.is_due(heard):
-            self._save_all(heard)
 
     def _change(self, instrument: str, regime: Regime, ts: int) -> None:
         for change in self._book.changed(instrument, regime, ts):
@@ -192,18 +169,7 @@ class RegimeGate(GateActor):
         if self._cadence is not None:
             self._save(instrument, partial(self._book.to_dict, instrument), ts)
 
-    def _on_past_bar(self, bar: Bar) -> None:
-        feed = self._feeds.of(bar)
-        source = self._sources[feed] if feed in self._sources else self._follow(feed)
-        if source is not None:
-            source[1].add_history(_values_of(bar))
-
-    def _follow(self, feed: Feed) -> tuple[str, InstrumentRegime] | None:
-        """Tell of which instrument these bars say the regime; ``None`` when they are not listened to."""
-        source = self._sources[feed] = self._source_of(feed.bar_type)
-        return source
-
-    def _source_of(self, bar_type: BarType) -> tuple[str, InstrumentRegime] | None:
+    def _source_of(self, bar_type: BarType) -> Source | None:
         instrument_id, wanted = bar_type.instrument_id, self.config.bar
         if wanted is not None and bar_type != bar_type_of(instrument_id, wanted):
             return None
@@ -285,15 +251,5 @@ class RegimeGate(GateActor):
             self._tell(change)
 
     def _save_all(self, ts: int) -> None:
-        for instrument in {source[0] for source in self._sources.values() if source is not None}:
+        for instrument in () if self._bars is None else self._bars.instruments:
             self._save(instrument, partial(self._book.to_dict, instrument), ts)
-
-
-def _values_of(bar: Bar) -> Values:
-    return (
-        bar.ts_event,
-        bar.open.as_double(),
-        bar.high.as_double(),
-        bar.low.as_double(),
-        bar.close.as_double(),
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from nautilus_trader.model.enums import LiquiditySide, OrderType, TimeInForce
 from nautilus_trader.model.events import (
@@ -71,16 +71,8 @@ class RollbackRequest(Message):
     numbers: Mapping[str, float] = field(default_factory=dict)
 
 
-class Observation(NamedTuple):
-    """One value of one measure."""
-
-    ts: int
-    """UNIX time [ns]."""
-    instrument: str
-    strategy: str
-    measure: Measure
-    value: float
-    """[unit of the measure]; NaN when unknown."""
+type Observe = Callable[[int, str, str, Measure, float], Any]
+"""Takes a value: when, UNIX time [ns], instrument, strategy, measure, and value [its unit] (NaN: unknown)."""
 
 
 class _Track:
@@ -120,7 +112,7 @@ class OrderWatch:
 
     """
 
-    def __init__(self, msgbus: MessageBus, cache: CacheFacade, observe: Callable[[Observation], Any]) -> None:
+    def __init__(self, msgbus: MessageBus, cache: CacheFacade, observe: Observe) -> None:
         self._cache = cache
         self._valuer = Valuer.on(msgbus)
         self._observe = observe
@@ -240,6 +232,4 @@ class OrderWatch:
         return math.nan if price.problem else price.value
 
     def _tell(self, track: _Track, ts: int, measure: Measure, value: float) -> None:
-        # What `Observation(...)` does, without its detour through a Python function.
-        seen = (ts, track.instrument, track.strategy, measure, value)
-        self._observe(tuple.__new__(Observation, seen))
+        self._observe(ts, track.instrument, track.strategy, measure, value)

@@ -79,7 +79,9 @@ class OrderGateway:
         cache = kernel.cache
         self._working = WorkingOrders([*cache.orders_open(), *cache.orders_inflight()])
         self.exposure = Exposure(kernel, self._working, Valuer.on(kernel.msgbus))
-        self.counts: dict[str, Counter[str]] = {}
+        self._counts: dict[str, Counter[str]] = {}
+        self._whole: Decision | None = None  # the last one that no gate limited
+        self._passed = 0  # such decisions since they were last added to the counts of the gates
         self.outcomes: Counter[str] = Counter()
         self._installed = False
 
@@ -115,6 +117,15 @@ class OrderGateway:
         """Names of the gates in the chain, in the order they are asked."""
         return tuple(self._gates)
 
+    @property
+    def counts(self) -> dict[str, Counter[str]]:
+        """How often each gate allowed, sized down and denied, by its name."""
+        passed, self._passed = self._passed, 0
+        if passed:
+            for name in self._gates:
+                self._counts[name][ALLOW] += passed
+        return self._counts
+
     def listen(self, handler: DecisionHandler) -> None:
         """Call `handler` with every decision on an order that would open risk (not on previews)."""
         if handler not in self._handlers:
@@ -135,9 +146,11 @@ class OrderGateway:
         for name, gate in self._gates.items():
             verdict = self._ask(name, gate, intent)
             verdicts.append(verdict)
-            unlimited = unlimited and verdict.allowed is UNLIMITED
+            if verdict.allowed is not UNLIMITED:
+                unlimited = False
         if unlimited:  # what nearly all say; as `Decision.of` would, without its detour
-            return tuple.__new__(Decision, (intent, tuple(verdicts), opening, ALLOW))
+            self._whole = whole = tuple.__new__(Decision, (intent, tuple(verdicts), opening, ALLOW))
+            return whole
         return Decision.of(intent, tuple(verdicts))
 
     def decide(self, intent: Intent) -> Decision:
@@ -153,12 +166,13 @@ class OrderGateway:
         opening = intent.opening
         if not opening:
             return
-        for verdict in verdicts:
-            said = ALLOW
-            if verdict.allowed is not UNLIMITED:  # it nearly always is, and decimals are slow to compare
+        if decision is self._whole:  # as nearly always, and decimals are slow to compare
+            self._passed += 1
+        else:
+            for verdict in verdicts:
                 bound = verdict.bound
                 said = ALLOW if bound >= opening else SIZED_DOWN if bound > 0 else DENY
-            self.counts[verdict.gate][said] += 1
+                self._counts[verdict.gate][said] += 1
         if self._journal is not None:
             self._tell(self._write_down, decision)
         for handler in self._handlers:
@@ -321,8 +335,10 @@ class OrderGateway:
             raise ValueError(f"gate names must be unique, {gate.name!r} is in the chain {self.gates}")
         self._stopped.discard(gate.name)
         self._faulty.discard(gate.name)
+        self._counts = self.counts  # what passed until now passed the others
+        self._whole = None
         self._gates[gate.name] = gate
-        self.counts.setdefault(gate.name, Counter())
+        self._counts.setdefault(gate.name, Counter())
 
     # -- coming and going --------------------------------------------------------------------------
 
@@ -351,6 +367,8 @@ class OrderGateway:
         """Forget stopped gates once no strategy runs, and go when none is left."""
         if not self._stopped or self._strategies_run():
             return
+        self._counts = self.counts
+        self._whole = None
         for name in self._stopped:
             del self._gates[name]
         self._stopped.clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from nautilus_trader.model.identifiers import InstrumentId
@@ -53,15 +54,12 @@ class _Known(NamedTuple):
     open: OpenPosition
 
 
-class _Band(NamedTuple):
-    """Between which marks of the one instrument an account holds nothing is to be said of it."""
-
-    instrument: str
-    low: float
-    high: float
+type _Band = tuple[str, float, float]
+"""Between which marks of the one instrument an account holds nothing is to be said of it."""
 
 
-class _Calm(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Calm:
     """While what there is to say of an account stays the same."""
 
     until: int
@@ -236,11 +234,12 @@ class MarginDesk:
             return False
         book, band = self._valuer.book, calm.band
         if band is not None:
-            mark = book.only.get(band[0])
+            name, low, high = band
+            mark = book.only.get(name)
             if mark is not None:
                 price, ts, _, valid_for = mark
                 age = book.max_age
-                if band[1] < price < band[2] and ts - age <= now <= ts + age + valid_for:
+                if low < price < high and ts - age <= now <= ts + age + valid_for:
                     return True
         fresh = self._valuer.fresh_equity(now)
         if fresh is None or not fresh[0] > calm.equity:
@@ -280,7 +279,7 @@ class MarginDesk:
         # Equity moves with the mark by the size; a hair inside, so that rounding never matters.
         turns = mark - (watched.pool.equity * (1.0 - _HAIR) - least) / size
         most *= 1.0 - _HAIR
-        return _Band(name, turns, most) if size > 0.0 else _Band(name, -math.inf, min(turns, most))
+        return (name, turns, most) if size > 0.0 else (name, -math.inf, min(turns, most))
 
     def refresh(self, watched: Watched, now: int) -> None:
         """Measure an account at `now`, UNIX time [ns]."""

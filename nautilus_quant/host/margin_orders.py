@@ -21,14 +21,18 @@ class MarginOrders:
     desk
         Knows on which account an instrument is traded.
 
+    Attributes
+    ----------
+    kept
+        Orders, and the accounts room is kept in, by client order id.
+
     """
+
+    __slots__ = ("_desk", "kept")
 
     def __init__(self, desk: MarginDesk) -> None:
         self._desk = desk
-        self._kept: dict[str, tuple[Order, Pool]] = {}
-
-    def __len__(self) -> int:
-        return len(self._kept)
+        self.kept: dict[str, tuple[Order, Pool]] = {}
 
     def put(self, intent: Intent) -> None:
         """Keep room for an order that may go; what a cash account pays needs none."""
@@ -37,21 +41,21 @@ class MarginOrders:
             return
         pool, opening = listed.watched.pool, float(intent.opening)
         pool.reserve.put(intent.order, listed.line.floor, intent.notional, opening, more=adds(intent))
-        self._kept[intent.order] = (intent.source, pool)
+        self.kept[intent.order] = (intent.source, pool)
 
     def update(self, name: str) -> None:
         """Keep room for no more than is left of an order, by client order id."""
-        kept = self._kept.get(name)
+        kept = self.kept.get(name)
         if kept is None:
             return
         order, pool = kept
         pool.reserve.update(name, 0.0 if order.is_closed else order.leaves_qty.as_double())
         if order.is_closed:
-            del self._kept[name]
+            del self.kept[name]
 
     def update_all(self) -> None:
         """Look at every order: of some, nobody ever tells that they are over."""
-        for name in list(self._kept):
+        for name in list(self.kept):
             self.update(name)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from weakref import WeakValueDictionary
+from weakref import ReferenceType, ref
 
 from nautilus_trader.common.component import is_matching_py
 from nautilus_trader.core.data import Data
@@ -247,8 +247,8 @@ class _Board:
         return self._latest.get(kind, {})
 
 
-# A board is never taken off its bus, so whoever has found it need not ask the bus again.
-_BOARDS: WeakValueDictionary[int, _Board] = WeakValueDictionary()
+# A board is never taken off its bus, so whoever has found it need not ask the bus again: by the bus' id.
+_BOARDS: dict[int, ReferenceType[_Board]] = {}
 
 
 def topic_of(kind: type[Message]) -> str:
@@ -257,10 +257,13 @@ def topic_of(kind: type[Message]) -> str:
 
 
 def _board_of(msgbus: MessageBus) -> _Board:
-    board = _BOARDS.get(id(msgbus))
+    known = _BOARDS.get(id(msgbus))
+    board = None if known is None else known()
     if board is None or board.msgbus is not msgbus:  # another bus may have lived at the same address
+        for gone in [key for key, each in _BOARDS.items() if each() is None]:
+            del _BOARDS[gone]
         board = share_on_bus(msgbus, _BOARD_TOPIC, _Board, lambda: _Board(msgbus))
-        _BOARDS[id(msgbus)] = board
+        _BOARDS[id(msgbus)] = ref(board)
     return board
 
 

@@ -7,16 +7,22 @@ from typing import TYPE_CHECKING
 
 from nautilus_trader.model.events import PositionClosed, PositionOpened
 
+from nautilus_quant.host.board import share_on_bus
+from nautilus_quant.host.kernel import find_kernel
 from nautilus_quant.host.messages import Message
 
 if TYPE_CHECKING:
     from nautilus_trader.cache.base import CacheFacade
+    from nautilus_trader.common.component import MessageBus
     from nautilus_trader.model.events import OrderFilled, PositionEvent
     from nautilus_trader.model.identifiers import InstrumentId, PositionId, StrategyId
     from nautilus_trader.model.objects import Currency, Money
     from nautilus_trader.model.position import Position
 
     from nautilus_quant.host.valuation import Valuer
+
+
+_PLACE = "nautilus_quant.round_trips"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +51,8 @@ class RoundTrips:
     """
     Turns position events into results of trades: from flat to flat, or to the other side.
 
+    Shared by all who ask on a message bus: `RoundTrips.on`.
+
     A position realises profit net of commissions in its settlement currency only; those in another (a venue's
     own coin, the base coin of a spot market) are taken off here.
 
@@ -62,9 +70,20 @@ class RoundTrips:
         self._valuer = valuer
         self._last: dict[tuple[StrategyId, InstrumentId], OrderFilled] = {}
         self._fees: dict[PositionId, float] = {}
+        self._event: PositionEvent | None = None
+        self._trade: tuple[float, float] | None = None
+
+    @classmethod
+    def on(cls, msgbus: MessageBus, valuer: Valuer) -> RoundTrips:
+        """Return those of this bus, making them the first time."""
+        return share_on_bus(msgbus, _PLACE, cls, lambda: cls(find_kernel(msgbus).cache, valuer))
+
+    def on_ping(self, _message: object) -> None:
+        """Make them findable; nothing is published there."""
 
     def adopt(self, position: Position, now: int) -> None:
         """Take a position that was open before anybody listened, with what it has paid so far."""
+        self._fees.pop(position.id, None)  # somebody else may have adopted it
         for paid in position.commissions():
             self._pay(position.id, paid, position.settlement_currency, 1.0, now)
 
@@ -83,6 +102,11 @@ class RoundTrips:
             [reporting currency]; NaN where a rate or the instrument is missing.
 
         """
+        if event is not self._event:
+            self._event, self._trade = event, self._read(event)
+        return self._trade
+
+    def _read(self, event: PositionEvent) -> tuple[float, float] | None:
         if isinstance(event, PositionOpened):
             self._fees.pop(event.position_id, None)
         fill = self._last.get((event.strategy_id, event.instrument_id))

@@ -131,7 +131,7 @@ class PortfolioBook:
         self._cadence = SaveCadence(msgbus, state)
         self._log = Logger("PortfolioBook")
         self._tolerance = tolerance
-        self._round_trips = RoundTrips(self._kernel.cache, self.valuer)
+        self._round_trips = RoundTrips.on(self._kernel.msgbus, self.valuer)
         self._wanted = False
         self.snapshots = snapshots or SnapshotBook()
         self.trades = TradeWindow(TRADES)

@@ -33,6 +33,7 @@ _NEXT_TO_NOTHING = 1e-9
 """What an option marked at 0 is taken as worth: a price, where 0 is none for everything else."""
 
 _PLACE = "nautilus_quant.valuation"
+_NEVER = -1
 _EARLY = 15
 """Before strategies hear of a price, it is part of the valuation."""
 
@@ -58,6 +59,8 @@ class Valuer:
         self._accounts: list[Account] | None = None
         self._plain: PlainAccounts | None = None
         self._is_current = False  # whether `_plain` is what is held now
+        self._equity: tuple[float, int] | None = None
+        self._equity_at = _NEVER  # for which moment `_equity` is what it is, while nothing comes in
         self._names: dict[InstrumentId, str] = {}
         self._marked: set[str] = set()
         self._terms: dict[InstrumentId, tuple[float, bool, str, str]] = {}
@@ -101,6 +104,7 @@ class Valuer:
         self.book = MarkBook(self.book.max_age, self.book.max_jump, self.book.jump_within)
         self._accounts = None
         self._is_current = False
+        self._equity_at = _NEVER
         self._listings.clear()
         self._marked.clear()
 
@@ -119,11 +123,14 @@ class Valuer:
 
         ``None`` says nothing but that `value` must be asked: it is not fresh, or not plain enough.
         """
-        if not self._is_current:
-            self._plain = self._read_plain()
-            self._is_current = True
-        book, plain = self.book, self._plain
-        return None if plain is None else plain.value(book.only, now, book.max_age)
+        if now != self._equity_at:
+            if not self._is_current:
+                self._plain = self._read_plain()
+                self._is_current = True
+            book, plain = self.book, self._plain
+            self._equity = None if plain is None else plain.value(book.only, now, book.max_age)
+            self._equity_at = now
+        return self._equity
 
     def fresh_value(self, now: int) -> Valuation:
         """Return the same as `value`, in a fraction of its time where accounts are plain and prices fresh."""
@@ -197,6 +204,7 @@ class Valuer:
         book = self._cache.order_book(instrument_id)
         mid = None if book is None else book.midpoint()
         if mid is not None and book.ts_last > self.book.heard(instrument, "mid"):
+            self._equity_at = _NEVER
             self.book.put(instrument, (float(mid), book.ts_last, "mid", 0))
         return self.book.heard(instrument, "mid") > before
 
@@ -224,6 +232,7 @@ class Valuer:
     def _on_change(self, _event: AccountState | PositionEvent) -> None:
         self._accounts = None
         self._is_current = False
+        self._equity_at = _NEVER
 
     def _name(self, instrument_id: InstrumentId) -> str:
         name = self._names.get(instrument_id)
@@ -236,9 +245,11 @@ class Valuer:
         # A one-sided or crossed-to-zero quote has no middle: it counts as absurd. But options lose all bids.
         worthless = bid == 0.0 < ask and self._is_option(quote.instrument_id)
         mid = (bid + ask) / 2.0 if (bid > 0.0 and ask > 0.0) or worthless else 0.0
+        self._equity_at = _NEVER
         self.book.put(self._name(quote.instrument_id), (mid, quote.ts_init, "mid", 0))
 
     def _on_trade(self, trade: TradeTick) -> None:
+        self._equity_at = _NEVER
         self.book.put(self._name(trade.instrument_id), (trade.price.as_double(), trade.ts_init, "last", 0))
 
     def want_marks(self, instrument: str) -> None:
@@ -256,6 +267,7 @@ class Valuer:
         price = update.value.as_double()
         if price == 0.0 and self._is_option(update.instrument_id):
             price = _NEXT_TO_NOTHING
+        self._equity_at = _NEVER
         self.book.put(self._name(update.instrument_id), (price, update.ts_init, "mark", 0))
 
     def _is_option(self, instrument_id: InstrumentId) -> bool:
@@ -265,6 +277,7 @@ class Valuer:
         feeds = self._feeds
         feed = feeds.feed if feeds.bar is bar else feeds.of(bar)
         name, interval = self._bars.get(feed) or self._series(feed)
+        self._equity_at = _NEVER
         self.book.put(name, (bar.close.as_double(), bar.ts_init, "bar", interval))
 
     def _series(self, feed: Feed) -> tuple[str, int]:

@@ -50,11 +50,10 @@ class Throttle:
         require(0.0 < self.share <= 1.0, "0 < share <= 1 [fraction]", self.share)
 
 
-class _Pair(NamedTuple):
-    """Who speaks for an instrument."""
+type _Pair = tuple[AnomalyMonitor, AnomalyMonitor]
+"""Who speaks for an instrument: its own monitor, and that of its venue."""
 
-    instrument: AnomalyMonitor
-    venue: AnomalyMonitor
+_SLIPPAGE = Measure.SLIPPAGE
 
 
 class _Grant(NamedTuple):
@@ -114,7 +113,7 @@ class AnomalyBook:
     ) -> tuple[Change, ...]:
         """Take a value; see `AnomalyMonitor.observe`."""
         one, venue = self._pairs.get(instrument) or self._pair(instrument)
-        usual = one.monitor(measure).usual if measure is Measure.SLIPPAGE else 0.0
+        usual = one.monitor(measure).usual if measure is _SLIPPAGE else 0.0
         changes = one.observe(ts, measure, value, strategy)
         if math.isnan(usual):
             return changes
@@ -133,7 +132,7 @@ class AnomalyBook:
         if own is None or whole is None or value != own.steady:
             return False
         # Less what is usual, where it counts so: nothing is left of it.
-        if whole.steady != (0.0 if measure is Measure.SLIPPAGE else value):
+        if whole.steady != (0.0 if measure is _SLIPPAGE else value):
             return False
         own.more += 1
         whole.more += 1
@@ -148,7 +147,7 @@ class AnomalyBook:
 
     def _pair(self, instrument: str) -> _Pair:
         venue = instrument.rpartition(".")[2]
-        pair = self._pairs[instrument] = _Pair(self.monitor(instrument), self.monitor(venue))
+        pair = self._pairs[instrument] = (self.monitor(instrument), self.monitor(venue))
         return pair
 
     # -- orders that come ------------------------------------------------------------------------------

@@ -147,7 +147,7 @@ def test_what_is_lost_without_a_word_is_forgotten(live, client, started):
     client.fill(order, order.quantity, 29_000)
     live.turn()
     monitor._on_time(None)
-    assert len(monitor._orders) == 0
+    assert not monitor._orders.kept
 
 
 def test_positions_of_an_earlier_run_are_cut_on_a_netting_venue(live, client, started):

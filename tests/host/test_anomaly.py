@@ -45,9 +45,7 @@ BUY, SELL = market(OrderSide.BUY), market(OrderSide.SELL)
 def observations(script: Script, data: Any = None, **options: Any) -> list[tuple[str, float]]:
     seen: list[tuple[str, float]] = []
     made = engine(data or quotes([30_000.0] * 60, spread=60.0), strategies=[script], **options)
-    watch = OrderWatch(
-        made.kernel.msgbus, made.cache, lambda one: seen.append((one.measure.value, one.value))
-    )
+    watch = OrderWatch(made.kernel.msgbus, made.cache, lambda *one: seen.append((one[3].value, one[4])))
     made.kernel.msgbus.subscribe("events.order.*", watch.on_event)
     made.run()
     made.dispose()
@@ -168,7 +166,7 @@ class Sent:
 def test_what_a_venue_was_asked_afterwards_is_no_measure(kinds):
     seen: list[Any] = []
     made = engine()
-    watch = OrderWatch(made.kernel.msgbus, Sent(), seen.append)
+    watch = OrderWatch(made.kernel.msgbus, Sent(), lambda *one: seen.append(one))
     same = {"trader_id": TraderId("TESTER-001"), "strategy_id": StrategyId("S-001"), "instrument_id": BTC.id}
     submitted = OrderSubmitted(
         **same, client_order_id=ClientOrderId("O-1"), account_id=AccountId("BINANCE-001"), event_id=UUID4(),
@@ -186,7 +184,7 @@ def test_orders_under_way_are_bounded(monkeypatch):
 
     monkeypatch.setattr(anomaly, "MOST", 5)
     made = engine()
-    watch = OrderWatch(made.kernel.msgbus, Sent(), lambda one: None)
+    watch = OrderWatch(made.kernel.msgbus, Sent(), lambda *one: None)
     for n in range(20):
         watch.on_event(
             OrderSubmitted(
