@@ -117,7 +117,10 @@ class VenueRouter(ExecAlgorithm):
       CANCELED when all is done, with what is left undone as its size, but for one step: NautilusTrader knows
       no order of size 0. It ends DENIED when nothing could be done. What rests of a limit order goes to its
       own venue as the order itself.
-    - **Cancelling it** cancels the parts that rest, and sends nothing more.
+    - **Cancelling it** cancels the parts that rest, and sends nothing more. ``cancel_all_orders`` reaches
+      what waits here only where another order of the strategy is open on that instrument: NautilusTrader does
+      not look further.
+    - Nothing more is opened for a strategy that has stopped.
     - Every part passes the gates. A rejected or denied part goes to the next venue; what a venue may still
       fill is never sent to another.
     - Sent on unchanged: orders on instruments without another venue, stops and other kinds, icebergs, parts

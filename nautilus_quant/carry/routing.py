@@ -195,7 +195,7 @@ def route(
     shared = fill(offers, quantity, len(names))
     parts = _parts(names, lots, shared)
     if parts is None:
-        shared = allot(offers, quantity, lots)
+        shared = allot(offers, quantity, lots, shared[0])
         parts = _parts(names, lots, shared) or []
     return _new(Route, (tuple(parts), shared[2], sum(shared[1]), excluded))
 

@@ -45,22 +45,27 @@ def fill(offers: Sequence[Offer], quantity: float, venues: int) -> Shared:
 class _Curve:
     """What any number of lots of one venue costs."""
 
-    __slots__ = ("_costs", "_ends", "_prices", "lot", "most")
+    __slots__ = ("_cost", "_costs", "_end", "_ends", "_prices", "lot")
 
     def __init__(self, lot: float) -> None:
         self.lot = lot
-        self.most = 0
-        """Lots that are there."""
+        self._end = self._cost = 0.0
         self._ends: list[float] = []
         self._prices: list[float] = []
-        self._costs = [0.0]
+        self._costs: list[float] = []
 
     def add(self, price: float, size: float) -> None:
         """Add the next level."""
-        self._ends.append((self._ends[-1] if self._ends else 0.0) + size)
+        self._end += size
+        self._cost += price * size
+        self._ends.append(self._end)
         self._prices.append(price)
-        self._costs.append(self._costs[-1] + price * size)
-        self.most = math.floor(self._ends[-1] / self.lot + WHOLE)
+        self._costs.append(self._cost)
+
+    @property
+    def most(self) -> int:
+        """Lots that are there."""
+        return math.floor(self._end / self.lot + WHOLE)
 
     def change(self, count: int, more: int) -> float:
         """Return what the cost changes by from `count` lots to `more` of them."""
@@ -73,7 +78,7 @@ class _Curve:
         size = count * self.lot
         level = min(bisect_left(self._ends, size), len(self._ends) - 1)
         end = self._ends[level]
-        return self._costs[level + 1] - self._prices[level] * (end - size)
+        return self._costs[level] - self._prices[level] * (end - size)
 
 
 class _Bounds(NamedTuple):
@@ -91,7 +96,17 @@ class _Plan(NamedTuple):
     counts: tuple[int, ...]
 
 
-def allot(offers: Sequence[Offer], quantity: float, lots: Lots) -> Shared:
+class _Task(NamedTuple):
+    """What is to be shared out, by what venues offer."""
+
+    quantity: float
+    offers: Sequence[Offer]
+    curves: Sequence[_Curve]
+    smallest: Sequence[int]
+    finest: float
+
+
+def allot(offers: Sequence[Offer], quantity: float, lots: Lots, sizes: Sequence[float]) -> Shared:
     """
     Share a quantity out in whole lots and no order too small, so that least is left and it costs least.
 
@@ -107,82 +122,84 @@ def allot(offers: Sequence[Offer], quantity: float, lots: Lots) -> Shared:
         To share out [base coin].
     lots
         By place of the venue.
+    sizes
+        What `fill` gave each venue [base coin].
 
     """
     curves = [_Curve(lot) for lot, _ in lots]
     for price, size, place in offers:
         curves[place].add(price, min(size, quantity))
     smallest = [math.ceil(least / lot - WHOLE) for lot, least in lots]
-    best = _branch(offers, curves, quantity, smallest)
+    task = _Task(quantity, offers, curves, smallest, min((lot for lot, _ in lots), default=0.0))
+    best = _branch(task, sizes)
     for place in range(len(curves)):
-        best = min(best, _alone(curves, quantity, smallest, place))
-    sizes = [count * curve.lot for count, curve in zip(best.counts, curves, strict=True)]
+        best = min(best, _alone(task, place))
+    found = [count * curve.lot for count, curve in zip(best.counts, curves, strict=True)]
     costs = [curve.cost(count) for count, curve in zip(best.counts, curves, strict=True)]
-    return sizes, costs, best.left
+    return found, costs, best.left
 
 
-def _branch(
-    offers: Sequence[Offer], curves: Sequence[_Curve], quantity: float, smallest: Sequence[int]
-) -> _Plan:
+def _branch(task: _Task, sizes: Sequence[float]) -> _Plan:
     """Return the best plan without an order that is too small."""
-    best = _Plan(quantity, 0.0, (0,) * len(curves))
-    waiting = [_Bounds((0,) * len(curves), tuple(curve.most for curve in curves))]
-    for _ in range(_MOST_TRIES):
+    nothing = (0,) * len(task.curves)
+    best = _Plan(task.quantity, 0.0, nothing)
+    waiting = [_Bounds(nothing, tuple([curve.most for curve in task.curves]))]
+    for tries in range(_MOST_TRIES):
         if not waiting:
             break
         bounds = low, high = waiting.pop()
-        plan = _within(offers, curves, quantity, bounds)
+        plan = _within(task, bounds, _beyond(task, bounds) if tries else sizes)
         # What is allowed less is no better: only a better plan is worth another look.
         if plan is None or not plan < best:
             continue
-        small = [place for place, count in enumerate(plan.counts) if 0 < count < smallest[place]]
+        small = [place for place, count in enumerate(plan.counts) if 0 < count < task.smallest[place]]
         if not small:
             best = plan
             continue
         place = small[0]
         waiting.append(_Bounds(low, (*high[:place], 0, *high[place + 1 :])))
-        if smallest[place] <= high[place]:
-            waiting.append(_Bounds((*low[:place], smallest[place], *low[place + 1 :]), high))
+        if task.smallest[place] <= high[place]:
+            waiting.append(_Bounds((*low[:place], task.smallest[place], *low[place + 1 :]), high))
     return best
 
 
-def _alone(curves: Sequence[_Curve], quantity: float, smallest: Sequence[int], place: int) -> _Plan:
-    curve = curves[place]
-    count = min(curve.most, math.floor(quantity / curve.lot + WHOLE))
-    if count < max(smallest[place], 1):
-        return _Plan(quantity, 0.0, (0,) * len(curves))
-    counts = tuple(count if other == place else 0 for other in range(len(curves)))
-    left = quantity - count * curve.lot
+def _alone(task: _Task, place: int) -> _Plan:
+    curve = task.curves[place]
+    count = min(curve.most, math.floor(task.quantity / curve.lot + WHOLE))
+    if count < max(task.smallest[place], 1):
+        return _Plan(task.quantity, 0.0, (0,) * len(task.curves))
+    counts = tuple([count if other == place else 0 for other in range(len(task.curves))])
+    left = task.quantity - count * curve.lot
     return _Plan(left if left > WHOLE * curve.lot else 0.0, curve.cost(count), counts)
 
 
-def _within(
-    offers: Sequence[Offer], curves: Sequence[_Curve], quantity: float, bounds: _Bounds
-) -> _Plan | None:
-    """Return the best plan of at least and at most so many lots; ``None`` if that is too much."""
-    finest = min(curve.lot for curve in curves)
-    counts, left = list(bounds.low), quantity - _size(curves, bounds.low)
-    if left < -WHOLE * finest:
+def _within(task: _Task, bounds: _Bounds, sizes: Sequence[float]) -> _Plan | None:
+    """Return the best plan within bounds, near sizes beyond the least; ``None`` if the least is too much."""
+    curves = task.curves
+    if task.quantity - _size(curves, bounds.low) < -WHOLE * task.finest:
         return None
-    for place, size in enumerate(_beyond(offers, curves, left, bounds)):
+    counts = list(bounds.low)
+    for place, size in enumerate(sizes):
         if size > 0.0:
             counts[place] += math.floor(size / curves[place].lot + WHOLE)
-    left = _add_lots(curves, counts, bounds.high, quantity - _size(curves, counts))
+    left = _add_lots(curves, counts, bounds.high, task.quantity - _size(curves, counts))
     _exchange(curves, counts, bounds)
-    cost = sum(curve.cost(count) for count, curve in zip(counts, curves, strict=True))
-    return _Plan(left if left > WHOLE * finest else 0.0, cost, tuple(counts))
+    cost = sum([curve.cost(count) for count, curve in zip(counts, curves, strict=True)])
+    return _Plan(left if left > WHOLE * task.finest else 0.0, cost, tuple(counts))
 
 
 def _size(curves: Sequence[_Curve], counts: Sequence[int]) -> float:
-    return sum(count * curve.lot for count, curve in zip(counts, curves, strict=True))
+    return sum([count * curve.lot for count, curve in zip(counts, curves, strict=True)])
 
 
-def _beyond(offers: Sequence[Offer], curves: Sequence[_Curve], left: float, bounds: _Bounds) -> list[float]:
+def _beyond(task: _Task, bounds: _Bounds) -> list[float]:
     """Take the cheapest beyond the least lots, up to the most, in any sizes; return them by venue."""
+    curves = task.curves
+    left = task.quantity - _size(curves, bounds.low)
     skip = [count * curve.lot for count, curve in zip(bounds.low, curves, strict=True)]
     room = [count * curve.lot - less for count, curve, less in zip(bounds.high, curves, skip, strict=True)]
     sizes = [0.0] * len(curves)
-    for _, size, place in offers:
+    for _, size, place in task.offers:
         passed = min(size, skip[place])
         skip[place] -= passed
         taken = max(0.0, min(size - passed, room[place] - sizes[place], left))
@@ -209,32 +226,39 @@ def _add_lots(curves: Sequence[_Curve], counts: list[int], high: Sequence[int], 
 
 def _exchange(curves: Sequence[_Curve], counts: list[int], bounds: _Bounds) -> None:
     """Move lots from one venue to another, the best move first, until no move saves anything."""
-    pairs = [(one, other) for one in range(len(curves)) for other in range(len(curves)) if one != other]
+    steps = _steps(curves)
+    # Differences of sums are no better than the sums: less than this is no saving.
+    noise = _NOISE * sum([abs(curve.cost(count)) for count, curve in zip(counts, curves, strict=True)])
     for _ in range(_MOST_MOVES):
-        most, found = 0.0, None
-        for source, target in pairs:
-            less, more = _equal_steps(curves[source].lot, curves[target].lot)
-            low, high = (
-                counts[source] - less >= bounds.low[source],
-                counts[target] + more <= bounds.high[target],
-            )
-            if not (less and low and high):
-                continue
-            spent = curves[target].change(counts[target], more)
-            saved = -curves[source].change(counts[source], -less) - spent
-            if saved > max(most, _NOISE * abs(spent)):
-                most, found = saved, (source, less, target, more)
-        if found is None:
+        moves = [_best_move(curves, counts, bounds, step) for step in steps]
+        saved, source, less, target, more = max(moves)
+        if not saved > noise:
             return
-        source, less, target, more = found
         counts[source] -= less
         counts[target] += more
 
 
-def _equal_steps(one: float, other: float) -> tuple[int, int]:
-    """Return how many lots of each are the same size: one of the coarser; 0 where there is no such number."""
-    ratio = max(one, other) / min(one, other)
-    whole = round(ratio)
-    if abs(ratio - whole) > WHOLE:
-        return 0, 0
-    return (1, whole) if one > other else (whole, 1)
+def _best_move(
+    curves: Sequence[_Curve], counts: Sequence[int], bounds: _Bounds, step: Sequence[tuple[int, int]]
+) -> tuple[float, int, int, int, int]:
+    """Return what moving one step saves at most, from where and where to, in lots."""
+    most, source, less = -_INF, 0, 0
+    least, target, more = _INF, 0, 0
+    for place, several in step:
+        curve, count = curves[place], counts[place]
+        if count - several >= bounds.low[place] and (saved := -curve.change(count, -several)) > most:
+            most, source, less = saved, place, several
+        if count + several <= bounds.high[place] and (spent := curve.change(count, several)) < least:
+            least, target, more = spent, place, several
+    # Of one venue the next lot never costs less than the last one: the two are never the same where it saves.
+    return most - least, source, less, target, more
+
+
+def _steps(curves: Sequence[_Curve]) -> list[list[tuple[int, int]]]:
+    """Return, for each lot, the venues that can move just as much, and how many lots of theirs that is."""
+    steps = []
+    for lot in {curve.lot for curve in curves}:
+        ratios = [(place, lot / curve.lot) for place, curve in enumerate(curves)]
+        step = [(place, round(ratio)) for place, ratio in ratios if abs(ratio - round(ratio)) < WHOLE]
+        steps.append([(place, several) for place, several in step if several])
+    return steps

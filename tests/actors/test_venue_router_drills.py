@@ -66,7 +66,7 @@ class Trader(Script):
         self.send(order)
 
 
-def world(seed: int, instruments: list[Instrument]) -> list[Any]:
+def world(seed: int, instruments: list[Instrument], *, calm: bool = False) -> list[Any]:
     """Books that move, with feeds that fall silent and markets that are halted now and then."""
     toss = random.Random(seed)
     data: list[Any] = []
@@ -75,7 +75,7 @@ def world(seed: int, instruments: list[Instrument]) -> list[Any]:
         for second in range(SECONDS):
             mid = 30_000.0 + 5 * toss.gauss(0, 1) + off
             off = 0.9 * off + toss.gauss(0, 1)
-            if toss.random() < 0.02:
+            if toss.random() < 0.02 and not calm:
                 silent = second + toss.randint(5, 25)
             if second < silent:
                 continue
@@ -85,7 +85,7 @@ def world(seed: int, instruments: list[Instrument]) -> list[Any]:
             bids = [(round(mid - step, 1), size) for step, size in zip(steps, sizes, strict=True)]
             asks = [(round(mid + step, 1), size) for step, size in zip(steps, sizes, strict=True)]
             data.append(depth(one, second, bids, asks))
-        if toss.random() < 0.5:
+        if toss.random() < 0.5 and not calm:
             begin = START + toss.randint(5, 50) * SECOND
             for ts, action in (
                 (begin, MarketStatusAction.HALT),
@@ -179,3 +179,46 @@ def test_nothing_is_lost_or_done_twice(seed: int, oms: OmsType) -> None:
     assert len(asked) >= 8
     check(done, {one.id: one for one in instruments}, asked=asked)
     assert any(update.filled for update in done.updates.values())
+
+
+def alone(one: Instrument, levels: list[Any], quantity: float, side: OrderSide) -> float:
+    """What the whole order costs at one venue with its fee; infinite where less is there."""
+    cost, left = 0.0, quantity
+    sign = 1.0 if side == OrderSide.BUY else -1.0
+    for level in levels:
+        taken = min(left, level.size.as_double())
+        cost += taken * level.price.as_double() * (sign + float(one.taker_fee))
+        left -= taken
+    return cost if left < 1e-9 else float("inf")
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_no_venue_alone_would_have_cost_less_net_of_fees(seed: int) -> None:
+    instruments = [perpetual(name, fee) for name, fee in FEES.items()]
+    data = world(seed, instruments, calm=True)
+    toss = random.Random(seed)
+
+    def act(script: Script) -> None:
+        side = toss.choice([OrderSide.BUY, OrderSide.SELL])
+        script.market(toss.choice(instruments), side, f"{toss.uniform(0.05, 4.0):.3f}")
+
+    done = run(dict.fromkeys(range(3, SECONDS - 10), act), instruments, data, close_first=False)
+    better = compared = 0
+    for order in done.script.orders:
+        fills = [event for event in done.script.events if isinstance(event, OrderFilled)
+                 and event.client_order_id.value.startswith(f"{order.client_order_id}-")]  # fmt: skip
+        sign = 1 if order.is_buy else -1
+        paid = sum(float(f.last_px) * float(f.last_qty) * sign + f.commission.as_double() for f in fills)
+        asked = done.updates[order.client_order_id.value].asked
+        if sum(float(f.last_qty) for f in fills) < asked - 1e-9 or len({f.ts_event for f in fills}) > 1:
+            continue  # it took more than is seen at once
+        books = {item.instrument_id: item for item in data if item.ts_init <= order.ts_init}
+        costs = [
+            alone(one, books[one.id].asks if order.is_buy else books[one.id].bids, asked, order.side)
+            for one in instruments
+        ]
+        compared += 1
+        better += paid < min(costs) - 0.01
+        assert paid <= min(costs) + 0.01  # commissions are rounded
+    assert compared > 30
+    assert better > 5

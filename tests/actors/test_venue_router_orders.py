@@ -13,6 +13,8 @@ from nautilus_trader.model.enums import (
 from nautilus_trader.model.objects import Currency, Money, Price, Quantity
 from nautilus_trader.model.orders import Order
 
+from nautilus_quant.host.kernel import find_kernel
+from nautilus_quant.host.liquidator import Liquidator
 from tests.actors.routing_runs import (
     BIDS,
     BUY,
@@ -232,6 +234,19 @@ def test_cancelling_all_orders_reaches_the_router() -> None:
 
     steps = {2: rest, 3: buy("8.000"), 4: lambda s: s.cancel_all_orders(A.id)}
     done = run(steps, [A, B, C], thin, pause=3.0)
+    assert sum(done.script.filled().values()) == D("3.5")
+    assert not [order for order in done.cache.orders() if not order.is_closed]
+
+
+def test_what_cancels_everything_in_an_emergency_reaches_the_router() -> None:
+    thin = market(a=[(30_000.0, 1.0)], b=[(30_006.0, 2.0)], c=[(30_050.0, 0.5)])
+    cancelled: list[int] = []
+    steps = {
+        3: buy("8.000"),
+        4: lambda s: cancelled.append(Liquidator(find_kernel(s.msgbus)).cancel_all()),
+    }
+    done = run(steps, [A, B, C], thin, pause=3.0)
+    assert cancelled == [1]
     assert sum(done.script.filled().values()) == D("3.5")
     assert not [order for order in done.cache.orders() if not order.is_closed]
 
