@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from nautilus_trader.backtest.engine import BacktestEngine, BacktestEngineConfig
+from nautilus_trader.backtest.models import LatencyModel
 from nautilus_trader.config import LoggingConfig
 from nautilus_trader.model.data import FundingRateUpdate, QuoteTick
 from nautilus_trader.model.enums import AccountType, OmsType
@@ -220,6 +221,7 @@ def build(
     incidents: Mapping[str, Sequence[Incident]] | None = None,
     balances: Mapping[str, Sequence[str]] | None = None,
     actors: Iterable[Any] = (),
+    latency: float = 0.0,
 ) -> BacktestEngine:
     """Venues of margin accounts for perpetuals and cash accounts for spot, 100 000 USDT at each."""
     engine = BacktestEngine(BacktestEngineConfig(logging=LoggingConfig(bypass_logging=True)))
@@ -237,6 +239,7 @@ def build(
             [Money.from_str(text) for text in money],
             default_leverage=Decimal(1),
             modules=modules,
+            latency_model=LatencyModel(base_latency_nanos=round(latency * SECOND)) if latency else None,
         )
         engine.add_instrument(item)
     engine.add_data(list(data))

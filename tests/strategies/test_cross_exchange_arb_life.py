@@ -57,6 +57,16 @@ def test_a_second_run_is_the_same() -> None:
     assert len(seen[0]) == 4
 
 
+def test_orders_on_their_way_are_waited_for() -> None:
+    strategy = arb(answer=4.0, leg_timeout=8.0)
+    done = run(strategy, quotes({A: wiggle, B: jump(0.004, 80, 999)}, 100), latency=2.5)
+    assert (done.book[83], done.book[84]) == ([0.0, 0.0], [0.499, -0.499])
+    assert [wish[:3] for wish in done.wishes()] == [(81, "AB", 0.499)]
+    (trade,) = strategy._rule.trades.values()
+    assert (trade.since - START) // SECOND == 81  # since it was wanted
+    assert trade.held
+
+
 def test_a_restart_goes_on_with_what_it_held() -> None:
     url = "memory://cross-venues"
     with shared_store(url):
