@@ -20,6 +20,7 @@ from nautilus_quant.carry.funding_ledger import FundingLedger
 from nautilus_quant.carry.funding_schedule import FundingSchedule, Untimed
 from nautilus_quant.host.funding import terms_of
 from nautilus_quant.host.state import StateStore
+from nautilus_quant.host.subscribing import can_subscribe
 from nautilus_quant.venues.funding_settlement import FundingSettlement
 from nautilus_quant.venues.paper.account import PaperAccount
 from nautilus_quant.venues.paper.config import PaperExecClientConfig
@@ -27,6 +28,7 @@ from nautilus_quant.venues.paper.config import PaperExecClientConfig
 DATA_ENGINE: Final = "DataEngine.execute"
 FUNDING: Final = "paper_funding"
 """Namespace of what was paid and what is announced, by venue."""
+_NEEDED: Final = {"funding_rates": SubscribeFundingRates, "mark_prices": SubscribeMarkPrices}
 _NANOS: Final = 1_000_000_000
 _SAVE_EVERY: Final = 60 * _NANOS
 
@@ -129,8 +131,11 @@ class PaperFunding:
         if terms_of(instrument) is None or DATA_ENGINE not in self._bus.endpoints():
             return
         now = self._clock.timestamp_ns()
-        for kind in (SubscribeFundingRates, SubscribeMarkPrices):
-            self._bus.send(DATA_ENGINE, kind(instrument_id, None, instrument_id.venue, UUID4(), now))
+        for kind, command in _NEEDED.items():
+            if can_subscribe(self._bus, self._venue, kind):
+                self._bus.send(DATA_ENGINE, command(instrument_id, None, instrument_id.venue, UUID4(), now))
+            else:
+                self._alarm(f"{self._venue} tells no {kind} of {instrument_id}, which funding is paid by")
 
     def on_fill(self, fill: OrderFilled) -> None:
         """Remember a fill of the venue, just booked."""
