@@ -68,7 +68,7 @@ class FundingArbConfig(TwoLegStrategyConfig, kw_only=True, frozen=True):
     maintenance
         Maintenance margin per notional of instruments that name none [-].
     watch
-        Least time between two looks at that distance [s].
+        Least time between two looks at that distance, by quotes of one instrument [s].
     delistings
         When instruments end, by id, as in ``{LUNAUSDT-PERP.BINANCE: "2026-05-13T00:00:00Z"}``.
     leave_before
@@ -159,7 +159,7 @@ class FundingArb(TwoLegStrategy):
         self._bounds: dict[str, str] = {}
         self._halted: set[str] = set()
         self._decisions: dict[str, CarryDecision] = {}
-        self._watched = 0
+        self._watched: dict[InstrumentId, int] = {}
 
     def pairs(self) -> tuple[Pair, ...]:
         """Name the pairs of the config."""
@@ -227,11 +227,11 @@ class FundingArb(TwoLegStrategy):
     def on_quote_tick(self, tick: QuoteTick) -> None:
         """Look after liquidation now and then, beside what the base does."""
         super().on_quote_tick(tick)
-        if (
-            self._carry is not None
-            and not 0 <= tick.ts_init - self._watched < float(self.config.watch) * _NANOS
-        ):
-            self._watched = tick.ts_init
+        if self._carry is None:
+            return
+        last = self._watched.get(tick.instrument_id)
+        if last is None or not 0 <= tick.ts_init - last < float(self.config.watch) * _NANOS:
+            self._watched[tick.instrument_id] = tick.ts_init
             self._look_after(tick.ts_init)
 
     def on_pair(self, pair: str, change: PairChange) -> None:

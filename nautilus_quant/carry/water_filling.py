@@ -134,17 +134,19 @@ def _level(chances: Chances, group: Ints, most: Floats, floors: Floats) -> Float
     Return the lowest level >= 0 of each group that its capital allows.
 
     Newton's method held in a bracket: used capital falls with the level, and is none at the highest margin.
+    It looks for the root of the used capital, which is a straight line where impact is that of a square root.
     """
     count = len(most)
     low = np.zeros(count)
     high = np.zeros(count)
     np.maximum.at(high, group, np.maximum(chances.edge, 0.0) / chances.capital)
-    level, over = low.copy(), low.copy()
+    level, over, least = low.copy(), low.copy(), np.sqrt(most)
     for _ in range(_ROUNDS):
         own = level[group]
         sizes, falls = _sizes(chances, np.maximum(own, floors))
         falls = np.where(own >= floors, falls, 0.0)
-        over = np.bincount(group, sizes * chances.capital, count) - most
+        used = np.bincount(group, sizes * chances.capital, count)
+        over = used - most
         open_ = (over > _EXACT * most) | ((over < -_EXACT * most) & (level > 0.0))
         open_ &= high - low > _EXACT * high
         if not open_.any():
@@ -152,7 +154,8 @@ def _level(chances: Chances, group: Ints, most: Floats, floors: Floats) -> Float
         low = np.where(over > 0.0, level, low)
         high = np.where(over <= 0.0, level, high)
         steep = np.bincount(group, falls * chances.capital, count)
-        newton = level + over / np.where(steep > 0.0, steep, math.inf)
+        step = 2.0 * np.sqrt(used) * (np.sqrt(used) - least) / np.where(steep > 0.0, steep, math.inf)
+        newton = level + step
         fits = (newton > low) & (newton < high)
         level = np.where(open_, np.where(fits, newton, 0.5 * (low + high)), level)
     return np.where(over > _EXACT * most, high, level)

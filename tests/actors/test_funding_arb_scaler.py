@@ -89,6 +89,22 @@ def test_two_strategies_follow_it_and_it_follows_what_they_are_paid():
     engine.dispose()
 
 
+def test_what_is_held_stays_at_a_rate_at_which_nothing_would_be_entered():
+    fallen = rates([0.001] * 5 + [0.0001] * 7)
+    rule = {"persistence": 0.0, "half_life": 1.0, "capture_low": 0.01, "capture_high": 0.02}
+    actor = scaler(HOME, rule=rule)
+    engine = build(quotes(FLAT, (SPOT, PERP)) + fallen, [arb(rule=rule)], [actor])
+    engine.run()
+    assert actor.decisions["home"].why in ("held", "capital")
+    assert actor.decisions["home"].size > 80_000.0
+    engine.dispose()
+    nobody = scaler(HOME, rule=rule)
+    engine = build(quotes(FLAT, (SPOT, PERP)) + fallen, [], [nobody])
+    engine.run()
+    assert nobody.decisions["home"].size < 0.9 * actor.decisions["home"].size
+    engine.dispose()
+
+
 def test_an_alert_when_too_little_is_paid_comes_once_and_from_it_alone():
     actor = scaler(HOME)
     data = quotes(FLAT, (SPOT, PERP, OTHER)) + rates([0.001] * 5 + [0.0002] * 7)

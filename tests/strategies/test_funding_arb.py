@@ -33,6 +33,7 @@ from tests.strategies.funding_runs import (
     quotes,
     rates,
 )
+from tests.venues.funding_kit import Scheduled
 
 HIGH = [0.001] * 12
 FLAT = [40_000.0] * 96
@@ -148,8 +149,9 @@ def test_near_liquidation_both_legs_are_cut_at_once():
     assert float(left[SPOT.id.value]) == pytest.approx(5_749.6 / 0.148 / 42_500, abs=0.001)
     assert len(orders(engine)) == 4
     cut = [row for row in orders(engine) if row[:2] == (PERP.id.value, "BUY")]
-    assert {row[3] for row in cut} == {36}
     assert all(row[4] for row in cut)
+    sent = [order.ts_init for order in engine.cache.orders(instrument_id=PERP.id) if order.is_buy]
+    assert sent == [START + 36 * HOUR]  # with the quote, a second before the next decision
     engine.dispose()
 
 
@@ -316,6 +318,17 @@ def test_sizes_and_payments_are_in_the_journal():
     payments = [body for body in entries if body["what"] == "paid"]
     assert [body["paid"] for body in payments] == pytest.approx([90.0] * 7)
     assert payments[-1]["ratio"] == pytest.approx(1.0)
+
+
+def test_what_others_are_paid_on_the_same_instrument_is_not_its_own():
+    url = "memory://funding-arb-others"
+    with shared_store(url) as store:
+        other = Scheduled(PERP, {START: "-1.500"}, "099")
+        engine = build(quotes(FLAT) + rates(HIGH), [arb(state=url), other])
+        engine.run()
+        paid = [entry.body["paid"] for entry in store.entries() if entry.body.get("what") == "paid"]
+        engine.dispose()
+    assert paid == pytest.approx([90.0] * 7)
 
 
 # -- a scaler of the node --------------------------------------------------------------------------------
