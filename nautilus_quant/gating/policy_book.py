@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from nautilus_quant.gating.intent import ALLOW, UNLIMITED, Verdict
-from nautilus_quant.gating.policy import fits, judge, largest_quantity
+from nautilus_quant.gating.policy import OrderTerms, fits, judge, largest_quantity
 from nautilus_quant.gating.policy_duplicates import DuplicateGuard, Key
 from nautilus_quant.gating.policy_merge import check_wishes, merge
 from nautilus_quant.gating.policy_nearest import plain
@@ -16,7 +17,7 @@ from nautilus_quant.gating.policy_rate import TokenBucket
 
 if TYPE_CHECKING:
     from nautilus_quant.gating.intent import Decision, Intent
-    from nautilus_quant.gating.policy import InstrumentPolicy, OrderTerms, Violation
+    from nautilus_quant.gating.policy import InstrumentPolicy, Violation, Written
     from nautilus_quant.gating.policy_merge import InstrumentFacts
 
 GATE: Final = "policy"
@@ -57,7 +58,8 @@ class RateLimit(NamedTuple):
         return TokenBucket(self.rates.get(venue, self.rate), self.burst, self.reserve)
 
 
-class Desk(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Desk:
     """
     What is needed to judge an order for one instrument.
 
@@ -150,7 +152,7 @@ class PolicyBook:
 
     # -- orders ------------------------------------------------------------------------------------
 
-    def judge(self, intent: Intent, terms: OrderTerms, desk: Desk, mid: float) -> Verdict:
+    def judge(self, intent: Intent, written: Written, desk: Desk, mid: float) -> Verdict:
         """
         Say whether an order may be sent now.
 
@@ -158,16 +160,17 @@ class PolicyBook:
         ----------
         intent
             What it means for risk.
-        terms
-            What is written on it.
+        written
+            What is written on it: `OrderTerms`, or the same without names.
         desk
             Of its instrument: what `put` gave.
         mid
             Price of the instrument now [quote currency]; NaN when unknown.
 
         """
-        policy, _, bucket = desk
-        if not fits(terms, policy, mid):
+        policy, bucket = desk.policy, desk.bucket
+        if not fits(written, policy, mid):
+            terms = OrderTerms(*written)
             found = judge(terms, policy, mid)
             if found:
                 return _refusal(intent, terms, policy, mid, found)

@@ -18,7 +18,7 @@ from nautilus_trader.model.orders import (
     TrailingStopMarketOrder,
 )
 
-from nautilus_quant.gating.policy import TIMES, OrderTerms
+from nautilus_quant.gating.policy import TIMES, OrderTerms, Written
 from nautilus_quant.gating.policy_merge import InstrumentFacts
 from nautilus_quant.gating.policy_venues import DERIVATIVE, OPTION, SPOT
 
@@ -78,7 +78,7 @@ def _money(value: Money | None, currency: object) -> float | None:
     return None if value is None or value.currency != currency else float(value)
 
 
-def terms_of(intent: Intent) -> OrderTerms:
+def terms_of(intent: Intent) -> Written:
     """Return what is written on the order of an intent, as it would be sent or changed."""
     order: Any = intent.source
     if order is None:
@@ -86,42 +86,37 @@ def terms_of(intent: Intent) -> OrderTerms:
     return _changed(intent, order) if intent.command == "modify" else _written(intent, order)
 
 
-def _previewed(intent: Intent) -> OrderTerms:
+def _previewed(intent: Intent) -> Written:
     price = _NAN if intent.price is None else intent.price
     size = float(intent.quantity)
-    fields = ("", "", intent.side, size, price, _NAN, False, False, False, 0, intent.ts, False)
-    return tuple.__new__(OrderTerms, fields)
+    return ("", "", intent.side, size, price, _NAN, False, False, False, 0, intent.ts, False)
 
 
-def _written(intent: Intent, order: Any) -> OrderTerms:
+def _written(intent: Intent, order: Any) -> Written:
     ts, _, _, side, quantity, price, _, _, _, _, command, _ = intent
     kind = _TYPE_OF.get(type(order)) or order.type_string()
     trigger, posts = _NAN, False
-    if kind == "MARKET":
+    if kind == "MARKET" or price is None:
         price = _NAN
-    elif kind == "LIMIT":  # the price of its intent is its own; others may have two
+    if kind == "LIMIT":  # the price of its intent is its own; others may have two
         posts = order.is_post_only
-    else:
+    elif kind != "MARKET":
         posts = order.is_post_only
         price, trigger = _prices_of(order)
     time = _TIME_OF[order.time_in_force]
-    # What `OrderTerms(...)` does, without its detour through a Python function.
-    return tuple.__new__(
-        OrderTerms,
-        (
-            kind,
-            time,
-            side,
-            float(quantity),
-            price,
-            trigger,
-            order.is_reduce_only,
-            posts,
-            order.is_quote_quantity,
-            order.expire_time_ns if time == "GTD" else 0,
-            ts,
-            command == "rest",
-        ),
+    return (
+        kind,
+        time,
+        side,
+        float(quantity),
+        price,
+        trigger,
+        order.is_reduce_only,
+        posts,
+        order.is_quote_quantity,
+        order.expire_time_ns if time == "GTD" else 0,
+        ts,
+        command == "rest",
     )
 
 
@@ -141,7 +136,7 @@ def _changed(intent: Intent, order: Order) -> OrderTerms:
     Only a change that leaves the price alone tells the quantity by what it adds. One that names the old
     price again looks the same and is taken for that, too: its bound is then stricter than it need be.
     """
-    terms, new = _written(intent, order), intent.price
+    terms, new = OrderTerms(*_written(intent, order)), intent.price
     price, trigger = _prices_of(order)
     by_trigger = math.isnan(price)
     added = new is None or new == (trigger if by_trigger else price)
