@@ -18,6 +18,7 @@ from nautilus_quant.host.messages import Alert, publish
 from nautilus_quant.host.routing_desk import Hands, RoutingDesk
 from nautilus_quant.host.routing_job import DeskSettings
 from nautilus_quant.host.routing_market import MarketSettings, RoutingMarket
+from nautilus_quant.host.routing_orders import LOCAL, finish, is_part
 from nautilus_quant.host.routing_report import journal_entry, route_update
 from nautilus_quant.host.state import StateError, StateStore, shared_store
 from nautilus_quant.host.venue_health import tells_status
@@ -47,7 +48,8 @@ class VenueRouterConfig(ExecAlgorithmConfig, kw_only=True, frozen=True):
     book
         What is subscribed of them: ``depth10`` (ten levels), ``deltas`` (the best twenty follow; most
         adapters of NautilusTrader know these, and few know depth), or ``quotes`` (no more than the best size
-        is routed at a time). Whatever is heard besides counts too.
+        is routed at a time). Whatever is heard besides counts too. Mind that a paper venue fills everybody's
+        orders by all it hears: with depth they walk ten levels, with quotes alone they fill at one price.
     split
         Whether several venues may share an order; else the best one gets it. An order can say otherwise by
         ``exec_algorithm_params={"split": False}``, and name ``{"venues": ["SIM_A", "SIM_B"]}``.
@@ -127,7 +129,8 @@ class VenueRouter(ExecAlgorithm):
       of brackets, sizes in quote currency, orders that name a client or a position. A stop that
       NautilusTrader emulates is routed when it is released.
 
-    What a router has not sent when it ends is not sent by the next; what rests stays where it is.
+    What a router has not sent when it ends is not sent by the next; what rests stays where it is. An order sent
+    before the router runs is denied: NautilusTrader starts strategies first, so none is routed in ``on_start``.
 
     Parameters
     ----------
@@ -187,7 +190,14 @@ class VenueRouter(ExecAlgorithm):
         self.msgbus.subscribe(_ORDERS, self._desk.on_event, priority=_EARLY)
         for instrument_id in found:
             self._subscribe(instrument_id)
+        self._answer_early_orders()
         self.clock.set_timer_ns("venue-router", _SECOND, 0, 0, self._on_time)
+
+    def _answer_early_orders(self) -> None:
+        """Deny what came before it ran, or is left from an earlier run: nobody else would ever answer."""
+        for order in self.cache.orders_for_exec_algorithm(self.id):
+            if order.status in LOCAL and not is_part(order):
+                finish(find_kernel(self.msgbus), order, "ROUTER: it was sent before the router ran")
 
     def _subscribe(self, instrument_id: InstrumentId) -> None:
         self.subscribe_quote_ticks(instrument_id)

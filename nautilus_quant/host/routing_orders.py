@@ -78,6 +78,11 @@ def takes_at_once(order: Order) -> bool:
     return bool(order.order_type == OrderType.MARKET or order.time_in_force in _AT_ONCE)
 
 
+def is_part(order: Order) -> bool:
+    """Tell whether an order was made of another one by a router."""
+    return any(tag.startswith(f"{TAG}:") for tag in order.tags or ())
+
+
 def part_name(primary: Order, count: int) -> ClientOrderId:
     """Return the id of a part, as NautilusTrader names what is spawned."""
     name = primary.client_order_id.value

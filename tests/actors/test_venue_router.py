@@ -30,6 +30,7 @@ from tests.actors.routing_runs import (
     X,
     books,
     buy,
+    engine,
     incidents,
     market,
     perpetual,
@@ -63,6 +64,21 @@ def test_an_order_is_shared_out_after_fees_and_booked_where_it_is_filled() -> No
     # B alone: 2 at 30 012.0012, 1 at 30 018.0024; A alone: 1 at 30 015, 2 at 30 016.0005.
     assert update.alone == pytest.approx((2 * 30_012.0012 + 30_018.0024) / 3)
     assert update.price == pytest.approx((2 * 30_006.0 + 30_000.0) / 3)
+
+
+def test_a_second_run_is_the_same_as_the_first() -> None:
+    script = Script({3: buy(), 9: sell("2.500")})
+    made = engine([A, B, C], market(), [script])
+    made.run()
+    first = script.filled(), [order.status for order in script.orders]
+    made.reset()
+    script.events.clear()
+    script.orders.clear()
+    script.seconds = 0
+    made.run()
+    assert (script.filled(), [order.status for order in script.orders]) == first
+    assert script.held() == {"A": D("0.5")}
+    made.dispose()
 
 
 def test_parts_are_the_strategys_own_and_name_their_order() -> None:

@@ -238,6 +238,18 @@ def test_cancelling_all_orders_reaches_the_router() -> None:
     assert not [order for order in done.cache.orders() if not order.is_closed]
 
 
+def test_an_order_sent_before_the_router_runs_is_answered() -> None:
+    class Early(Script):
+        def on_start(self) -> None:
+            super().on_start()
+            self.market(A, BUY, "1.000")
+
+    done = run({}, [A, B, C], market(), script=Early({}))
+    order = done.script.orders[0]
+    assert order.status == OrderStatus.DENIED
+    assert done.cache.orders_total_count() == 1
+
+
 def test_what_cancels_everything_in_an_emergency_reaches_the_router() -> None:
     thin = market(a=[(30_000.0, 1.0)], b=[(30_006.0, 2.0)], c=[(30_050.0, 0.5)])
     cancelled: list[int] = []
