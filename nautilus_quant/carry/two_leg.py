@@ -233,13 +233,13 @@ class TwoLeg(TwoLegMending):
         if order.filled >= abs(order.quantity):
             self._attempts[leg] = 0
             return
+        if outcome is Outcome.CANCELED and 0 < order.canceled < order.due and not self._is_late(order):
+            return  # taken back because nobody wants it any more
         if order.passive and order.canceled and outcome is Outcome.CANCELED:
             self._hurry |= order.reducing
             if not order.reducing:
                 self._give_up(f"{self.book.legs[leg].name} did not fill in time")
             return
-        if outcome is Outcome.CANCELED and 0 < order.canceled < order.due and not self._is_overdue(order):
-            return  # taken back because nobody wants it any more
         if order.reducing or not order.passive:
             self._trouble = leg
         if order.reducing:
@@ -251,11 +251,14 @@ class TwoLeg(TwoLegMending):
             self._no_adds[leg] = self._ts + self._pause
             self._give_up(f"order of {self.book.legs[leg].name} {outcome.value}")
 
+    def _is_late(self, order: LegOrder) -> bool:
+        return not order.passive and self._is_overdue(order)
+
     # -- deciding --------------------------------------------------------------------------------------------
 
     def _decide(self) -> None:
         if self._is_pressed() and not self._forced:
-            self._forced = True
+            self._forced, self._adding = True, False
             self._tell(What.FORCED, "what may be unhedged is used up")
         self._take_back()
         for _ in range(2):  # each leg at most once

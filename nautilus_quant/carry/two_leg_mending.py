@@ -22,11 +22,15 @@ class TwoLegMending(TwoLegState):
 
     def _take_back(self) -> None:
         for order in list(self.book.orders.live()):
-            asked = not self._anew and order.canceled and self._ts < order.canceled + self._again(order)
+            asked = not self._anew and order.asked and self._ts < order.asked + self._again(order)
             if not asked and (order.canceled or self._is_unwanted(order)):
-                order.canceled = self._ts
-                self._actions.append(Cancel(order.id))
+                self._ask_back(order)
         self._anew = False
+
+    def _ask_back(self, order: LegOrder) -> None:
+        order.canceled = order.canceled or self._ts
+        order.asked = self._ts
+        self._actions.append(Cancel(order.id))
 
     def _is_unwanted(self, order: LegOrder) -> bool:
         if self._ts >= order.due:
@@ -40,9 +44,10 @@ class TwoLegMending(TwoLegState):
     def _leads_astray(self, order: LegOrder) -> bool:
         """Tell whether what goes first would go where nobody wants to be any more."""
         leg = self.book.legs[order.leg]
-        after, wanted = self.book.held[order.leg] + order.rest, self._target * leg.weight
+        held, wanted = self.book.held[order.leg], self._target * leg.weight
+        after = held + order.rest
         if order.reducing:
-            short = after * wanted >= 0 and abs(after) < abs(wanted) - leg.lot.step
+            short = held * wanted > 0 and abs(after) < abs(wanted) - leg.lot.step
             return short or (order.passive and self._urgent)
         beyond = after * wanted < 0 or abs(after) > abs(wanted) + leg.lot.step
         return beyond or not self._adding or self._halted or any(self._down)
@@ -64,6 +69,8 @@ class TwoLegMending(TwoLegState):
         if hedges and self._is_in_doubt(1 - ahead):
             return False
         if ways[0](ahead, held):
+            if not hedges and self._is_wanted(ahead, held):
+                self._give_up(f"{book.legs[ahead].name} costs less to take back than to hedge")
             return True
         if (hedges or self._forced) and ways[1](ahead, held):
             return True
@@ -95,15 +102,19 @@ class TwoLegMending(TwoLegState):
 
     def _prefers_hedge(self, ahead: int, held: tuple[Decimal, Decimal]) -> bool:
         """Weigh what covering the leg that is ahead costs against what taking it back costs."""
-        one, two = self.book.units(held)
-        most = (one, two)[ahead]
-        if self._halted or one * two < 0 or most * self._target <= 0 or abs(most) > abs(self._target):
+        if self._halted or not self._is_wanted(ahead, held):
             return False
         spread, *references = self._reference
         edge = references[1 - ahead] if self._edge is None else self._edge
         drift = (self.book.spread - spread) * (1.0 if self._target > 0 else -1.0)
         # NaN, where something is not known, is not less than anything: taken back.
         return self.book.taking(1 - ahead) + drift - edge <= self.book.taking(ahead)
+
+    def _is_wanted(self, ahead: int, held: tuple[Decimal, Decimal]) -> bool:
+        """Tell whether there may be as much of the pair as there is of the leg that is ahead."""
+        one, two = self.book.units(held)
+        most = (one, two)[ahead]
+        return one * two >= 0 and most * self._target > 0 and abs(most) <= abs(self._target)
 
     def _waits_for_more(self, ahead: int, held: tuple[Decimal, Decimal]) -> bool:
         """Tell whether too little to hedge has filled of an order that may fill more."""
@@ -141,8 +152,7 @@ class TwoLegMending(TwoLegState):
         for order in book.orders.live(ahead):
             if not order.canceled:
                 self._give_up(f"{book.legs[ahead].name} is taken back")
-                order.canceled = self._ts
-                self._actions.append(Cancel(order.id))
+                self._ask_back(order)
         if not self._forced and self._is_in_doubt(ahead):
             return False
         quantity = book.takes(ahead, book.excess(ahead, held), book.now)

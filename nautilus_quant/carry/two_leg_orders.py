@@ -55,8 +55,8 @@ class LegOrder:
         When, and until when it may take, UNIX time [ns].
     filled
         How much has filled, not signed.
-    canceled
-        When it was last asked back, UNIX time [ns]; 0 if never.
+    canceled, asked
+        When it was first and last asked back, UNIX time [ns]; 0 if never.
     done
         Whether its venue will fill no more of it.
 
@@ -72,6 +72,7 @@ class LegOrder:
     due: int
     filled: Decimal = _ZERO
     canceled: int = 0
+    asked: int = 0
     done: bool = False
 
     @property

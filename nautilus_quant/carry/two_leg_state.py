@@ -128,7 +128,7 @@ class TwoLegState:
     def _times(self) -> list[int]:
         times: list[int] = []
         for order in self.book.orders.live():
-            times += [order.sent + self._answer, order.due, order.canceled + self._again(order)]
+            times += [order.sent + self._answer, order.due, order.asked + self._again(order)]
             times.append(order.canceled + self._answer)
         if not self._forced and 0.0 < self._rate < math.inf:
             left = self.params.max_unhedged - self._used - RESERVE * self.params.answer * self.book.worst

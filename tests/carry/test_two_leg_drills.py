@@ -5,7 +5,6 @@ from __future__ import annotations
 from decimal import Decimal
 
 import hypothesis.strategies as st
-import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
@@ -131,7 +130,7 @@ class Chaos(Drill):
 
 
 COMMON = {"deadline": None, "suppress_health_check": list(HealthCheck)}
-Drill.TestCase.settings = settings(max_examples=60, stateful_step_count=30, **COMMON)
-Chaos.TestCase.settings = settings(max_examples=120, stateful_step_count=40, **COMMON)
-TestDrill = pytest.mark.filterwarnings("ignore")(Drill.TestCase)
-TestChaos = pytest.mark.filterwarnings("ignore")(Chaos.TestCase)
+Drill.TestCase.settings = settings(max_examples=100, stateful_step_count=30, **COMMON)
+Chaos.TestCase.settings = settings(max_examples=200, stateful_step_count=40, **COMMON)
+TestDrill = Drill.TestCase
+TestChaos = Chaos.TestCase
