@@ -1,4 +1,4 @@
-"""Two legs in real engine runs: entered, hedged part by part, refused, restarted."""
+"""Two legs in real engine runs: entered, hedged part by part, refused, left."""
 
 from __future__ import annotations
 
@@ -7,118 +7,17 @@ from decimal import Decimal
 import pytest
 from nautilus_trader.backtest.engine import BacktestEngine, BacktestEngineConfig
 from nautilus_trader.config import LoggingConfig
-from nautilus_trader.model.data import QuoteTick
 from nautilus_trader.model.enums import AccountType, OmsType, OrderSide
 from nautilus_trader.model.identifiers import Venue
 from nautilus_trader.model.instruments import CryptoPerpetual
-from nautilus_trader.model.objects import Money, Quantity
-from nautilus_trader.test_kit.providers import TestInstrumentProvider
+from nautilus_trader.model.objects import Money
 
 from nautilus_quant.carry.two_leg_told import Phase
-from nautilus_quant.gating.intent import UNLIMITED, Intent, Verdict
-from nautilus_quant.host.messages import Alert, AllocationUpdate, publish
-from nautilus_quant.host.state import StateStore
+from nautilus_quant.gating.intent import UNLIMITED
+from nautilus_quant.host.messages import AllocationUpdate, publish
 from nautilus_quant.host.two_leg_pair import Pair, mark_of
-from nautilus_quant.host.two_leg_strategy import TwoLegStrategy, TwoLegStrategyConfig
-from tests.host.engine import BTC, SECOND, START, USDT, GateActor, engine, quotes
-
-ETH = TestInstrumentProvider.ethusdt_perp_binance()
-PAIR = Pair("BTC-ETH", BTC.id, ETH.id, Decimal(1), Decimal(-15))  # 30 000 against 15 times 2 000
-SIZE = 300_000.0  # ten of BTC, 150 of ETH
-
-
-class Gatekeeper:
-    """A gate that looks at one leg only; what it says can be different when asked and when sent."""
-
-    name = "gatekeeper"
-
-    def __init__(self, preview: Decimal = UNLIMITED, submit: Decimal = UNLIMITED, leg=ETH) -> None:
-        self.preview, self.submit, self.leg = preview, submit, leg.id.value
-
-    def check(self, intent: Intent) -> Verdict:
-        allowed = self.preview if intent.command == "preview" else self.submit
-        if intent.instrument != self.leg or allowed == UNLIMITED:
-            return Verdict.allow(self.name)
-        return Verdict.limit(self.name, allowed, "LEG", f"at most {allowed}")
-
-
-class Two(TwoLegStrategy):
-    """Wants what it is told at the n-th second, and writes down what it holds at each quote."""
-
-    def __init__(self, wishes, steps=None, *, pairs=(PAIR,), **config) -> None:
-        config = {"style": "simultaneous", "max_unhedged": 6_000_000.0, **config}
-        self._mine = pairs
-        super().__init__(TwoLegStrategyConfig(instrument=pairs[0].one, **config))
-        self.wishes, self.steps = wishes, steps or {}
-        self.book: list[tuple[int, Decimal, Decimal]] = []
-        self.told: list[str] = []
-        self.alerts: list[Alert] = []
-
-    def pairs(self):
-        return self._mine
-
-    def on_target_start(self) -> None:
-        self.msgbus.subscribe("data.Alert", self.alerts.append)
-
-    def on_pair(self, pair, change) -> None:
-        self.told.append(change.what.value)
-
-    def on_quote_tick(self, tick: QuoteTick) -> None:
-        super().on_quote_tick(tick)
-        at = (tick.ts_event - START) // SECOND
-        self.book.append((at, *(self.position_of(leg) for leg in self.legs)))
-        if tick.instrument_id != self._mine[0].two:  # the last of each second
-            return
-        if at in self.steps:
-            self.steps[at](self)
-        if at in self.wishes:
-            for pair in self._mine:
-                self.want(pair.name, self.wishes[at], ts=tick.ts_event, reason="told to")
-
-
-def market(btc=(30_000.0,) * 60, eth=(2_000.0,) * 60, btc_size=1000, eth_size=1000) -> list[QuoteTick]:
-    """A quote a second of each, BTC first; books are as deep as told."""
-    ticks = [
-        QuoteTick(q.instrument_id, q.bid_price, q.ask_price, size, size, q.ts_event, q.ts_init)
-        for prices, instrument, depth in ((btc, BTC, btc_size), (eth, ETH, eth_size))
-        for q in quotes(prices, instrument)
-        for size in [Quantity(depth, instrument.size_precision)]
-    ]
-    return sorted(ticks, key=lambda tick: tick.ts_event)
-
-
-def run(strategy: Two, *gates, data=None, instruments=(BTC, ETH), **venue) -> Two:
-    made = engine(
-        data or market(),
-        actors=[GateActor(gate) for gate in gates],
-        strategies=[strategy],
-        instruments=instruments,
-        **venue,
-    )
-    made.run()
-    strategy.left = [strategy.position_of(leg) for leg in strategy.legs]
-    strategy.sent = orders_of(made)
-    made.dispose()
-    return strategy
-
-
-def orders_of(made) -> list[tuple[str, Decimal, bool, str]]:
-    return [
-        (o.instrument_id.value[:3], o.filled_qty.as_decimal(), o.is_reduce_only, o.status_string())
-        for o in made.cache.orders()
-    ]
-
-
-def alone(strategy: Two) -> int:
-    """The longest time one leg was held without the other [s]."""
-    longest, since = 0, None
-    for at, btc, eth in strategy.book:
-        if bool(btc) == bool(eth):
-            since = None
-        else:
-            since = at if since is None else since
-            longest = max(longest, at - since)
-    return longest
+from tests.host.engine import BTC, USDT, quotes
+from tests.host.two_leg_kit import DIPS, ETH, PAIR, SIZE, Gatekeeper, Two, alone, market, run
 
 
 def test_a_pair_is_entered_and_left_with_orders_that_only_reduce() -> None:
@@ -149,10 +48,6 @@ def test_a_budget_cuts_an_entry_into_parts() -> None:
     assert strategy.left == [10, -150]
     assert [quantity for leg, quantity, *_ in strategy.sent if leg == "BTC"] == [Decimal("2.5")] * 4
     assert strategy.told == ["opened", "resized", "resized", "resized"]
-
-
-# the ask comes to the bid of 29 999.9, and below: something new each second
-DIPS = tuple(29_999.8 - 0.1 * n for n in range(52))
 
 
 def test_a_leg_that_rests_is_hedged_part_by_part() -> None:
@@ -315,129 +210,6 @@ def test_small_changes_are_not_worth_an_order() -> None:
     strategy = run(Two({5: SIZE, 10: 1.04 * SIZE, 15: 0.97 * SIZE, 20: 1.1 * SIZE}))
     assert strategy.left == [11, -165]
     assert len(strategy.sent) == 4
-
-
-# -- restarts --------------------------------------------------------------------------------------------
-
-
-def start_again(strategy: Two, wishes, at: int) -> Two:
-    """Stop at a second, and begin with what was kept and what the venue holds."""
-    strategy.steps[at] = lambda s: s.stop()
-    made = engine(market(), strategies=[strategy], instruments=(BTC, ETH))
-    made.run(end=START + at * SECOND, streaming=True)
-    strategy.told.clear()
-    strategy.wishes, strategy.steps = wishes, {}
-    strategy.reset()
-    strategy.start()
-    made.run(start=START + (at + 1) * SECOND)
-    strategy.left = [strategy.position_of(leg) for leg in strategy.legs]
-    strategy.sent = orders_of(made)
-    made.dispose()
-    return strategy
-
-
-@pytest.mark.parametrize("keeps", [True, False])
-def test_a_hedged_pair_is_found_again(tmp_path, keeps: bool) -> None:
-    state = f"sqlite:///{tmp_path}/state.db" if keeps else None
-    strategy = start_again(Two({5: SIZE}, state=state), {30: 0.0}, at=15)
-    assert strategy.left == [0, 0]
-    assert strategy.told == ["closed"]
-    assert len(strategy.sent) == 4
-
-
-def test_a_hedged_pair_nobody_remembers_stays_until_something_is_wanted() -> None:
-    strategy = start_again(Two({5: SIZE}), {}, at=15)
-    assert strategy.left == [10, -150]
-    assert len(strategy.sent) == 2
-
-
-class Mortal(Two):
-    """Dies while its first leg is open: what it kept names the second as sent, and it never was."""
-
-    dead = False
-
-    def submit_order(self, order, *args, **kwargs) -> None:
-        self.dead = self.dead or (self.mortal and order.instrument_id == ETH.id)
-        if not self.dead:
-            super().submit_order(order, *args, **kwargs)
-
-    mortal = True
-
-    def on_order_event(self, event) -> None:
-        if not self.dead:
-            super().on_order_event(event)
-
-    def on_quote_tick(self, tick) -> None:
-        if not self.dead:
-            super().on_quote_tick(tick)
-
-    def on_stop(self) -> None:
-        """Nothing is tidied up."""
-
-    def come_alive(self) -> None:
-        self.dead = self.mortal = False
-        self.reset()
-        self.start()
-
-
-@pytest.mark.parametrize(
-    ("eth", "left", "last"),
-    [
-        (2_000.0, [10, -150], ("ETH", 150, False, "FILLED")),
-        # ETH has fallen by 10: a unit hedged now is 150 worse than when it was wanted, for 12 of fees
-        (1_990.0, [0, 0], ("BTC", 10, True, "FILLED")),
-    ],
-)
-def test_a_leg_left_open_by_a_crash_is_hedged_or_taken_back_and_none_is_doubled(
-    tmp_path, eth: float, left: list[int], last: tuple
-) -> None:
-    state = f"sqlite:///{tmp_path}/state.db"
-    strategy = Mortal({5: SIZE}, state=state)
-    made = engine(market(eth=(2_000.0,) * 8 + (eth,) * 52), strategies=[strategy], instruments=(BTC, ETH))
-    made.run(end=START + 10 * SECOND, streaming=True)
-    assert [strategy.position_of(leg) for leg in strategy.legs] == [10, 0]
-    strategy.stop()
-    kept = StateStore.open(state).documents("two_legs")[f"{strategy.id.value}|{PAIR.name}"]
-    assert [order["done"] for order in kept["book"]["orders"]["orders"]] == [False, False]
-    strategy.come_alive()
-    made.run(start=START + 11 * SECOND)
-    assert [strategy.position_of(leg) for leg in strategy.legs] == left
-    assert orders_of(made) == [("BTC", 10, False, "FILLED"), last]
-    made.dispose()
-
-
-def test_a_crash_in_the_middle_of_closing_is_finished(tmp_path) -> None:
-    state = f"sqlite:///{tmp_path}/state.db"
-    strategy = Mortal({5: SIZE, 10: 0.0}, {8: lambda s: setattr(s, "mortal", True)}, state=state)
-    strategy.mortal = False
-    made = engine(market(), strategies=[strategy], instruments=(BTC, ETH))
-    made.run(end=START + 15 * SECOND, streaming=True)
-    assert [strategy.position_of(leg) for leg in strategy.legs] == [0, -150]
-    strategy.stop()
-    strategy.come_alive()
-    made.run(start=START + 16 * SECOND)
-    assert [strategy.position_of(leg) for leg in strategy.legs] == [0, 0]
-    assert orders_of(made)[2:] == [("BTC", 10, True, "FILLED"), ("ETH", 150, True, "FILLED")]
-    made.dispose()
-
-
-def test_what_was_kept_and_cannot_be_read_begins_anew(tmp_path) -> None:
-    state = f"sqlite:///{tmp_path}/state.db"
-    strategy = Two({5: SIZE, 20: 0.0}, state=state)
-    store = StateStore.open(state)
-    store.put_now("two_legs", f"Two-000|{PAIR.name}", {"book": 1}, ts=1)
-    store.close()
-    assert run(strategy).told == ["opened", "closed"]
-
-
-def test_a_stop_takes_back_what_rests_and_leaves_nothing_unhedged() -> None:
-    strategy = run(
-        Two({5: SIZE}, {10: lambda s: s.stop()}, style="passive_aggressive", leg_timeout=30.0),
-        data=market(btc=(30_000.0,) * 8 + DIPS, btc_size=2),
-        liquidity_consumption=True,
-    )
-    assert strategy.left == [6, -90]
-    assert ("BTC", 6, False, "CANCELED") in strategy.sent
 
 
 # -- several pairs, several venues -------------------------------------------------------------------------
