@@ -129,8 +129,9 @@ class VenueRouter(ExecAlgorithm):
       of brackets, sizes in quote currency, orders that name a client or a position. A stop that
       NautilusTrader emulates is routed when it is released.
 
-    What a router has not sent when it ends is not sent by the next; what rests stays where it is. An order sent
-    before the router runs is denied: NautilusTrader starts strategies first, so none is routed in ``on_start``.
+    What a router has not sent when it ends is not sent by the next; what rests stays where it is. What is
+    sent before the router runs is denied: NautilusTrader starts strategies first, so route nothing in their
+    ``on_start``.
 
     Parameters
     ----------

@@ -185,6 +185,13 @@ def test_what_is_being_closed_is_not_closed_again() -> None:
     assert done.held == [{"B": D(-1)}]
 
 
+def test_what_closes_and_what_opens_share_a_book() -> None:
+    steps = {3: sell("1.000", exec_algorithm_params={"venues": "B"}), 6: buy()}
+    done = run(steps, [A, B, C], market())
+    # 1 at B closes; of the other 2, B has 1 left at 30 012, and A 1 at 30 015.
+    assert done.held == [{"A": D(1), "B": D(1)}]
+
+
 def test_reduce_only_orders_close_and_no_more() -> None:
     done = run({3: buy(), 6: sell("9.000", reduce_only=True)}, [A, B, C], market())
     assert done.held == [{}]

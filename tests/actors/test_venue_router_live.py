@@ -198,16 +198,19 @@ def test_a_cancelled_order_takes_back_what_rests_elsewhere_once_it_is_there() ->
 
 def test_a_partial_fill_and_a_cancel_by_the_venue_give_the_rest_back() -> None:
     with world(pause=0.0) as one:
-        order = one.send("market", BUY, "2.000")
-        part = one.b.submitted[0]
-        one.b.accept(part)
-        one.b.fill(part, Quantity.from_str("0.700"), 30_006.0)
+        order = one.send("market", BUY, "4.000")
+        assert (one.sizes(one.a), one.sizes(one.b)) == (["2.000"], ["2.000"])
+        there, here = one.b.submitted[0], one.a.submitted[0]
+        one.b.accept(there)
+        one.b.fill(there, there.quantity, 30_006.0)
+        one.a.accept(here)
+        one.a.fill(here, Quantity.from_str("0.700"), 30_000.0)
         one.turn()
-        assert not one.a.submitted
-        one.b.cancel(part)
+        assert len(one.a.submitted) == 1
+        one.a.cancel(here)
         one.turn()
-        # B's quote still shows 2, of which we took 0.7: 1.3 are left there, at less than A asks.
-        assert one.sizes(one.b) == ["2.000", "1.300"]
+        # B's quote still shows the 2 we took, which are cheaper: only A, with 4.3 left, has any.
+        assert (one.sizes(one.a), one.sizes(one.b)) == (["2.000", "1.300"], ["2.000"])
         assert order.status == OrderStatus.INITIALIZED
         assert order.quantity == Quantity.from_str("0.001")
 
