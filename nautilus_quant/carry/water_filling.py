@@ -16,6 +16,7 @@ type Ints = npt.NDArray[np.int64]
 
 _ROUNDS = 100
 _EXACT = 1e-12
+_NEXT_TO_NOTHING = 1e-300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,42 +109,56 @@ def spread(chances: Chances, capital: float, venue_capital: Floats) -> Spread:
     require(bool(((venue >= 0) & (venue < count)).all()), f"venues below {count}", venue)
     if not len(chances.edge):
         return Spread(np.zeros(0), 0.0, np.zeros(count))
-    own = _level(chances, venue, venue_capital, np.zeros(len(venue)))
+    terms = _Terms.of(chances)
+    own = _level(terms, venue, venue_capital, np.zeros(len(venue)))
     floors = own[venue]
     one = np.zeros(len(venue), dtype=np.int64)
-    level = float(_level(chances, one, np.array([capital]), floors)[0])
-    sizes, _ = _sizes(chances, np.maximum(floors, level))
+    level = float(_level(terms, one, np.array([capital]), floors)[0])
+    sizes, _ = _sizes(terms, np.maximum(floors, level))
     return Spread(sizes, level, np.maximum(own, level))
 
 
-def _sizes(chances: Chances, level: Floats) -> tuple[Floats, Floats]:
-    """Return each size where its last unit of capital earns `level`, and how fast it falls with it."""
+class _Terms(NamedTuple):
+    """What of the chances is asked again and again."""
+
+    chances: Chances
+    slope: Floats
+    square: Floats
+    eight: Floats
+    four: Floats
+
+    @classmethod
+    def of(cls, chances: Chances) -> _Terms:
+        slope = 1.5 * chances.root
+        return cls(chances, slope, slope * slope, 8.0 * chances.linear, 4.0 * chances.linear)
+
+
+def _sizes(terms: _Terms, level: Floats) -> tuple[Floats, Floats]:
+    """Return each size where its last unit of capital earns `level`, and how fast its capital falls."""
+    chances = terms.chances
     margin = np.maximum(chances.edge - level * chances.capital, 0.0)
-    slope = 1.5 * chances.root
-    below = slope + np.sqrt(slope * slope + 8.0 * chances.linear * margin)
-    roots = 2.0 * margin / np.where(below > 0.0, below, 1.0)
+    # Without a margin, and without impact of the square root, all of a fraction is nothing.
+    roots = 2.0 * margin / (terms.slope + np.sqrt(terms.square + terms.eight * margin) + _NEXT_TO_NOTHING)
     sizes = roots * roots
-    steep = 4.0 * chances.linear * roots + slope
-    inside = (sizes < chances.most) & (margin > 0.0)
-    falls = np.where(inside, 2.0 * roots / np.where(steep > 0.0, steep, 1.0) * chances.capital, 0.0)
-    return np.minimum(sizes, chances.most), falls
+    falls = 2.0 * roots * chances.capital / (terms.four * roots + terms.slope + _NEXT_TO_NOTHING)
+    return np.minimum(sizes, chances.most), np.where(sizes < chances.most, falls, 0.0)
 
 
-def _level(chances: Chances, group: Ints, most: Floats, floors: Floats) -> Floats:
+def _level(terms: _Terms, group: Ints, most: Floats, floors: Floats) -> Floats:
     """
     Return the lowest level >= 0 of each group that its capital allows.
 
     Newton's method held in a bracket: used capital falls with the level, and is none at the highest margin.
     It looks for the root of the used capital, which is a straight line where impact is that of a square root.
     """
-    count = len(most)
+    chances, count = terms.chances, len(most)
     low = np.zeros(count)
     high = np.zeros(count)
     np.maximum.at(high, group, np.maximum(chances.edge, 0.0) / chances.capital)
     level, over, least = low.copy(), low.copy(), np.sqrt(most)
     for _ in range(_ROUNDS):
         own = level[group]
-        sizes, falls = _sizes(chances, np.maximum(own, floors))
+        sizes, falls = _sizes(terms, np.maximum(own, floors))
         falls = np.where(own >= floors, falls, 0.0)
         used = np.bincount(group, sizes * chances.capital, count)
         over = used - most
