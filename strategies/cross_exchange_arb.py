@@ -8,9 +8,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from nautilus_trader.model.enums import OrderStatus, OrderType
+from nautilus_trader.model.identifiers import ClientOrderId
 
 from nautilus_quant.carry.cross_venue_fills import FillBook
 from nautilus_quant.carry.cross_venue_funding import LegFunding
+from nautilus_quant.carry.cross_venue_hedge import HedgeBook
 from nautilus_quant.carry.cross_venue_outage import Access
 from nautilus_quant.carry.cross_venue_rule import CrossVenueRule, PairView
 from nautilus_quant.carry.two_leg_terms import Style
@@ -24,7 +26,7 @@ from nautilus_quant.host.cross_venue_memory import CrossVenueMemory
 from nautilus_quant.host.cross_venue_messages import CrossVenueUpdate
 from nautilus_quant.host.cross_venue_watch import VenueVoice
 from nautilus_quant.host.messages import publish
-from nautilus_quant.host.two_leg_pair import Pair
+from nautilus_quant.host.two_leg_pair import Pair, outcome_of
 from nautilus_quant.host.two_leg_strategy import TwoLegStrategy
 from nautilus_quant.strategies.cross_exchange_arb_config import (
     CrossExchangeArbConfig,
@@ -94,6 +96,7 @@ class CrossExchangeArb(TwoLegStrategy):
     def _forget(self) -> None:
         self._rule = CrossVenueRule(rule_params(self.config))
         self._fills = FillBook(fill_params(self.config))
+        self._hedge_book = HedgeBook(hedge_params(self.config))
         self._hedges: Elsewhere | None = None
         self._wanted: dict[str, float] = {}
         self._gone: set[str] = set()
@@ -101,6 +104,7 @@ class CrossExchangeArb(TwoLegStrategy):
         self._equity = math.nan
         self._looked = 0
         self._looking = False
+        self._is_current = False  # whether pairs know what became of orders sent at the start
 
     def pairs(self) -> tuple[Pair, ...]:
         """Every two of its venues."""
@@ -119,12 +123,16 @@ class CrossExchangeArb(TwoLegStrategy):
             self.log.error(f"cannot trade between these: {error}")
             self.stop()
             return
+        # The pairs' machines are new, and have heard nothing of venues that are down.
+        self._gone.clear()
+        self._halted.clear()
+        self._is_current = False
         doubt = funding_doubt(self.config)
         self._rule.funding = {leg.value: LegFunding(doubt) for leg in self._desk.perpetuals}
         self._voice = VenueVoice(self.msgbus, self.id.value)
         self._notes = CrossVenueMemory(self.id.value, self.config.state, self.log)
         self._cadence = SaveCadence(self.msgbus, self.config.state)
-        self._hedges = Elsewhere(self, self._desk, self._voice, self._notes, hedge_params(self.config))
+        self._hedges = Elsewhere(self, self._desk, self._voice, self._notes, self._hedge_book)
         self._notes.read(self._rules(self._desk, self._hedges))
         self._hedges.reconcile(self.clock.timestamp_ns())
         for pair in self._pairs.values():
@@ -167,6 +175,7 @@ class CrossExchangeArb(TwoLegStrategy):
 
     def on_stop(self) -> None:
         """Keep what is known after what the base does."""
+        self._leave_hedged()
         super().on_stop()
         if self._alarm is not None:
             self._alarm.cancel()
@@ -174,6 +183,15 @@ class CrossExchangeArb(TwoLegStrategy):
             self._notes.keep(self._rules(self._desk, self._hedges), self.clock.timestamp_ns())
             self._notes.close()
             self._notes = None
+
+    def _leave_hedged(self) -> None:
+        """Keep pairs from mending at the end what is hedged elsewhere: nobody would take that hedge off."""
+        if self._hedges is None or not self._hedges.book.held:
+            return
+        for desk in self._desks.values():
+            if desk.machine.phase is Phase.UNHEDGED:
+                for leg in (0, 1):
+                    self._do(desk, desk.machine.on_venue(leg, self.clock.timestamp_ns(), down=True))
 
     def on_reset(self) -> None:
         """Forget everything."""
@@ -211,8 +229,8 @@ class CrossExchangeArb(TwoLegStrategy):
         """Follow hedges elsewhere, and how much is filled, after what the base does."""
         super().on_order_event(event)
         order = self.cache.order(event.client_order_id)
-        if order is None or self._desk is None or self._hedges is None:
-            return
+        if order is None or self._desk is None or self._hedges is None or self._notes is None:
+            return  # what is heard after the end, the next start asks for
         now = self.clock.timestamp_ns()
         self._hedges.follow(order, now)
         # What our own gates denied never was sent; what rests is taken back when the price has gone.
@@ -258,6 +276,7 @@ class CrossExchangeArb(TwoLegStrategy):
             return
         self._looking, self._looked = True, now
         try:
+            self._catch_up(now)
             desk.look(now)
             self._heed_venues(desk, now)
             hedges.look([(pair, self.pair(name)) for name, pair in self._pairs.items()], now)
@@ -269,6 +288,19 @@ class CrossExchangeArb(TwoLegStrategy):
             self._be_watchful(now)
         finally:
             self._looking = False
+
+    def _catch_up(self, now: int) -> None:
+        """Tell pairs what became of orders sent at the start, whose answers came before anybody listened."""
+        if self._is_current:
+            return
+        self._is_current = True
+        for desk in self._desks.values():
+            machine = desk.machine
+            for known in list(machine.book.orders.live()):
+                order = self.cache.order(ClientOrderId(known.id))
+                if order is not None and order.is_closed:
+                    filled = order.filled_qty.as_decimal()
+                    self._do(desk, machine.on_order(known.id, filled, outcome_of(order), now))
 
     def _speak(self, desk: VenueDesk, hedges: Elsewhere, now: int) -> None:
         assert self._voice is not None

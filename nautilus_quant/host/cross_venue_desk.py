@@ -156,7 +156,8 @@ class VenueDesk:
         changes = []
         for name, leg in self.legs.items():
             state = self.health.state(leg.venue, now, name)
-            down = state.health is Health.DOWN and not self._is_awaited(leg, now)
+            awaited = self._is_awaited(leg, now) and self.outages.access(name) is not Access.DOWN
+            down = state.health is Health.DOWN and not awaited
             degraded = state.health is not Health.UP
             change = self.outages.update(name, now, down=down, degraded=degraded, holds=holds(name))
             if change is not None:

@@ -9,7 +9,6 @@ from nautilus_trader.model.enums import OrderSide
 from nautilus_trader.model.identifiers import ClientOrderId
 
 from nautilus_quant.carry.cross_venue_emergency import stranded
-from nautilus_quant.carry.cross_venue_hedge import HedgeBook
 from nautilus_quant.carry.two_leg_told import Phase
 from nautilus_quant.host.sizes import whole_steps
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from nautilus_trader.trading.strategy import Strategy
 
     from nautilus_quant.carry.cross_venue_emergency import HedgeStep, Refuge
-    from nautilus_quant.carry.cross_venue_hedge import HedgeParams
+    from nautilus_quant.carry.cross_venue_hedge import HedgeBook
     from nautilus_quant.carry.two_leg import TwoLeg
     from nautilus_quant.host.cross_venue_desk import VenueDesk
     from nautilus_quant.host.cross_venue_memory import CrossVenueMemory
@@ -40,8 +39,8 @@ class Elsewhere:
         Whose orders they are, and whose position they add to.
     desk, voice, notes
         Its venues, what it tells, and what it remembers.
-    params
-        How long to wait.
+    book
+        Says what to do.
 
     """
 
@@ -51,13 +50,13 @@ class Elsewhere:
         desk: VenueDesk,
         voice: VenueVoice,
         notes: CrossVenueMemory,
-        params: HedgeParams,
+        book: HedgeBook,
     ) -> None:
         self._strategy = strategy
         self._desk = desk
         self._voice = voice
         self._notes = notes
-        self.book = HedgeBook(params)
+        self.book = book
         self._stuck: set[str] = set()
 
     def note_stuck(self, pair: str) -> None:

@@ -150,22 +150,32 @@ def test_a_refuge_knows_its_cost_and_its_room(at) -> None:
 
 def test_a_venue_is_awaited_before_it_counts_as_down(at) -> None:
     desk = at((A, B))
-    other = type(desk)(
-        desk.health._msgbus,
-        desk._portfolio,
-        [perp("SIM_Z")],
-        lambda _: Decimal(0),
-        desk._terms,
-        now=LAST,
-        outages=desk.outages.params,
-        inventory=desk.supply.params,
-    )
-    assert other.access(LAST + SECOND, lambda _: False) == []
-    assert other.accesses == {"BTCUSDT-PERP.SIM_Z": Access.CLOSING}
-    ((change, reasons),) = other.access(LAST + 31 * SECOND, lambda _: False)
+
+    def begin(now: int):
+        return type(desk)(
+            desk.health._msgbus,
+            desk._portfolio,
+            [perp("SIM_Z")],
+            lambda _: Decimal(0),
+            desk._terms,
+            now=now,
+            outages=desk.outages.params,
+            inventory=desk.supply.params,
+        )
+
+    first = begin(LAST)
+    assert first.access(LAST + SECOND, lambda _: False) == []
+    assert first.accesses == {"BTCUSDT-PERP.SIM_Z": Access.CLOSING}
+    ((change, reasons),) = first.access(LAST + 31 * SECOND, lambda _: False)
     assert change.access is Access.DOWN
     assert "no data" in reasons[0]
-    assert other.down == {"BTCUSDT-PERP.SIM_Z"}
+    assert first.down == {"BTCUSDT-PERP.SIM_Z"}
+    # One that was down before a restart is not taken for well until it is heard.
+    second = begin(LAST + 40 * SECOND)
+    second.outages.restore(first.outages.to_dict())
+    for later in (41, 55, 69):
+        assert second.access(LAST + later * SECOND, lambda _: False) == []
+    assert second.down == {"BTCUSDT-PERP.SIM_Z"}
 
 
 # -- what people are told --------------------------------------------------------------------------------

@@ -118,12 +118,14 @@ def test_a_restart_knows_of_a_hedge_elsewhere() -> None:
         engine.run(end=pause, streaming=True)
         assert strategy.held() == [-0.49, 0.0, 0.49]
         strategy.stop()
+        engine.run(start=pause, end=pause + 5 * SECOND, streaming=True)
+        assert strategy.held() == [-0.49, 0.0, 0.49]  # the end changes nothing of it
         strategy.reset()
         with shared_store(url) as store:
             _forget_the_fill(engine, store)
         strategy.start()
         assert strategy._hedges.book.held == {A.id.value: Decimal("-0.49")}
-        engine.run(start=pause)
+        engine.run(start=pause + 5 * SECOND)
         assert strategy.held() == [0.0, 0.0, 0.0]
         engine.dispose()
 
