@@ -49,6 +49,8 @@ def paper_fields(deployment: Deployment, venue: Venue) -> dict[str, Any]:
         "oms_type": venue.oms_type,
         "default_leverage": venue.leverage,
         "state": deployment.state,
+        # Records of funding are of what was paid, at its time, and not of what will be.
+        **({"funding": "paid"} if venue.adapter == "replay" else {}),
         **plain,
     }
 

@@ -10,6 +10,7 @@ from nautilus_trader.config import BacktestRunConfig, TradingNodeConfig, msgspec
 
 from nautilus_quant.config import load, native_backtest, native_live, prepare_data, run_configs
 from nautilus_quant.config.catalogs import catalog_path
+from nautilus_quant.config.clients import paper_fields
 
 THREE = """\
 mode: paper
@@ -160,7 +161,7 @@ def test_mistakes_are_found_where_they_are(three, change, said):
 RATES = """\
 mode: paper
 venues:
-  REC: {{adapter: replay, balances: [50_000 USDT], sources: [{sources}]}}
+  REC: {{adapter: replay, balances: [50_000 USDT], sources: [{sources}]{more}}}
 strategies:
   m-btc: {{use: momentum, instrument: BTCUSDT-PERP.REC, bar: 1-MINUTE}}
 """
@@ -176,17 +177,24 @@ def test_recorded_rates_are_played_and_paid_where_there_are_any(write, tmp_path)
         f"{{path: {tmp_path / name}, instrument: BTCUSDT-PERP.REC}}"
         for name in ("bars.parquet", "rates.parquet")
     )
-    (run,) = native_backtest(load(write(RATES.format(sources=bars)), env={}))
+    (run,) = native_backtest(load(write(RATES.format(sources=bars, more="")), env={}))
     assert "modules" not in run["venues"][0]
-    (run,) = native_backtest(load(write(RATES.format(sources=f"{bars}, {paid}")), env={}))
+    (run,) = native_backtest(load(write(RATES.format(sources=f"{bars}, {paid}", more="")), env={}))
     assert [item["data_cls"].rpartition(":")[2] for item in run["data"]] == ["FundingRateUpdate", "Bar"]
     assert len(run["venues"][0]["modules"]) == 1
+
+
+def test_recorded_rates_are_paid_at_their_time_on_paper_as_in_a_backtest(write):
+    deployment = load(write(RATES.format(sources="{path: x.parquet}", more="")), env={})
+    assert paper_fields(deployment, deployment.venues["REC"])["funding"] == "paid"
+    deployment = load(write(RATES.format(sources="{path: x.parquet}", more=", funding: off")), env={})
+    assert paper_fields(deployment, deployment.venues["REC"])["funding"] == "off"
 
 
 def test_a_catalog_given_is_looked_into(write, tmp_path):
     for name in ("quote_tick", "funding_rate_update", "mark_price_update"):
         (tmp_path / "mine" / "data" / name).mkdir(parents=True)
-    text = RATES.format(sources="{path: x.parquet}")
+    text = RATES.format(sources="{path: x.parquet}", more="")
     deployment = load(write(f"{text}backtest: {{catalogs: {{REC: {tmp_path / 'mine'}}}}}"), env={})
     (run,) = native_backtest(deployment)
     kinds = [item["data_cls"].rpartition(":")[2] for item in run["data"]]
