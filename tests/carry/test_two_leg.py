@@ -188,6 +188,17 @@ def test_a_refused_second_leg_takes_the_first_with_it() -> None:
     assert places(machine.want(Decimal(4), at(61))) == [(1, -4, "lead")]
 
 
+def test_what_goes_first_is_followed_by_as_much_as_has_filled() -> None:
+    machine = pair()
+    one, two = ids(machine.want(Decimal(4), T0))
+    machine.on_order(two, Decimal(0), REFUSED, at(0.1))
+    machine.on_order(one, Decimal(0), CANCELED, at(0.2))
+    [lead] = machine.want(Decimal(4), at(61))
+    assert (lead.leg, lead.quantity) == (1, -4)
+    assert machine.want(Decimal(4), at(61.1)) == []  # on its way, and nothing has filled
+    assert places(machine.on_order(lead.id, Decimal(1), WORKING, at(61.2))) == [(0, 1, "hedge")]
+
+
 def test_a_partial_fill_is_what_both_are_cut_to() -> None:
     machine = pair()
     one, two = ids(machine.want(Decimal(4), T0))

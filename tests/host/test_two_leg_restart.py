@@ -110,6 +110,31 @@ def test_a_crash_in_the_middle_of_closing_is_finished(tmp_path) -> None:
     made.dispose()
 
 
+def test_what_rests_and_fills_while_nobody_runs_is_hedged_and_taken_back(tmp_path) -> None:
+    """Dead from second 7 to 10, in which four of ten fill; two more before the cancel is there."""
+    steps = {7: lambda s: setattr(s, "dead", True)}
+    config = {"style": "passive_aggressive", "leg_timeout": 60.0}
+    strategy = Mortal({5: SIZE}, steps, state=f"sqlite:///{tmp_path}/state.db", **config)
+    made = engine(
+        market(btc=(30_000.0,) * 8 + DIPS, btc_size=2),
+        strategies=[strategy],
+        instruments=(BTC, ETH),
+        liquidity_consumption=True,
+    )
+    made.run(end=START + 9 * SECOND, streaming=True)
+    assert [strategy.position_of(leg) for leg in strategy.legs] == [4, 0]
+    strategy.stop()
+    strategy.come_alive()
+    made.run(start=START + 10 * SECOND)
+    assert [strategy.position_of(leg) for leg in strategy.legs] == [6, -90]
+    assert orders_of(made) == [
+        ("BTC", 6, False, "CANCELED"),
+        ("ETH", 60, False, "FILLED"),
+        ("ETH", 30, False, "FILLED"),
+    ]
+    made.dispose()
+
+
 def test_what_was_kept_and_cannot_be_read_begins_anew(tmp_path) -> None:
     state = f"sqlite:///{tmp_path}/state.db"
     strategy = Two({5: SIZE, 20: 0.0}, state=state)
