@@ -16,7 +16,7 @@ from nautilus_quant.host.scaler_messages import CarryCapture, CarryHeld, CarrySi
 from nautilus_quant.host.scaler_settings import CarryPairConfig, CarryRuleConfig
 
 if TYPE_CHECKING:
-    from nautilus_quant.carry.scaler import CarryDecision
+    from nautilus_quant.carry.scaler_terms import CarryDecision
 
 _UNKNOWN = "unknown"
 

@@ -18,8 +18,9 @@ _ROUNDS = 300
 
 def scaler(seed: int = 7) -> Any:
     """Return a scaler that knows 60 payments of each perpetual, and 50 costs of each instrument."""
-    from nautilus_quant.carry.scaler import CarryPair, CarryScaler
+    from nautilus_quant.carry.scaler import CarryScaler
     from nautilus_quant.carry.scaler_market import Leg
+    from nautilus_quant.carry.scaler_terms import CarryPair
 
     rng = random.Random(seed)
     made = CarryScaler(
@@ -63,7 +64,7 @@ def decisions(made: Any, capital: float, rounds: int = _ROUNDS, *, new: bool) ->
         Whether before each of them every perpetual's rate has changed, and every instrument's book.
 
     """
-    from nautilus_quant.carry.scaler import Funds
+    from nautilus_quant.carry.scaler_terms import Funds
 
     funds = Funds(capital, {f"V{venue}": capital / VENUES for venue in range(VENUES)})
     first = made.decide(_NOW, funds, {})

@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import math
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from msgspec import field
-from nautilus_trader.config import NonNegativeFloat
 from nautilus_trader.model.enums import MarketStatusAction
 from nautilus_trader.model.identifiers import InstrumentId, PositionId, Venue
 
 from nautilus_quant.carry.scaler_guard import Bound, GuardParams, bound, limited
 from nautilus_quant.carry.venue_health import Health
-from nautilus_quant.config.units import Fraction, Seconds
 from nautilus_quant.host.messages import Alert, latest, publish, subscribe, topic_of
 from nautilus_quant.host.scaler_desk import CarryDesk
 from nautilus_quant.host.scaler_messages import CarryHeld, CarrySize
-from nautilus_quant.host.scaler_settings import CarryPairConfig, CarryRuleConfig
 from nautilus_quant.host.two_leg_pair import Pair
-from nautilus_quant.host.two_leg_strategy import TwoLegStrategy, TwoLegStrategyConfig
+from nautilus_quant.host.two_leg_strategy import TwoLegStrategy
 from nautilus_quant.host.venue_health import VenueHealthUpdate
+from nautilus_quant.strategies.funding_arb_config import FundingArbConfig
 
 if TYPE_CHECKING:
     from nautilus_trader.model.data import InstrumentStatus, QuoteTick
 
-    from nautilus_quant.carry.scaler import CarryDecision
+    from nautilus_quant.carry.scaler_terms import CarryDecision
     from nautilus_quant.carry.two_leg_told import PairChange
 
 _NANOS = 1_000_000_000
@@ -39,74 +36,6 @@ _HALTED = frozenset(
         MarketStatusAction.NOT_AVAILABLE_FOR_TRADING,
     }
 )
-
-
-class FundingArbConfig(TwoLegStrategyConfig, kw_only=True, frozen=True):
-    """
-    What it can be told.
-
-    Parameters
-    ----------
-    partner, borrow
-        What `instrument` is paired with, and what selling it short costs [fraction per year]: for one pair;
-        see `nautilus_quant.host.scaler_settings.CarryPairConfig`.
-    hedges
-        Several pairs in place of `partner`; `instrument` is `one` of the first.
-    rule
-        How boldly carry is held, where no scaler says so.
-    every
-        Between two decisions [s]; funding changes slowly, typically 300 to 3600.
-    scaler
-        ``auto`` holds what a `FundingArbScaler` of the node says, where there is one for a pair; ``own``
-        decides by itself in any case.
-    size_stale_after
-        Age from which what the scaler said is nothing any more [s]: then nothing is added. More than its own
-        `every`.
-    min_distance, target_distance
-        Move against the positions of a margin account at which it is liquidated, below which both legs are
-        cut, and what that brings it to [fraction of price]. Between the two nothing is added.
-    maintenance
-        Maintenance margin per notional of instruments that name none [-].
-    watch
-        Least time between two looks at that distance, by quotes of one instrument [s].
-    delistings
-        When instruments end, by id, as in ``{LUNAUSDT-PERP.BINANCE: "2026-05-13T00:00:00Z"}``.
-    leave_before
-        How long before that their pairs are left [s].
-    premium
-        Whether mark and index prices are subscribed, to foretell rates by the premium.
-    statuses
-        Whether the status of instruments is subscribed; what others subscribe is heard in any case.
-
-    """
-
-    partner: InstrumentId | None = None
-    borrow: NonNegativeFloat | None = None
-    hedges: tuple[CarryPairConfig, ...] = ()
-    rule: CarryRuleConfig = field(default_factory=CarryRuleConfig)
-    every: Seconds = 900.0
-    scaler: Literal["auto", "own"] = "auto"
-    size_stale_after: Seconds = 3_600.0
-    min_distance: Fraction = 0.1
-    target_distance: Fraction = 0.2
-    maintenance: Fraction = 0.005
-    watch: Seconds = 60.0
-    delistings: dict[str, str] = field(default_factory=dict)
-    leave_before: Seconds = 259_200.0
-    premium: bool = False
-    statuses: bool = False
-
-    @property
-    def carries(self) -> tuple[CarryPairConfig, ...]:
-        """All pairs."""
-        if self.partner is None:
-            return self.hedges
-        return (CarryPairConfig(one=self.instrument, two=self.partner, borrow=self.borrow), *self.hedges)
-
-    @property
-    def data_kinds(self) -> tuple[str, ...]:
-        """Kinds of data it subscribes beside quotes and bars, which a backtest of it must play."""
-        return ("funding",)
 
 
 class FundingArb(TwoLegStrategy):
@@ -401,3 +330,6 @@ def _moment(name: str, text: str) -> int:
     if at.tzinfo is None:
         raise ValueError(f"need a time zone in the time at which {name} ends, e.g. Z, was {text!r}")
     return int(at.timestamp()) * _NANOS
+
+
+__all__ = ["FundingArb", "FundingArbConfig"]

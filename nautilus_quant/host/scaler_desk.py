@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from nautilus_trader.common.actor import Actor
 
     from nautilus_quant.carry.capture import CaptureChange
-    from nautilus_quant.carry.scaler import CarryDecision
+    from nautilus_quant.carry.scaler_terms import CarryDecision
     from nautilus_quant.host.scaler_settings import CarryPairConfig, CarryRuleConfig
 
 _SECOND = 1_000_000_000

@@ -10,9 +10,9 @@ from nautilus_trader.model.instruments import CurrencyPair
 from nautilus_quant.account.equity import Account, AccountKind, Price, value
 from nautilus_quant.account.margin import Held, Maintenance, Terms
 from nautilus_quant.account.margin_liquidation import Priced, account_distance
-from nautilus_quant.carry.scaler import Funds
 from nautilus_quant.carry.scaler_guard import FREE_OF_MARGIN
 from nautilus_quant.carry.scaler_guard import Account as Margin
+from nautilus_quant.carry.scaler_terms import Funds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -9,7 +9,7 @@ from nautilus_quant.host.book_memory import BookMemory
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from nautilus_quant.carry.scaler import CarryDecision
+    from nautilus_quant.carry.scaler_terms import CarryDecision
 
 _DOCUMENT = "scaler"
 

@@ -20,7 +20,7 @@ class CarrySize(Message):
     size
         Signed notional, positive is long `one` and short `two` [reporting currency].
     why
-        What decided: see `nautilus_quant.carry.scaler.CarryDecision`.
+        What decided: see `nautilus_quant.carry.scaler_terms.CarryDecision`.
     edge
         What a unit earns over the holding time before trading costs [fraction]; NaN when unknown.
     numbers

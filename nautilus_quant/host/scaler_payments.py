@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from nautilus_trader.common.component import MessageBus
 
     from nautilus_quant.carry.funding_ledger import Stamp
-    from nautilus_quant.carry.scaler import CarryPair
+    from nautilus_quant.carry.scaler_terms import CarryPair
     from nautilus_quant.host.valuation import Valuer
 
 GRACE = 5_000_000_000

@@ -11,8 +11,8 @@ from nautilus_trader.model.identifiers import InstrumentId
 
 from nautilus_quant.carry.capture import CaptureParams
 from nautilus_quant.carry.forecast import ForecastParams, FundingFormula
-from nautilus_quant.carry.scaler import CarryPair, ScalerParams
 from nautilus_quant.carry.scaler_market import Leg
+from nautilus_quant.carry.scaler_terms import CarryPair, ScalerParams
 from nautilus_quant.carry.sizing import SizingParams
 from nautilus_quant.carry.slippage import SlippageParams
 from nautilus_quant.config.units import Fraction, Seconds
@@ -58,7 +58,7 @@ class CarryPairConfig(NautilusConfig, kw_only=True, frozen=True):
 
 class CarryRuleConfig(NautilusConfig, kw_only=True, frozen=True):
     """
-    How boldly carry is held; see `nautilus_quant.carry.scaler.ScalerParams` for more.
+    How boldly carry is held; see `nautilus_quant.carry.scaler_terms.ScalerParams` for more.
 
     Parameters
     ----------

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from nautilus_quant.carry.capture import CaptureParams
 from nautilus_quant.carry.forecast import ForecastParams
-from nautilus_quant.carry.scaler import CarryPair, CarryScaler, Funds, ScalerParams
+from nautilus_quant.carry.scaler import CarryScaler
 from nautilus_quant.carry.scaler_market import Leg
+from nautilus_quant.carry.scaler_terms import CarryPair, Funds, ScalerParams
 from nautilus_quant.carry.sizing import SizingParams
 from nautilus_quant.carry.slippage import SlippageParams
 

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nautilus_quant.carry.capture import CaptureParams
-from nautilus_quant.carry.scaler import CarryPair, CarryScaler, Funds
+from nautilus_quant.carry.scaler import CarryScaler
+from nautilus_quant.carry.scaler_terms import CarryPair, Funds
 from nautilus_quant.carry.slippage import SlippageParams
 from nautilus_quant.safety.stored import DamagedStateError
 from tests.carry.scaler_kit import EIGHT, HOUR, RICH, START, pair, params, pay, perp, scaler, spot

@@ -13,8 +13,8 @@ from nautilus_trader.model.identifiers import Venue
 from nautilus_trader.model.objects import Quantity
 from nautilus_trader.trading.strategy import Strategy
 
-from nautilus_quant.carry.scaler import Funds
 from nautilus_quant.carry.scaler_guard import FREE_OF_MARGIN, Account
+from nautilus_quant.carry.scaler_terms import Funds
 from nautilus_quant.host.scaler_funds import CarryFunds
 from nautilus_quant.host.valuation import Valuer
 from tests.strategies.funding_runs import HOUR, OTHER, PERP, SECOND, SPOT, START, build, quote, quotes, spot
