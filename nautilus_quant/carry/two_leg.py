@@ -40,13 +40,20 @@ class TwoLeg(TwoLegMending):
 
     Notes
     -----
-    *What is guaranteed.* Let the budget be ``max_unhedged``, and count the value unhedged times the time from
-    one rest (legs even, no order on its way) to the next. It stays within the budget as long as values stand
-    still, the machine is told the time at `wake`, every venue answers every order and every cancel within
-    `answer` seconds, and at most one order that mends is refused once the budget is nearly used up. Whatever
-    is beyond that is the time for which venues did not answer or refused, or nobody ran the machine, times at
-    most what was unhedged at its worst: `TwoLegParams.part`, as no part is begun before the last is done.
-    What is too small to trade does not count.
+    *What is guaranteed.* Count the value unhedged times the time, from one rest (legs even, no order on its
+    way) to the next. It stays within ``max_unhedged`` as long as
+
+    - venues answer within `answer` seconds: an order that reduces is filled, a cancel is obeyed or finds the
+      order filled. Orders that add may be filled, filled in part, refused, or left lying;
+    - values stand still, nobody else trades the legs, and the machine is told the time at `wake`.
+
+    Where a venue does not answer, or refuses what reduces (it is asked again after `answer` seconds, then
+    after twice as long each time, up to `pause`), or nobody runs the machine, that time comes on top: times
+    the value of one part at most, as no part is begun before the one before is hedged. Three answers after
+    that is over the legs are even. Legs that differ by less than any order may be count as even.
+
+    Once the budget is used up only what reduces is sent, and a leg that cannot be reduced is covered with the
+    other, if that can be traded: never more than is held of the leg that cannot.
 
     *Never twice.* On each leg at most one order that opens lives, and at most one that reduces. An order
     whose end is not known counts as living for ever, whatever time has passed.
