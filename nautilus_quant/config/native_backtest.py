@@ -9,6 +9,7 @@ import msgspec
 from nautilus_quant.config.catalogs import data_configs, data_kinds, market_config, period
 from nautilus_quant.config.deployment import Deployment, Venue
 from nautilus_quant.config.native import discreet, plugin_configs
+from nautilus_quant.venues.incidents import Incident, Incidents
 
 if TYPE_CHECKING:
     from nautilus_trader.config import BacktestRunConfig
@@ -80,8 +81,14 @@ def _venue(deployment: Deployment, venue: Venue) -> dict[str, Any]:
 def _modules(deployment: Deployment, venue: Venue) -> list[dict[str, Any]]:
     options = [_SETTLEMENT] if venue.adapter == "simulated" and venue.options.get("options") else []
     pays = "funding" in data_kinds(deployment, venue) and venue.options.get("funding") != "off"
-    troubled = [_incidents(deployment, venue)] if venue.options.get("incidents") else []
+    troubled = [_incidents(deployment, venue)] if _has_trouble(venue) else []
     return options + ([_funding(venue)] if pays else []) + troubled
+
+
+def _has_trouble(venue: Venue) -> bool:
+    """Tell whether anything happens to orders; what happens to data is in the data."""
+    schedule = msgspec.convert(venue.options.get("incidents") or (), tuple[Incident, ...])
+    return Incidents(schedule).concern_orders
 
 
 def _incidents(deployment: Deployment, venue: Venue) -> dict[str, Any]:

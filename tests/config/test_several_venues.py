@@ -94,6 +94,12 @@ def test_a_backtest_has_the_same_latency_incidents_and_funding(three):
     assert [item["kind"] for item in incidents.config["incidents"]] == ["rejects", "outage"]
 
 
+def test_what_happens_to_data_alone_needs_no_module(three):
+    quiet = three("venues: {SIM_B: {incidents: [{kind: stale, at: 5s}, {kind: data, at: 90s}]}}")
+    (run,) = decoded(native_backtest(quiet))
+    assert [module.actor_path.rpartition(":")[2] for module in run.venues[1].modules] == ["FundingModule"]
+
+
 def test_an_opening_of_its_own_counts_for_incidents(three):
     origin = "{origin: 2025-03-01T11:59:00Z}"
     later = three(f"venues: {{SIM_A: {origin}, SIM_B: {origin}, SIM_C: {origin}}}")
