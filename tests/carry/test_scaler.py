@@ -148,7 +148,7 @@ def test_what_is_held_goes_before_what_is_new_where_capital_is_short():
 
 
 def test_what_is_held_is_worth_its_capital_without_the_doubts():
-    made = scaler(sizing={"caution": 5.0})
+    made = scaler(sizing={"caution": 50.0})
     for n, rate in enumerate(np.random.default_rng(3).normal(0.0003, 0.0002, 40), 1):
         made.markets["BTC-PERP.A"].settled(START + n * EIGHT, float(rate))
     now, held = START + 41 * EIGHT, {"BTC": 50_000.0}
@@ -157,6 +157,14 @@ def test_what_is_held_is_worth_its_capital_without_the_doubts():
     assert made.params.max_share == 1.0
     found = decide(made, held, Funds(60_000.0, short.venues), now)["BTC"]
     assert found[1:3] == (pytest.approx(30_000.0 / 1.2), "capital")
+
+
+def test_what_would_be_too_little_is_not_held_at_all():
+    made = scaler(sizing={"smallest": 20_000.0})
+    poor = Funds(100_000.0, {"A": 12_000.0})
+    assert decide(made, funds=poor)["BTC"].size == 0.0  # 10 000 would be
+    assert decide(made, {"BTC": 50_000.0}, poor)["BTC"].size == 0.0
+    assert decide(made, funds=Funds(100_000.0, {"A": 30_000.0}))["BTC"].size == pytest.approx(25_000.0)
 
 
 def test_capital_of_each_venue_counts():

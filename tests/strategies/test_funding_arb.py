@@ -198,7 +198,10 @@ def test_a_venue_that_is_down_is_left_alone_until_it_is_back():
                 ),
             ),
         )
+    heard = alerts_of(engine)
     engine.run()
+    told = [one.text for one in heard if one.key == f"carry|{NAME}|bound"]
+    assert ["halted" in text for text in told] == [True, False]
     assert {row[3] for row in orders(engine)} == {32, 80}
     assert held(engine) == {}
     engine.dispose()
