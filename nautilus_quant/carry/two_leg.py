@@ -49,8 +49,8 @@ class TwoLeg(TwoLegMending):
 
     Where a venue does not answer, or refuses what reduces (it is asked again after `answer` seconds, then
     after twice as long each time, up to `pause`), or nobody runs the machine, that time comes on top: times
-    the value of one part at most, as no part is begun before the one before is hedged. Three answers after
-    that is over the legs are even. Legs that differ by less than any order may be count as even.
+    the value of one part at most, as no part is begun before the one before is hedged. The budget holds again
+    from three answers after that is over. Legs that differ by less than any order may be count as even.
 
     Once the budget is used up only what reduces is sent, and a leg that cannot be reduced is covered with the
     other, if that can be traded: never more than is held of the leg that cannot.

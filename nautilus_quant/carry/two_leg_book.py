@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -151,7 +152,13 @@ class PairBook:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `to_dict` gave; costs are of the past."""
+        """Go on from what `to_dict` gave, by the weights of what is held; costs are of the past."""
         self.held = [Decimal(text) for text in state["held"]]
+        if any(self.held):
+            one, two = (
+                replace(leg, weight=Decimal(text))
+                for leg, text in zip(self.legs, state["weights"], strict=True)
+            )
+            self.legs = one, two
         self.values = [float(value) for value in state["values"]]
         self.orders.restore(state["orders"])

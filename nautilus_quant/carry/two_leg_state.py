@@ -86,6 +86,11 @@ class TwoLegState:
         return self.book.unhedged
 
     @property
+    def is_exposed(self) -> bool:
+        """Whether something was unhedged after the last event; cheaper than `unhedged`."""
+        return self._rate > 0.0
+
+    @property
     def used(self) -> float:
         """Of the budget since it was last at rest [reporting currency times seconds]."""
         return self._used

@@ -156,7 +156,15 @@ class TwoLegStrategy(TargetStrategy):
         for desk in self._desks.values():
             for leg, instrument_id in enumerate(desk.pair.legs):
                 if instrument_id.venue.value == venue:
+                    self._catch_up(desk)
                     self._do(desk, desk.machine.on_venue(leg, self.clock.timestamp_ns(), down=down))
+
+    def _catch_up(self, desk: PairDesk) -> None:
+        """Tell the machine what is known by now of its orders."""
+        for live in list(desk.machine.book.orders.live()):
+            report = report_of(self.cache.order(ClientOrderId(live.id)))
+            if report is not None:
+                self._do(desk, desk.machine.on_order(live.id, *report, self.clock.timestamp_ns()))
 
     def reweigh(self, name: str, weights: tuple[Decimal, Decimal]) -> None:
         """Let other weights hold for a pair from now on; its legs are brought to them."""
@@ -321,7 +329,7 @@ class TwoLegStrategy(TargetStrategy):
     def on_quote_tick(self, tick: QuoteTick) -> None:
         """Value what is unhedged at new prices."""
         for desk in self._desks.values():
-            if tick.instrument_id in desk.pair.legs and desk.machine.unhedged:
+            if desk.machine.is_exposed and tick.instrument_id in desk.pair.legs:
                 self._look(desk)
                 self._do(desk, desk.machine.on_time(self.clock.timestamp_ns()))
 

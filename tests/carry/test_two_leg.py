@@ -415,6 +415,20 @@ def test_an_order_whose_end_nobody_knows_is_not_sent_again() -> None:
     assert places(other.on_time(at(6))) == [(0, -4, "unwind")]
 
 
+def test_weights_that_were_changed_hold_after_a_restart_while_something_is_held() -> None:
+    machine = opened(pair(), 4)
+    assert machine.reweigh(legs("1", "-1.5"), at(1)) != []  # the legs are brought to them
+    order = next(machine.book.orders.live())
+    machine.on_order(order.id, abs(order.quantity), FILLED, at(2))
+    other = again(machine)
+    assert other.reconcile({}, (None, None), at(3)) == []
+    assert other.phase is Phase.HEDGED
+    assert other.book.legs[1].weight == Decimal("-1.5")
+    flat = pair()
+    flat.reweigh(legs("1", "-1.5"), at(1))
+    assert again(flat).book.legs[1].weight == -1
+
+
 def test_ids_are_never_used_again() -> None:
     orders = LegOrders("X")
     known = {orders.next_id(T0) for _ in range(3)}
