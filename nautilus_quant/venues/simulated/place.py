@@ -98,13 +98,19 @@ class Place:
         """Find the place all venues of the market go on from, and let the others know."""
         config, market = self._config, self._config.market
         found = self._openings.markets.get(market.common) or self._read_opening()
-        if found is None or (config.origin is not None and found.origin != config.timeline(now).origin):
+        if found is None or not self._fits(found, now):
             found = Opening(origin=config.timeline(now).origin)
         latest = Timeline(market, found.origin).block_of(now) - market.history_blocks
         if (latest - found.block) * BLOCK_SECONDS > config.max_catch_up:
             found = replace(found, block=latest, generation=found.generation + 1)
         self._share(found, now, at_once=True)
         return found
+
+    def _fits(self, opening: Opening, now: int) -> bool:
+        """Tell whether it is of the time the config says, if it says any, and not of the future."""
+        if Timeline(self._config.market, opening.origin).block_start(opening.block) > now:
+            return False
+        return self._config.origin is None or opening.origin == self._config.timeline(now).origin
 
     def _read_opening(self) -> Opening | None:
         store = self._store()

@@ -341,6 +341,16 @@ def test_the_place_of_a_market_only_ever_moves_on(url):
     node.end()
 
 
+def test_a_place_in_the_future_is_not_taken(url):
+    """The clock of the machine was wrong for a while."""
+    lives(url, [(10_000, 10_300)], [("SIM_A", "SIM_B")])
+    node = Node(url, "SIM_A", "SIM_B")
+    node.begin(ORIGIN)
+    assert [player.timeline.origin for player in node.players] == [ORIGIN] * 2
+    assert len(set(node.indices(ORIGIN + 60 * S))) == 1
+    node.end()
+
+
 def test_a_given_opening_wins(url):
     lives(url, [(0, 100)], [("SIM_A",)])
     node = Node(url, "SIM_A", "SIM_B", origin=ORIGIN + 40 * S)
