@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from nautilus_quant.carry.capture import CaptureChange
+from nautilus_quant.carry.forecast import Carry
 from nautilus_quant.carry.scaler_capital import Claims, Needs, Shares, allot
 from nautilus_quant.carry.scaler_market import Leg, LegMarket, Outlook
 from nautilus_quant.carry.scaler_terms import CarryDecision, CarryPair, Funds, ScalerParams
@@ -30,7 +32,7 @@ from nautilus_quant.safety import stored
 from nautilus_quant.signals.sequence import require
 
 VERSION = 1
-_NOT_KNOWN = (math.nan, math.nan)
+_NOT_KNOWN = Carry(math.nan, math.nan, math.nan)
 _NUMBERS = (
     *("expected", "error", "borrow", "edge", "fixed", "linear", "root"),
     *("held", "scale", "kelly", "profit", "best", "level", "most"),
@@ -144,8 +146,8 @@ class CarryScaler:
     ) -> tuple[Floats, Table, Flags]:
         """Return the direction of each pair, what it earns and costs that way, and whether it is cut."""
         legs, params = self._legs, self.params
-        rates = np.array([_NOT_KNOWN if one is None else one.carry[:2] for one in outlooks])
-        costs = np.array([market.cost(params.impact_caution) for market in self.markets.values()])
+        rates = _columns([_NOT_KNOWN if one is None else one.carry for one in outlooks])
+        costs = _columns([market.cost(params.impact_caution) for market in self.markets.values()])
         rate = rates[legs.two, 0] - rates[legs.one, 0]
         sign = np.where(has != 0.0, np.sign(has), np.where(rate >= 0.0, 1.0, -1.0))
         # The legs' errors are taken as independent: of one coin on two venues they are less than that.
@@ -289,6 +291,11 @@ class CarryScaler:
         }
         self.theses, self.markets = theses, markets
         return self
+
+
+def _columns(rows: Sequence[tuple[float, float, float]]) -> Floats:
+    """Return rows of three as an array, in a fraction of the time `np.array` takes."""
+    return np.fromiter(chain.from_iterable(rows), np.float64, 3 * len(rows)).reshape(-1, 3)
 
 
 def _flip(expected: float, error: float) -> float:
