@@ -51,6 +51,7 @@ class SimulatedDataClientConfig(LiveDataClientConfig, frozen=True, kw_only=True)
     seed, step, depth_interval, spot, history, volatility, pace, funding_interval, stress, options, outlet
         The market itself: see `MarketConfig`. Several venues show one market when each has an `outlet`, be it
         an empty one, and all have the same `seed`, `step`, `volatility`, `pace`, `history` and `origin`.
+        `stress` is each venue's own then: a crash of the market is given to all of them.
 
     """
 
