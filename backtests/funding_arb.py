@@ -18,7 +18,7 @@ import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from decimal import Decimal
 from multiprocessing import get_context
@@ -59,7 +59,7 @@ type Pairs = Mapping[str, tuple[InstrumentId, InstrumentId]]
 type Told = Callable[[float], None]
 
 CAPITALS = (100_000, 1_000_000, 10_000_000, 100_000_000)
-HORIZONS = (7.0, 14.0, 30.0)
+HORIZONS = (7.0, 30.0)
 VENUE_COINS = ("BTC", "ETH")
 VENUE_SPAN = ("2021-01-01", "2024-01-01")
 UNKNOWN_FEES = ("gate", "htx", "kucoin", "mexc", "dydx")
@@ -255,19 +255,34 @@ def venue_market(asked: argparse.Namespace, coin: str) -> tuple[HourlyMarket, Pa
 
 
 def perform_all(
-    asked: argparse.Namespace, tasks: Sequence[Task], begin: Callable[[str], Told]
+    asked: argparse.Namespace,
+    tasks: Sequence[Task],
+    begin: Callable[[str], Told],
+    done: Callable[[Outcome], None],
 ) -> list[Outcome]:
-    """Run all tasks, one after the other or side by side; the outcomes are the same."""
-    if asked.jobs == 1:
-        return [perform(asked, task, begin(task.name)) for task in tasks]
+    """Run all tasks, one after the other or side by side, which changes nothing; `done` hears each."""
+    bars = {task: begin(task.name) for task in tasks}
+    found = {}
+    performed = in_turn(asked, bars) if asked.jobs == 1 else side_by_side(asked, bars)
+    for task, outcome in performed:
+        found[task] = outcome
+        done(outcome)
+    return [found[task] for task in tasks]
+
+
+def in_turn(asked: argparse.Namespace, bars: Mapping[Task, Told]) -> Iterator[tuple[Task, Outcome]]:
+    """Run tasks one after the other."""
+    for task, told in bars.items():
+        yield task, perform(asked, task, told)
+
+
+def side_by_side(asked: argparse.Namespace, bars: Mapping[Task, Told]) -> Iterator[tuple[Task, Outcome]]:
+    """Run tasks in processes of their own, and give them as they end."""
     with ProcessPoolExecutor(asked.jobs, mp_context=get_context("spawn")) as pool:
-        running = []
-        for task in tasks:
-            told = begin(task.name)
-            future = pool.submit(perform, asked, task)
-            future.add_done_callback(lambda _done, told=told: told(1.0))  # type: ignore[misc]
-            running.append(future)
-        return [future.result() for future in running]
+        running = {pool.submit(perform, asked, task): task for task in bars}
+        for future in as_completed(running):
+            bars[running[future]](1.0)
+            yield running[future], future.result()
 
 
 def depth_of(asked: argparse.Namespace) -> DepthParams:
@@ -297,6 +312,11 @@ def by_run(title: str, outcomes: Sequence[Outcome]) -> Table:
         ]
         table.add_row(one.name, *shares, *rest, f"{one.fills:,}")
     return table
+
+
+def line(one: Outcome) -> str:
+    """Return a run in one line."""
+    return f"{one.name}: {one.annual:+.2%} a year, drawdown {one.curve.max_drawdown:.2%}, {one.fills:,} fills"
 
 
 def parts(title: str, found: Mapping[Any, Sources]) -> Table:
@@ -418,7 +438,7 @@ def main() -> None:
         with progress(console) as begin:
             first = coin_tasks(asked) if asked.only != "venues" else []
             second = venue_tasks(asked) if asked.only != "coins" else []
-            found = perform_all(asked, [*first, *second], begin)
+            found = perform_all(asked, [*first, *second], begin, lambda one: console.print(line(one)))
             coins, venues = found[: len(first)], found[len(first) :]
     except RecordedError as error:
         sys.exit(str(error))
