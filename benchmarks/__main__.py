@@ -36,6 +36,8 @@ FAMILIES = (
     "surface",
     "option_stress",
     "funding",
+    "scaler",
+    "routing",
 )
 
 

