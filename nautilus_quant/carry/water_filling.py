@@ -13,6 +13,7 @@ from nautilus_quant.signals.sequence import require
 
 type Floats = npt.NDArray[np.float64]
 type Ints = npt.NDArray[np.int64]
+type Flags = npt.NDArray[np.bool_]
 
 _ROUNDS = 100
 _EXACT = 1e-12
@@ -50,6 +51,14 @@ class Chances:
         count = len(self.edge)
         fields = (self.linear, self.root, self.most, self.capital, self.venue)
         require(all(len(one) == count for one in fields), "arrays of one length", [len(f) for f in fields])
+        impact = self.linear + self.root
+        good = np.isfinite(self.edge) & np.isfinite(impact) & np.isfinite(self.capital)
+        good &= (self.linear >= 0.0) & (self.root >= 0.0) & (impact > 0.0)
+        good &= (self.most >= 0.0) & (self.capital > 0.0)
+        if not good.all():  # one look says that something is wrong, and only then is looked what
+            self._complain()
+
+    def _complain(self) -> None:
         require(bool(np.isfinite(self.edge).all()), "finite edges [fraction]", self.edge)
         good = np.isfinite(self.linear) & np.isfinite(self.root) & (self.linear >= 0.0) & (self.root >= 0.0)
         require(bool(good.all()), "finite impacts >= 0", (self.linear, self.root))
@@ -110,67 +119,109 @@ def spread(chances: Chances, capital: float, venue_capital: Floats) -> Spread:
     if not len(chances.edge):
         return Spread(np.zeros(0), 0.0, np.zeros(count))
     terms = _Terms.of(chances)
-    own = _level(terms, venue, venue_capital, np.zeros(len(venue)))
-    floors = own[venue]
-    one = np.zeros(len(venue), dtype=np.int64)
-    level = float(_level(terms, one, np.array([capital]), floors)[0])
-    sizes, _ = _sizes(terms, np.maximum(floors, level))
-    return Spread(sizes, level, np.maximum(own, level))
+    own = _level(terms, venue, venue_capital.tolist(), None)
+    asked = np.array(own)
+    floors = asked[venue]
+    level = _level(terms, np.zeros(len(venue), dtype=np.int64), [float(capital)], floors)[0]
+    _, sizes = _roots(terms, np.maximum(floors, level))
+    return Spread(np.minimum(sizes, chances.most), level, np.maximum(asked, level))
 
 
 class _Terms(NamedTuple):
     """What of the chances is asked again and again."""
 
-    chances: Chances
+    edges: Floats  # twice the edge, and twice the capital: of a float, twice is exact
+    capitals: Floats
+    capital: Floats
+    most: Floats
+    four: Floats
     slope: Floats
     square: Floats
-    eight: Floats
-    four: Floats
+    top: Floats
 
     @classmethod
     def of(cls, chances: Chances) -> _Terms:
         slope = 1.5 * chances.root
-        return cls(chances, slope, slope * slope, 8.0 * chances.linear, 4.0 * chances.linear)
+        return cls(
+            2.0 * chances.edge,
+            2.0 * chances.capital,
+            chances.capital,
+            chances.most,
+            4.0 * chances.linear,
+            slope + _NEXT_TO_NOTHING,
+            slope * slope,
+            np.maximum(chances.edge, 0.0) / chances.capital,
+        )
 
 
-def _sizes(terms: _Terms, level: Floats) -> tuple[Floats, Floats]:
-    """Return each size where its last unit of capital earns `level`, and how fast its capital falls."""
-    chances = terms.chances
-    margin = np.maximum(chances.edge - level * chances.capital, 0.0)
+def _roots(terms: _Terms, level: Floats | float) -> tuple[Floats, Floats]:
+    """Return each size where its last unit of capital earns `level`, and the square root of it."""
+    edges, capitals, _, _, four, slope, square, _ = terms
+    margins = np.maximum(edges - level * capitals, 0.0)
     # Without a margin, and without impact of the square root, all of a fraction is nothing.
-    roots = 2.0 * margin / (terms.slope + np.sqrt(terms.square + terms.eight * margin) + _NEXT_TO_NOTHING)
-    sizes = roots * roots
-    falls = 2.0 * roots * chances.capital / (terms.four * roots + terms.slope + _NEXT_TO_NOTHING)
-    return np.minimum(sizes, chances.most), np.where(sizes < chances.most, falls, 0.0)
+    roots = margins / (slope + np.sqrt(square + four * margins))
+    return roots, roots * roots
 
 
-def _level(terms: _Terms, group: Ints, most: Floats, floors: Floats) -> Floats:
+def _falls(terms: _Terms, roots: Floats, stuck: Flags) -> Floats:
+    """Return how fast the capital of each falls with the level; what is stuck at a bound does not."""
+    falls = roots * terms.capitals / (terms.four * roots + terms.slope) * terms.capital
+    np.putmask(falls, stuck, 0.0)
+    return falls
+
+
+def _level(terms: _Terms, group: Ints, most: list[float], floors: Floats | None) -> list[float]:
     """
     Return the lowest level >= 0 of each group that its capital allows.
 
     Newton's method held in a bracket: used capital falls with the level, and is none at the highest margin.
     It looks for the root of the used capital, which is a straight line where impact is that of a square root.
     """
-    chances, count = terms.chances, len(most)
-    low = np.zeros(count)
-    high = np.zeros(count)
-    np.maximum.at(high, group, np.maximum(chances.edge, 0.0) / chances.capital)
-    level, over, least = low.copy(), low.copy(), np.sqrt(most)
+    count = len(most)
+    tops = np.zeros(count)
+    np.maximum.at(tops, group, terms.top)
+    brackets = [_Bracket(bound, top) for bound, top in zip(most, tops.tolist(), strict=True)]
     for _ in range(_ROUNDS):
-        own = level[group]
-        sizes, falls = _sizes(terms, np.maximum(own, floors))
-        falls = np.where(own >= floors, falls, 0.0)
-        used = np.bincount(group, sizes * chances.capital, count)
-        over = used - most
-        open_ = (over > _EXACT * most) | ((over < -_EXACT * most) & (level > 0.0))
-        open_ &= high - low > _EXACT * high
-        if not open_.any():
+        own = brackets[0].level if count == 1 else np.array([one.level for one in brackets])[group]
+        roots, sizes = _roots(terms, own if floors is None else np.maximum(own, floors))
+        used = np.bincount(group, np.minimum(sizes, terms.most) * terms.capital, count).tolist()
+        waiting = [place for place, one in enumerate(brackets) if one.is_open(used[place])]
+        if not waiting:
             break
-        low = np.where(over > 0.0, level, low)
-        high = np.where(over <= 0.0, level, high)
-        steep = np.bincount(group, falls * chances.capital, count)
-        step = 2.0 * np.sqrt(used) * (np.sqrt(used) - least) / np.where(steep > 0.0, steep, math.inf)
-        newton = level + step
-        fits = (newton > low) & (newton < high)
-        level = np.where(open_, np.where(fits, newton, 0.5 * (low + high)), level)
-    return np.where(over > _EXACT * most, high, level)
+        stuck = sizes >= terms.most
+        if floors is not None:
+            stuck |= own < floors
+        steep = np.bincount(group, _falls(terms, roots, stuck), count).tolist()
+        for place in waiting:
+            brackets[place].narrow(used[place], steep[place])
+    return [one.high if one.over > _EXACT * one.most else one.level for one in brackets]
+
+
+class _Bracket:
+    """Where the level of one group lies: few enough that plain numbers are quicker than arrays."""
+
+    __slots__ = ("high", "least", "level", "low", "most", "over")
+
+    def __init__(self, most: float, high: float) -> None:
+        self.most = most
+        self.least = math.sqrt(most)
+        self.low = self.level = self.over = 0.0
+        self.high = high
+
+    def is_open(self, used: float) -> bool:
+        """Tell whether what is used at the level is not yet what there is."""
+        over = self.over = used - self.most
+        close = _EXACT * self.most
+        if not (over > close or (over < -close and self.level > 0.0)):
+            return False
+        return self.high - self.low > _EXACT * self.high
+
+    def narrow(self, used: float, steep: float) -> None:
+        """Go on to the next level."""
+        if self.over > 0.0:
+            self.low = self.level
+        else:
+            self.high = self.level
+        root = math.sqrt(used)
+        level = self.level + 2.0 * root * (root - self.least) / (steep if steep > 0.0 else math.inf)
+        self.level = level if self.low < level < self.high else 0.5 * (self.low + self.high)
