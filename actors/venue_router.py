@@ -21,7 +21,7 @@ from nautilus_quant.host.routing_market import MarketSettings, RoutingMarket
 from nautilus_quant.host.routing_orders import LOCAL, finish, is_part
 from nautilus_quant.host.routing_report import journal_entry, route_update
 from nautilus_quant.host.state import StateError, StateStore, shared_store
-from nautilus_quant.host.venue_health import tells_status
+from nautilus_quant.host.subscribing import can_subscribe
 
 if TYPE_CHECKING:
     from nautilus_trader.common.events import TimeEvent
@@ -202,7 +202,7 @@ class VenueRouter(ExecAlgorithm):
 
     def _subscribe(self, instrument_id: InstrumentId) -> None:
         self.subscribe_quote_ticks(instrument_id)
-        if tells_status(find_kernel(self.msgbus), instrument_id.venue.value):
+        if can_subscribe(self.msgbus, instrument_id.venue.value, "instrument_status"):
             self.subscribe_instrument_status(instrument_id)
         if self.config.book == "depth10":
             self.subscribe_order_book_depth(instrument_id, managed=False)

@@ -10,6 +10,7 @@ from nautilus_quant.host.kernel import KernelNotFoundError, find_kernel
 
 if TYPE_CHECKING:
     from nautilus_trader.common.component import MessageBus
+    from nautilus_trader.system.kernel import NautilusKernel
 
 
 def can_subscribe(msgbus: MessageBus, venue: str, kind: str) -> bool:
@@ -37,9 +38,15 @@ def can_subscribe(msgbus: MessageBus, venue: str, kind: str) -> bool:
         return True
     method = f"_subscribe_{kind}"
     unknown = getattr(LiveMarketDataClient, method)
-    clients: list[Any] = list(kernel.data_engine._clients.values())  # noqa: SLF001 NautilusTrader keeps them
-    return all(getattr(type(one), method, None) is not unknown for one in clients if _serves(one, venue))
+    found = [one for one in data_clients(kernel) if serves(one, venue)]
+    return all(getattr(type(one), method, None) is not unknown for one in found)
 
 
-def _serves(client: Any, venue: str) -> bool:
+def data_clients(kernel: NautilusKernel) -> list[Any]:
+    """Return the data clients of a node."""
+    return list(kernel.data_engine._clients.values())  # noqa: SLF001 NautilusTrader keeps them to itself
+
+
+def serves(client: Any, venue: str) -> bool:
+    """Tell whether a client, of data or of orders, is that of a venue."""
     return bool(client.id.value == venue if client.venue is None else client.venue.value == venue)

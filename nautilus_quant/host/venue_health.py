@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from nautilus_trader.live.data_client import LiveDataClient, LiveMarketDataClient
+from nautilus_trader.live.data_client import LiveDataClient
 from nautilus_trader.live.execution_client import LiveExecutionClient
 from nautilus_trader.model.enums import MarketStatusAction, market_status_action_to_str
 from nautilus_trader.model.events import (
@@ -22,6 +22,7 @@ from nautilus_quant.host.board import share_on_bus
 from nautilus_quant.host.kernel import find_kernel
 from nautilus_quant.host.messages import Message, publish
 from nautilus_quant.host.routing import clients
+from nautilus_quant.host.subscribing import data_clients, serves
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -169,10 +170,10 @@ class HealthBook:
     def _is_connected(self, venue: str) -> bool:
         """Tell whether the clients of a venue are connected; simulated ones always are."""
         for client in clients(self._kernel.exec_engine):
-            if isinstance(client, LiveExecutionClient) and _serves(client, venue) and not client.is_connected:
+            if isinstance(client, LiveExecutionClient) and serves(client, venue) and not client.is_connected:
                 return False
         for client in data_clients(self._kernel):
-            if isinstance(client, LiveDataClient) and _serves(client, venue) and not client.is_connected:
+            if isinstance(client, LiveDataClient) and serves(client, venue) and not client.is_connected:
                 return False
         return True
 
@@ -220,20 +221,3 @@ class HealthBook:
             venue.on_gone(name)
         else:
             venue.on_answer(name, event.ts_init, accepted=False)
-
-
-def data_clients(kernel: NautilusKernel) -> list[Any]:
-    """Return all data clients of a node, which NautilusTrader keeps to itself."""
-    return list(kernel.data_engine._clients.values())  # noqa: SLF001
-
-
-def tells_status(kernel: NautilusKernel, venue: str) -> bool:
-    """Tell whether a venue can be asked for the status of its instruments; not all adapters can."""
-    method = "_subscribe_instrument_status"
-    unknown = getattr(LiveMarketDataClient, method)
-    found = [one for one in data_clients(kernel) if _serves(one, venue)]
-    return all(getattr(type(one), method, None) is not unknown for one in found)
-
-
-def _serves(client: Any, venue: str) -> bool:
-    return bool(client.id.value == venue if client.venue is None else client.venue.value == venue)

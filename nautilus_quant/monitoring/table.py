@@ -202,7 +202,7 @@ def _table(columns: Sequence[str], rows: Sequence[tuple[str | Text, ...]]) -> Ta
             name,
             justify="left" if words else "right",
             no_wrap=not words,
-            overflow="ellipsis",
+            overflow="ellipsis" if at else "fold",  # what a row is about is never cut
             min_width=None if words else max(width, len(name)),
         )
     for row in rows:
