@@ -240,6 +240,8 @@ class FundingArb(TwoLegStrategy):
         if math.isnan(wanted) or (math.isnan(size) and abs(held) <= most.most):
             return
         aim = limited(wanted, held, most)
+        if math.isnan(aim):
+            return
         why = (most.why or "margin") if abs(aim) < abs(wanted) else why
         self.want(pair.name, aim / share, ts=now, reason=why, edge=known, urgent=most.urgent)
 

@@ -229,12 +229,12 @@ class CarryScaler:
         lent = np.isfinite(table.borrow).tolist()
         for index, (name, reason, row) in enumerate(zip(self.pairs, why.tolist(), rows, strict=True)):
             text, edge, numbers = WHY[reason], row[3], dict(zip(_NUMBERS, row, strict=True))
+            numbers["flip"] = _flip(row[0], row[1])
             if reason == UNKNOWN:
                 edge = math.nan
                 if not lent[index] and math.isfinite(row[0]) and not has[index]:
                     text = "borrow"
                 numbers = {key: value for key, value in numbers.items() if math.isfinite(value)}
-            numbers["flip"] = _flip(row[0], row[1])
             found[name] = CarryDecision(name, signed[index], text, edge, numbers)
         return found
 
@@ -248,9 +248,10 @@ class CarryScaler:
         horizon = int(self.params.horizon * 1e9)
         known = dict(zip(self.markets, outlooks, strict=True))
         for (name, decision), held in zip(decisions.items(), has.tolist(), strict=True):
-            # What is being left is paid until it is gone.
+            # What is being left is paid until it is gone; a size nobody can tell is no reason to hold one.
             leaves = decision.size == 0.0 and held
-            if leaves or not self.theses.is_news(name, decision.size, ts, horizon):
+            known_size = math.isfinite(decision.size)
+            if leaves or not known_size or not self.theses.is_news(name, decision.size, ts, horizon):
                 continue
             rates = {}
             for leg in (self.pairs[name].one, self.pairs[name].two):
@@ -299,7 +300,9 @@ def _columns(rows: Sequence[tuple[float, float, float]]) -> Floats:
 
 
 def _flip(expected: float, error: float) -> float:
-    """Return how likely it is that nothing, or less, comes in [-]."""
+    """Return how likely it is that nothing, or less, comes in [-]; NaN when unknown."""
+    if math.isnan(expected + error):
+        return math.nan
     if not error > 0.0:
         return float(expected <= 0.0)
     return 0.5 * math.erfc(expected / error * math.sqrt(0.5))

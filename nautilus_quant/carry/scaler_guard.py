@@ -70,6 +70,8 @@ class Account(NamedTuple):
 
 FREE_OF_MARGIN = Account(math.inf, math.inf, 0.0, 0.0)
 """A cash account, which cannot be liquidated."""
+UNTOLD = Account(math.nan, math.nan, math.nan, math.nan)
+"""An account no venue has told of."""
 
 
 class Bound(NamedTuple):
@@ -79,9 +81,9 @@ class Bound(NamedTuple):
     Parameters
     ----------
     most
-        Size [reporting currency]; what is held already where only nothing may be added.
+        Size [reporting currency]; what is held where only nothing may be added; NaN when nobody knows.
     why
-        ``""``, ``margin``, ``margin unknown``, ``halted`` or ``ends``.
+        ``""``, ``margin``, ``margin unknown``, ``size unknown``, ``halted`` or ``ends``.
     urgent
         Whether what is too much must go at once.
 
@@ -109,7 +111,7 @@ def bound(
     Parameters
     ----------
     held
-        Size held now, without its sign [reporting currency].
+        Size held now, without its sign [reporting currency]; NaN when nobody can tell.
     accounts
         Of both legs.
     params
@@ -122,9 +124,12 @@ def bound(
         UNIX time [ns].
 
     """
-    if ends is not None and now >= ends - int(params.leave_before * 1e9):
+    # One leg of what is halted would be closed alone, and opened again.
+    if ends is not None and now >= ends - int(params.leave_before * 1e9) and not halted:
         return Bound(0.0, "ends", urgent=False)
     found = Bound(held, "halted", urgent=False) if halted else Bound(FREE, "", urgent=False)
+    if math.isnan(held):
+        return found if halted else Bound(math.nan, "size unknown", urgent=False)
     for account in accounts:
         one = _margin(held, account, params)
         if one.most < found.most:
@@ -133,7 +138,7 @@ def bound(
 
 
 def _margin(held: float, account: Account, params: GuardParams) -> Bound:
-    if math.isnan(account.distance) or math.isnan(account.equity):
+    if any(map(math.isnan, account)):
         return Bound(held, "margin unknown", urgent=False)
     capacity = account.capacity(params.target)
     if account.distance < params.distance:
@@ -153,7 +158,14 @@ def limited(wanted: float, held: float, most: Bound) -> float:
     most
         The bound.
 
+    Returns
+    -------
+    float
+        NaN, which is to change nothing, where something is wanted and nobody knows what is held.
+
     """
+    if wanted and math.isnan(most.most):
+        return math.nan
     if most.why in ("halted", "margin unknown", "margin") and wanted * held < 0.0:
         return 0.0
     return math.copysign(min(abs(wanted), most.most), wanted) if wanted else 0.0

@@ -10,7 +10,7 @@ from nautilus_trader.model.instruments import CurrencyPair
 from nautilus_quant.account.equity import Account, AccountKind, Price, value
 from nautilus_quant.account.margin import Held, Maintenance, Terms
 from nautilus_quant.account.margin_liquidation import Priced, account_distance
-from nautilus_quant.carry.scaler_guard import FREE_OF_MARGIN
+from nautilus_quant.carry.scaler_guard import FREE_OF_MARGIN, UNTOLD
 from nautilus_quant.carry.scaler_guard import Account as Margin
 from nautilus_quant.carry.scaler_terms import Funds
 
@@ -58,7 +58,9 @@ class CarryFunds:
     def margin(self, instrument_id: InstrumentId, now: int) -> Margin:
         """Return how far the account of an instrument is from liquidation at `now` [ns]."""
         account = self._cache.account_for_venue(instrument_id.venue)
-        if account is None or not account.is_margin_account:
+        if account is None:
+            return UNTOLD
+        if not account.is_margin_account:
             return FREE_OF_MARGIN
         equity = self._equity(account, now)
         priced = [self._priced(p, now) for p in self._positions(account) if not self._is_spot(p)]

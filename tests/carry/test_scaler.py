@@ -287,6 +287,19 @@ def test_what_is_being_left_is_paid_until_it_is_gone():
     assert made.theses.thesis("BTC") is None
 
 
+def test_a_size_nobody_can_tell_is_held_for_nothing_and_breaks_no_restart():
+    made = scaler()
+    found = decide(made, {"BTC": math.nan})["BTC"]
+    assert found.why == "unknown"
+    assert all(map(math.isfinite, found.numbers.values()))
+    assert made.theses.thesis("BTC") is None
+    made = entered()
+    before = made.theses.thesis("BTC")
+    decide(made, {"BTC": math.nan}, now=NOW + 22 * EIGHT)  # also when its time has passed
+    assert made.theses.thesis("BTC") == before
+    CarryScaler([pair()], made.params).restore(made.to_dict())
+
+
 # -- state -----------------------------------------------------------------------------------------------
 
 

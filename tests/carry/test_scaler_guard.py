@@ -89,6 +89,27 @@ def test_what_ends_is_left_in_time():
         assert bound(70.0, [other], PARAMS, ends=ends, now=97 * DAY)[:2] == (0.0, "ends")
 
 
+def test_what_ends_while_it_is_halted_stays_hedged():
+    found = bound(70.0, [SAFE], PARAMS, ends=100 * DAY, now=99 * DAY, halted=True)
+    assert found == Bound(70.0, "halted", urgent=False)
+
+
+@pytest.mark.parametrize("other", [SAFE, NEAR, UNKNOWN])
+def test_what_is_held_and_not_known_bounds_all_but_the_way_out(other):
+    found = bound(math.nan, [other], PARAMS)
+    assert (math.isnan(found.most), found.why) == (True, "size unknown")
+    assert math.isnan(limited(50.0, math.nan, found))
+    assert limited(0.0, math.nan, found) == 0.0
+    assert bound(math.nan, [other], PARAMS, ends=100 * DAY, now=99 * DAY).most == 0.0
+
+
+@pytest.mark.parametrize("field", Account._fields)
+def test_an_account_of_which_anything_is_unknown_bears_no_more(field):
+    for known in (NEAR, BETWEEN, account(300.0, 1_000.0, 0.0)):
+        found = bound(70.0, [known._replace(**{field: math.nan})], PARAMS)
+        assert found == Bound(70.0, "margin unknown", urgent=False)
+
+
 def test_sizes_within_a_bound():
     assert limited(-80.0, -50.0, Bound(60.0, "margin", urgent=False)) == -60.0
     assert limited(40.0, 50.0, Bound(50.0, "halted", urgent=False)) == 40.0

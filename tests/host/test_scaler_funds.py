@@ -9,7 +9,7 @@ import pytest
 from nautilus_trader.config import StrategyConfig
 from nautilus_trader.model.data import QuoteTick
 from nautilus_trader.model.enums import OrderSide
-from nautilus_trader.model.identifiers import Venue
+from nautilus_trader.model.identifiers import InstrumentId, Venue
 from nautilus_trader.model.objects import Quantity
 from nautilus_trader.trading.strategy import Strategy
 
@@ -54,6 +54,8 @@ class Holder(Strategy):
         self.funds = funds.read(VENUES, event.ts_event)
         for instrument in (SPOT, PERP, OTHER):
             self.margins[instrument.id.venue.value] = funds.margin(instrument.id, event.ts_event)
+        nowhere = InstrumentId(PERP.id.symbol, Venue("NOWHERE"))
+        self.margins["NOWHERE"] = funds.margin(nowhere, event.ts_event)
 
 
 def look(data: list[Any], orders: dict[Any, float], hours: float = 3.0, instruments: Any = ()) -> Holder:
@@ -98,6 +100,7 @@ def test_a_coin_is_worth_what_any_market_says():
 def test_the_distance_of_a_short_by_hand():
     margins = look(quotes([40_000.0] * 4), {SPOT: 2.0, PERP: -20.0}).margins
     assert margins["CASH"] == FREE_OF_MARGIN
+    assert all(map(math.isnan, margins["NOWHERE"]))  # no account, and nobody knows what it bears
     empty = margins["OTHERS"]
     assert (empty.distance, empty.equity, empty.notional, empty.maintenance) == (
         math.inf,

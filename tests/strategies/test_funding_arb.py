@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 from typing import Any
 
@@ -359,6 +360,28 @@ def test_it_follows_a_scaler_and_adds_nothing_when_that_falls_silent():
     # Nothing at 32 h, where it would have entered alone; then as told, and no more when nobody tells.
     assert sorted({row[3] for row in done}) == [40, 45]
     assert held(engine)[SPOT.id.value] == Decimal("0.75000")
+    engine.dispose()
+
+
+class Blind(FundingArb):
+    """Does not know what it holds any more from 42 hours on, as without a price of one leg."""
+
+    def _notional(self, name: str) -> float:
+        blind = self.clock.timestamp_ns() >= START + 42 * HOUR
+        return math.nan if blind else super()._notional(name)
+
+
+def test_who_does_not_know_what_is_held_adds_nothing_and_still_leaves():
+    strategy = Blind(arb(size_stale_after=7_200.0).config)
+    engine = build(quotes(FLAT) + rates(HIGH), [strategy])
+    publish(engine.kernel.msgbus, CarrySize(key=KEY, ts=START, size=0.0, why="unknown", edge=0.0))
+    for size, hours in ((20_000.0, 40.0), (30_000.0, 45.0), (0.0, 50.0)):
+        saying(engine, size, hours)
+    heard = alerts_of(engine)
+    engine.run()
+    assert sorted({row[3] for row in orders(engine)}) == [40, 50]
+    assert held(engine) == {}
+    assert "size unknown" in next(one for one in heard if one.key.endswith("bound")).text
     engine.dispose()
 
 
