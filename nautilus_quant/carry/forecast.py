@@ -235,7 +235,8 @@ class FundingForecast:
             self._first = (rate, self._left(ts, due), due)
 
     def _left(self, ts: int, due: int) -> float:
-        return min(max((due - ts) / self.formula.interval, 0.05), 1.0)
+        left = (due - ts) / self.formula.interval
+        return 1.0 if left > 1.0 else max(left, 0.05)
 
     def premium(self, ts: int, value: float) -> None:
         """Take a premium of the perpetual over its index [fraction] at a time [ns]."""
@@ -298,35 +299,44 @@ class FundingForecast:
             Now, UNIX time [ns].
 
         """
-        total = weighted = 0.0
-        announced = self._word(ts)
+        total = weighted = told = doubt = 0.0
+        least, last, announced = self.params.least, self.last, self._word(ts)
         if announced is not None:
-            weight = 1.0 / max(announced[1], _SURE)
-            total, weighted = weight, weight * announced[0]
-        if self.last is not None and self.seen >= self.params.least:
-            rate, variance = self._usual(self.last), self._variance
+            told, doubt = announced
+            total = 1.0 / (_SURE if doubt < _SURE else doubt)  # noqa: FURB136 (a call of max costs more)
+            weighted = total * told
+        if last is not None and self.seen >= least:
+            rate, variance = self._usual(last), self._variance
             if announced is not None:  # history is worth less where the venue says that something has changed
-                variance = max(variance, (announced[0] - rate) ** 2 - announced[1])
-            weight = 1.0 / max(variance, _SURE)
-            total, weighted = total + weight, weighted + weight * rate
-        average = self._premium.expected(ts) if self._premium.seen >= self.params.least else None
+                apart = (told - rate) ** 2 - doubt
+                variance = apart if apart > variance else variance  # noqa: FURB136
+            weight = 1.0 / (_SURE if variance < _SURE else variance)  # noqa: FURB136
+            total += weight
+            weighted += weight * rate
+        average = self._premium.expected(ts) if self._premium.seen >= least else None
         if average is not None:
             variance = (average[1] * self.formula.interval / _EIGHT) ** 2 + self._formula_variance
-            weight = 1.0 / max(variance, _SURE)
-            total, weighted = total + weight, weighted + weight * self.formula.rate(average[0])
+            weight = 1.0 / (_SURE if variance < _SURE else variance)  # noqa: FURB136
+            total += weight
+            weighted += weight * self.formula.rate(average[0])
         return (weighted / total, math.sqrt(1.0 / total)) if total else None
 
     def _usual(self, last: float) -> float:
         """Return what past rates foretell after one."""
-        _, mean, left, *_ = self._reach or (0, self.mean, self.persistence)
+        reach = self._reach
+        mean, left = (self.mean, self.persistence) if reach is None else (reach[1], reach[2])
         return mean + left * (last - mean)
 
     def _word(self, ts: int) -> tuple[float, float] | None:
         """Return what the venue itself foretells, and its variance."""
-        if self._announced is None or self.seen < self.params.least or self._announced[1] <= ts:
+        announced = self._announced
+        if announced is None or self.seen < self.params.least:
+            return None
+        rate, due = announced
+        if due <= ts:
             return None
         each = self._announced_variance if self._kept else self._variance
-        return self._announced[0], each * self._left(ts, self._announced[1])
+        return rate, each * self._left(ts, due)
 
     def over(self, payments: int, ts: int) -> Carry | None:
         """
@@ -344,24 +354,36 @@ class FundingForecast:
             Now, UNIX time [ns].
 
         """
-        require(payments >= 1, "payments >= 1", payments)
+        found = self.moments(payments, ts)
+        if found is None:
+            return None
+        expected, deviation = found
+        flip = _NORMAL.cdf(-abs(expected) / deviation) if deviation > 0.0 else 0.0
+        return Carry(expected, deviation, flip)
+
+    def moments(self, payments: int, ts: int) -> tuple[float, float] | None:
+        """Return what the next payments come to, and its standard deviation [fraction]; as `over` does."""
+        if payments < 1:
+            require(False, "payments >= 1", payments)
         following = self.next(ts)
         if following is None:
             return None
         rate, error = following
-        if self._reach is None or self._reach[0] != payments:
-            left = self.persistence if self.seen >= self.params.least else 0.99
-            reach = (1.0 - left**payments) / (1.0 - left)
-            self._reach = payments, self.mean, left, reach, _squares(left, payments)
-        _, mean, _, reach, squares = self._reach
+        known = self._reach
+        if known is None or known[0] != payments:
+            known = self._reach = self._reached(payments)
+        _, mean, _, reach, squares = known
         each = self._variance
         if self.seen < self.params.least:
             mean, each = rate, error * error
-        expected = payments * mean + (rate - mean) * reach
         variance = (error * reach) ** 2 + each * squares
-        deviation = math.sqrt(variance)
-        flip = _NORMAL.cdf(-abs(expected) / deviation) if deviation > 0.0 else 0.0
-        return Carry(expected, deviation, flip)
+        return payments * mean + (rate - mean) * reach, math.sqrt(variance)
+
+    def _reached(self, payments: int) -> tuple[int, float, float, float, float]:
+        """Return what changes only when a rate is paid: the mean, the share left, and both sums of `over`."""
+        left = self.persistence if self.seen >= self.params.least else 0.99
+        reach = (1.0 - left**payments) / (1.0 - left)
+        return payments, self.mean, left, reach, _squares(left, payments)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what past rates have taught; the running interval is not kept."""
