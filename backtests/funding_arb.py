@@ -58,7 +58,8 @@ from nautilus_quant.venues.recorded.hourly import HourlyMarket, months, open_hou
 type Pairs = Mapping[str, tuple[InstrumentId, InstrumentId]]
 type Told = Callable[[float], None]
 
-CAPITALS = (100_000, 1_000_000, 10_000_000, 100_000_000)
+CAPITALS = (100_000, 1_000_000, 10_000_000, 50_000_000)
+"""Of 90 million and more NautilusTrader cannot tell all eight decimals: it adds balances up as floats."""
 HORIZONS = (7.0, 30.0)
 VENUE_COINS = ("BTC", "ETH")
 VENUE_SPAN = ("2021-01-01", "2024-01-01")
