@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from nautilus_trader.common.component import Logger
@@ -48,6 +49,7 @@ _POSITIONS = "events.position.*"
 _MAX_IN_FLIGHT = 4096
 
 type DecisionHandler = Callable[[Decision], Any]
+type Check = Callable[[Intent], Verdict]
 
 
 class OrderGateway:
@@ -71,6 +73,7 @@ class OrderGateway:
         self._log = Logger("OrderGateway")
         self._gates: dict[str, Gate] = {}
         self._stopped: set[str] = set()
+        self._checks: list[tuple[str, Check]] = []  # what is asked, in their order
         self._faulty: set[str] = set()
         self._handlers: list[DecisionHandler] = []
         self._journal: StateStore | None = None
@@ -110,6 +113,7 @@ class OrderGateway:
         if self._gates.get(gate.name) is not gate:
             return
         self._stopped.add(gate.name)
+        self._line_up()
         self._settle()
 
     @property
@@ -143,11 +147,18 @@ class OrderGateway:
             return tuple.__new__(Decision, (intent, (), opening, ALLOW))
         verdicts = []
         unlimited = True
-        for name, gate in self._gates.items():
-            verdict = self._ask(name, gate, intent)
-            verdicts.append(verdict)
-            if verdict.allowed is not UNLIMITED:
+        for name, check in self._checks:
+            try:
+                verdict = check(intent)
+                allowed: object = verdict.allowed
+            except Exception as error:  # noqa: BLE001 (any failure of a gate must close it)
+                verdict = self._failed(name, error)
+                allowed = verdict.allowed
+            if allowed is not UNLIMITED:
                 unlimited = False
+                if not isinstance(allowed, Decimal):
+                    verdict = self._failed(name, TypeError(f"a verdict allows a Decimal, was {verdict!r}"))
+            verdicts.append(verdict)
         if unlimited:  # what nearly all say; as `Decision.of` would, without its detour
             self._whole = whole = tuple.__new__(Decision, (intent, tuple(verdicts), opening, ALLOW))
             return whole
@@ -313,17 +324,14 @@ class OrderGateway:
 
     # -- gates -------------------------------------------------------------------------------------
 
-    def _ask(self, name: str, gate: Gate, intent: Intent) -> Verdict:
-        if self._stopped and name in self._stopped:
-            return Verdict.deny(name, "GATE_STOPPED", f"gate {name} was stopped while strategies run")
-        try:
-            verdict = gate.check(intent)
-            allowed: object = verdict.allowed
-            if allowed is UNLIMITED or isinstance(allowed, Decimal):
-                return verdict
-            error: Exception = TypeError(f"a verdict allows a Decimal, was {verdict!r}")
-        except Exception as raised:  # noqa: BLE001 (any failure of a gate must close it)
-            error = raised
+    def _line_up(self) -> None:
+        self._checks = [
+            (name, partial(_deny_stopped, name) if name in self._stopped else gate.check)
+            for name, gate in self._gates.items()
+        ]
+        self._whole = None
+
+    def _failed(self, name: str, error: Exception) -> Verdict:
         if name not in self._faulty:
             self._faulty.add(name)
             self._log.exception(f"gate {name} failed, no new risk passes it", error)
@@ -336,9 +344,9 @@ class OrderGateway:
         self._stopped.discard(gate.name)
         self._faulty.discard(gate.name)
         self._counts = self.counts  # what passed until now passed the others
-        self._whole = None
         self._gates[gate.name] = gate
         self._counts.setdefault(gate.name, Counter())
+        self._line_up()
 
     # -- coming and going --------------------------------------------------------------------------
 
@@ -368,10 +376,10 @@ class OrderGateway:
         if not self._stopped or self._strategies_run():
             return
         self._counts = self.counts
-        self._whole = None
         for name in self._stopped:
             del self._gates[name]
         self._stopped.clear()
+        self._line_up()
         if not self._gates:
             self._uninstall()
 
@@ -386,3 +394,7 @@ class OrderGateway:
 def find_gateway(msgbus: MessageBus) -> OrderGateway | None:
     """Return the gateway of this system, or ``None`` when no gate runs."""
     return find_on_bus(msgbus, _PLACE, OrderGateway)
+
+
+def _deny_stopped(name: str, _intent: Intent) -> Verdict:
+    return Verdict.deny(name, "GATE_STOPPED", f"gate {name} was stopped while strategies run")
