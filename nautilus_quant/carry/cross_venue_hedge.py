@@ -15,7 +15,6 @@ from nautilus_quant.signals.sequence import require
 VERSION = 1
 _ZERO = Decimal(0)
 _NANOS = 1_000_000_000
-_NOTHING = HedgePlan((), _ZERO)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +66,7 @@ class HedgeBook:
         self._orders: dict[str, _Order] = {}
         self._since: int | None = None
         self._not_before = 0
+        self._missing = _ZERO
 
     @property
     def pending(self) -> tuple[str, ...]:
@@ -97,11 +97,13 @@ class HedgeBook:
         elif self._since is None or ts < self._since:
             self._since = ts
         if self._orders or ts < self._not_before:
-            return _NOTHING
+            return HedgePlan((), self._missing)  # as it was: what is on its way is no hedge yet
         known = [one._replace(hedge=self.held.get(one.venue, _ZERO)) for one in refuges]
         made = plan(alone, known)
         if self._since is None or ts - self._since >= self.params.patience * _NANOS:
+            self._missing = made.missing
             return made
+        self._missing = _ZERO
         return HedgePlan(tuple(step for step in made.steps if step.reduces), _ZERO)
 
     def sent(self, order_id: str, step: HedgeStep) -> None:
@@ -117,7 +119,7 @@ class HedgeBook:
         order_id
             Which.
         filled
-            All that has filled of it so far, not signed [coins].
+            All that has filled of it so far, not signed; less than was known before changes nothing [coins].
         ts
             UNIX time [ns].
         done
@@ -127,6 +129,7 @@ class HedgeBook:
         order = self._orders.get(order_id)
         if order is None:
             return False
+        filled = max(filled, abs(order.filled))
         signed = filled.copy_sign(order.quantity)
         now = self.held.get(order.venue, _ZERO) + signed - order.filled
         order.filled = signed

@@ -68,6 +68,30 @@ def test_what_nobody_can_hedge_is_told_after_the_patience():
     assert book.step(5 * SECOND, Decimal(2), [refuge(is_open=False)]).missing == -2
 
 
+def test_what_is_missing_is_missing_until_more_is_known():
+    book = HedgeBook(PARAMS)
+    book.step(0, Decimal(2), [refuge(room="0.5")])
+    made = book.step(5 * SECOND, Decimal(2), [refuge(room="0.5")])
+    assert (made.steps[0].change, made.missing) == (Decimal("-0.5"), Decimal("-1.5"))
+    book.sent("1", made.steps[0])
+    assert book.step(6 * SECOND, Decimal(2), [refuge(room="0.5")]).missing == Decimal("-1.5")
+    book.on_order("1", ZERO, 6 * SECOND, done=True)
+    assert book.step(7 * SECOND, Decimal(2), []).missing == Decimal("-1.5")  # nobody has hedged any of it
+    assert book.step(9 * SECOND, ZERO, []).missing == 0
+
+
+def test_what_has_filled_stays_filled_though_its_order_is_lost():
+    book = HedgeBook(PARAMS)
+    book.step(0, Decimal(2), [refuge()])
+    (step,) = book.step(5 * SECOND, Decimal(2), [refuge()]).steps
+    book.sent("1", step)
+    book.on_order("1", Decimal("1.5"), 6 * SECOND, done=False)
+    again = HedgeBook(PARAMS).restore(json.loads(json.dumps(book.to_dict())))
+    assert again.on_order("1", ZERO, 60 * SECOND, done=True)  # nobody knows that order any more
+    assert again.held == {"C": Decimal("-1.5")}
+    assert again.step(61 * SECOND, ZERO, [refuge()]).steps == (HedgeStep("C", Decimal("1.5"), reduces=True),)
+
+
 @pytest.mark.parametrize(
     "damage", [{"version": 3}, {"held": {"C": "NaN"}}, {"orders": {"1": ["C", "inf", "0"]}}]
 )
