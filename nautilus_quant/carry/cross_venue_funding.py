@@ -31,6 +31,8 @@ class FundingDoubt:
         markets pay.
     share
         Standard error of a rate that is announced but has no history yet, as a share of it [-].
+    stale
+        Intervals after which a rate nobody has repeated is as good as none [-].
     interval
         Between two payments where the venue does not say [ns].
 
@@ -38,11 +40,13 @@ class FundingDoubt:
 
     unknown: float = 0.0003
     share: float = 0.5
+    stale: float = 2.0
     interval: int = 8 * HOUR
 
     def __post_init__(self) -> None:
         require(0.0 <= self.unknown < math.inf, "0 <= unknown < inf [fraction]", self.unknown)
         require(0.0 <= self.share < math.inf, "0 <= share < inf [-]", self.share)
+        require(0.0 < self.stale < math.inf, "0 < stale < inf [intervals]", self.stale)
         require(self.interval > 0, "interval > 0 [ns]", self.interval)
 
 
@@ -108,6 +112,7 @@ class LegFunding:
         self._schedule = FundingSchedule(Untimed.PREDICTED, self.doubt.interval)
         self._interval = self.doubt.interval
         self._following: int | None = None
+        self._told: int | None = None
         self.rate: float | None = None
 
     def update(self, rate: Decimal, ts: int, at: int | None = None, interval: int | None = None) -> None:
@@ -127,7 +132,7 @@ class LegFunding:
         if not rate.is_finite():
             return
         self._settle(ts)
-        self.rate = float(rate)
+        self.rate, self._told = float(rate), ts
         self._interval = interval or self._interval
         self._schedule.update(_NAME, rate, ts, at, interval)
         self._following = self._schedule.next
@@ -146,15 +151,18 @@ class LegFunding:
         """
         Return what a short position receives from now until so many seconds later.
 
-        Where no rate was ever told, `FundingDoubt.unknown` is its error, to both sides.
+        Where no rate was ever told, or none for long, `FundingDoubt.unknown` is its error, to both sides, or
+        the last rate where that was larger.
         """
         self._settle(now)
         count = payments(now, seconds, self.following(now), self._interval)
         if not count:
             return NO_FUNDING
-        told = self.forecast.over(count, now)
-        if self.rate is None:
+        if self.rate is None or self._told is None:
             return Carry(0.0, count * self.doubt.unknown, 0.5)
+        if now - self._told > self.doubt.stale * self._interval:
+            return Carry(0.0, count * max(self.doubt.unknown, abs(self.rate)), 0.5)
+        told = self.forecast.over(count, now)
         following = self.forecast.next(now)
         if told is not None and following is not None:
             # The next one is announced; history has a say in those after it.
@@ -168,6 +176,7 @@ class LegFunding:
             "forecast": self.forecast.to_dict(),
             "schedule": self._schedule.to_dict(),
             "rate": self.rate,
+            "told": self._told,
             "following": self._following,
             "interval": self._interval,
         }
@@ -175,9 +184,9 @@ class LegFunding:
     def restore(self, state: Mapping[str, Any]) -> Self:
         """Go on from what `to_dict` gave; ValueError when it is damaged."""
         rate, following = stored.maybe_number(state, "rate"), stored.maybe_moment(state, "following")
-        interval = stored.moment(state, "interval")
+        told, interval = stored.maybe_moment(state, "told"), stored.moment(state, "interval")
         require(interval > 0, "interval > 0 [ns]", interval)
         self.forecast.restore(stored.mapping(state, "forecast"))
         self._schedule.restore(stored.mapping(state, "schedule"))
-        self.rate, self._following, self._interval = rate, following, interval
+        self.rate, self._following, self._interval, self._told = rate, following, interval, told
         return self

@@ -69,6 +69,20 @@ def test_a_rate_near_nothing_is_not_sure():
     assert leg.over(0, 3_600.0).error == pytest.approx(0.00007)
 
 
+def test_a_rate_nobody_repeats_is_none_after_a_while():
+    leg = LegFunding(FundingDoubt(unknown=0.0003))
+    for n in range(12):
+        leg.update(Decimal("0.0009"), n * 8 * HOUR, (n + 1) * 8 * HOUR, 8 * HOUR)
+    last = 88 * HOUR
+    assert leg.over(last + 16 * HOUR, 8 * 3_600.0).expected == pytest.approx(0.0009)
+    silent = leg.over(last + 16 * HOUR + 1, 16 * 3_600.0)
+    assert silent == pytest.approx((0.0, 2 * 0.0009, 0.5))  # to both sides, as much as it was
+    again = LegFunding(leg.doubt).restore(json.loads(json.dumps(leg.to_dict())))
+    assert again.over(last + 16 * HOUR + 1, 16 * 3_600.0) == silent
+    leg.update(Decimal("0.0009"), last + 20 * HOUR, last + 24 * HOUR, 8 * HOUR)
+    assert leg.over(last + 20 * HOUR, 8 * 3_600.0).expected == pytest.approx(0.0009)
+
+
 def test_history_has_a_say_in_what_comes_after_the_next_payment():
     leg = LegFunding()
     for n in range(12):
@@ -107,7 +121,7 @@ def test_it_goes_on_after_a_restart():
         LegFunding().restore({**first.to_dict(), "interval": 0})
 
 
-@pytest.mark.parametrize("changes", [{"unknown": -1.0}, {"share": math.nan}, {"interval": 0}])
+@pytest.mark.parametrize("changes", [{"unknown": -1.0}, {"share": math.nan}, {"stale": 0.0}, {"interval": 0}])
 def test_parameters_that_cannot_be(changes):
     with pytest.raises(ValueError, match=next(iter(changes))):
         FundingDoubt(**changes)
