@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,6 @@ from nautilus_quant.carry.cross_venue_outage import Access
 from nautilus_quant.carry.cross_venue_rule import CrossVenueRule, PairView
 from nautilus_quant.carry.two_leg_terms import Style
 from nautilus_quant.carry.two_leg_told import Phase, What
-from nautilus_quant.carry.venue_health import VenueHealthParams
 from nautilus_quant.host.alarm import Alarm
 from nautilus_quant.host.cadence import SaveCadence
 from nautilus_quant.host.cross_venue_desk import StockTerms, VenueDesk
@@ -35,6 +35,7 @@ from nautilus_quant.strategies.cross_exchange_arb_config import (
     hedge_params,
     outage_params,
     rule_params,
+    target_coins,
     transfer_terms,
 )
 
@@ -82,13 +83,13 @@ class CrossExchangeArb(TwoLegStrategy):
             float(config.inventory_limit),
             float(config.max_notional),
             float(config.reserve),
-            dict(config.targets),
+            target_coins(config),
             transfer_terms(config),
         )
         self._alarm: Alarm | None = None
         self._notes: CrossVenueMemory | None = None
         self._cadence: SaveCadence | None = None
-        self._voice: VenueVoice | None = None
+        self._venue_voice: VenueVoice | None = None
         self._desk: VenueDesk | None = None
         self._outage_params = outage_params(config)
         self._forget()
@@ -129,10 +130,10 @@ class CrossExchangeArb(TwoLegStrategy):
         self._is_current = False
         doubt = funding_doubt(self.config)
         self._rule.funding = {leg.value: LegFunding(doubt) for leg in self._desk.perpetuals}
-        self._voice = VenueVoice(self.msgbus, self.id.value)
+        self._venue_voice = VenueVoice(self.msgbus, self.id.value)
         self._notes = CrossVenueMemory(self.id.value, self.config.state, self.log)
         self._cadence = SaveCadence(self.msgbus, self.config.state)
-        self._hedges = Elsewhere(self, self._desk, self._voice, self._notes, self._hedge_book)
+        self._hedges = Elsewhere(self, self._desk, self._venue_voice, self._notes, self._hedge_book)
         self._notes.read(self._rules(self._desk, self._hedges))
         self._hedges.reconcile(self.clock.timestamp_ns())
         for pair in self._pairs.values():
@@ -161,7 +162,8 @@ class CrossExchangeArb(TwoLegStrategy):
         )
         stale = self.config.stale_after
         if stale is not None:
-            desk.health.configure(VenueHealthParams(stale_after=float(stale), dead_after=3.0 * float(stale)))
+            ages = {"stale_after": float(stale), "dead_after": 3.0 * float(stale)}
+            desk.health.configure(replace(desk.health.params, **ages))
         return desk
 
     def _rules(self, desk: VenueDesk, hedges: Elsewhere) -> dict[str, Remembers]:
@@ -239,13 +241,13 @@ class CrossExchangeArb(TwoLegStrategy):
 
     def _count(self, order: Order, now: int) -> None:
         assert self._desk is not None
-        assert self._voice is not None
+        assert self._venue_voice is not None
         worth = self._desk.price * float(self._desk.legs[order.instrument_id.value].coins)
         sent, filled = float(order.quantity) * worth, float(order.filled_qty) * worth
         change = self._fills.update(order.instrument_id.venue.value, sent, filled)
         if change is not None:
             params = self._fills.params
-            self._voice.fills(change, now, params.low, params.bad)
+            self._venue_voice.fills(change, now, params.low, params.bad)
 
     # -- looking -------------------------------------------------------------------------------------
 
@@ -303,10 +305,10 @@ class CrossExchangeArb(TwoLegStrategy):
                     self._do(desk, machine.on_order(known.id, filled, outcome_of(order), now))
 
     def _speak(self, desk: VenueDesk, hedges: Elsewhere, now: int) -> None:
-        assert self._voice is not None
+        assert self._venue_voice is not None
         for change in desk.supplies():
-            self._voice.supply(change, now)
-        self._voice.transfers(desk.transfers(), now)
+            self._venue_voice.supply(change, now)
+        self._venue_voice.transfers(desk.transfers(), now)
         if self._notes is not None and self._cadence is not None and self._cadence.is_due(now):
             self._notes.keep(self._rules(desk, hedges), now)
 
@@ -365,9 +367,9 @@ class CrossExchangeArb(TwoLegStrategy):
     # -- emergencies ---------------------------------------------------------------------------------
 
     def _heed_venues(self, desk: VenueDesk, now: int) -> None:
-        assert self._voice is not None
+        assert self._venue_voice is not None
         for change, reasons in desk.access(now, self._holds):
-            self._voice.outage(change, now, reasons)
+            self._venue_voice.outage(change, now, reasons)
         gone = {desk.legs[name].venue for name in desk.down}
         for venue in sorted(gone ^ self._gone):
             self.venue_down(venue, down=venue in gone)

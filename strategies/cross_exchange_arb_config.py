@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Literal
 
 from msgspec import field
@@ -21,7 +22,7 @@ from nautilus_quant.config.units import Fraction, Seconds
 from nautilus_quant.host.two_leg_strategy import TwoLegStrategyConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 
 class CrossExchangeArbConfig(TwoLegStrategyConfig, kw_only=True, frozen=True):
@@ -174,13 +175,29 @@ def fill_params(config: CrossExchangeArbConfig) -> FillParams:
     )
 
 
+def target_coins(config: CrossExchangeArbConfig) -> dict[str, float]:
+    """Return what each venue should hold [coins]; ValueError for one that nobody knows, or no number."""
+    _check_names("targets", config.targets, config)
+    for name, coins in config.targets.items():
+        if not math.isfinite(coins):
+            raise ValueError(f"need a finite target of {name} [coins], was {coins}")
+    return dict(config.targets)
+
+
 def transfer_terms(config: CrossExchangeArbConfig) -> Mapping[str, TransferTerms]:
-    """Return the terms of transfers by instrument; ValueError for one that nobody knows, or a wrong name."""
-    legs = {leg.value for leg in (config.instrument, *config.others)}
+    """Return the terms of transfers by instrument; ValueError for what nobody knows, or less than nothing."""
+    _check_names("transfers", config.transfers, config)
     for name, terms in config.transfers.items():
-        if name not in legs:
-            raise ValueError(f"need transfers of {', '.join(sorted(legs))}, was {name!r}")
         unknown = sorted(set(terms) - set(TransferTerms._fields))
         if unknown:
             raise ValueError(f"need {', '.join(TransferTerms._fields)} in transfers of {name}, was {unknown}")
+        if not all(0.0 <= value < math.inf for value in terms.values()):
+            raise ValueError(f"need 0 <= terms < inf in transfers of {name}, was {terms}")
     return {name: TransferTerms(**terms) for name, terms in config.transfers.items()}
+
+
+def _check_names(what: str, named: Iterable[str], config: CrossExchangeArbConfig) -> None:
+    legs = {leg.value for leg in (config.instrument, *config.others)}
+    for name in named:
+        if name not in legs:
+            raise ValueError(f"need {what} of {', '.join(sorted(legs))}, was {name!r}")

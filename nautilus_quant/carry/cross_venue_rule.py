@@ -230,6 +230,8 @@ class CrossVenueRule:
             self.trades[pair.name] = Trade(1 if pair.coins > 0.0 else -1, difference, ts, held=True)
         elif trade is not None and pair.coins:
             trade.held = True
+            if math.isnan(trade.entry):  # nothing could be seen when it was found
+                trade.entry = difference
 
     @staticmethod
     def difference(pair: PairView, markets: Mapping[str, Market]) -> float:

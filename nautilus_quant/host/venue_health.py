@@ -104,6 +104,11 @@ class HealthBook:
     def on_ping(self, _message: object) -> None:
         """Make the book findable; nothing is published there."""
 
+    @property
+    def params(self) -> VenueHealthParams:
+        """When a venue is not well, as was set last."""
+        return self._params
+
     def configure(self, params: VenueHealthParams) -> Self:
         """Judge by other parameters from now on, all that was heard as well."""
         self._params = params

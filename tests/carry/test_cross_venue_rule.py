@@ -105,6 +105,17 @@ def test_what_is_held_is_left_when_it_has_come_back():
     assert told(again) == [("AB", 2.0, "difference")]
 
 
+def test_what_was_found_unseen_has_a_stop_from_when_it_is_seen():
+    rule = CrossVenueRule(PARAMS)
+    now = warm(rule)
+    held = pairs(AB={"coins": 2.0, "most": 2.0})
+    rule.step(now, held, {}, STOCKS, OPEN)  # after a restart, before any book is there
+    assert math.isnan(rule.trades["AB"].entry)
+    assert rule.step(now + SECOND, held, markets(A=0.0, B=0.004), STOCKS, OPEN) == []
+    (wish,) = rule.step(now + 2 * SECOND, held, markets(A=0.0, B=0.0151), STOCKS, OPEN)
+    assert (wish.coins, wish.why, wish.urgent) == (0.0, "stop", True)
+
+
 def test_a_stop_is_in_haste():
     rule = CrossVenueRule(PARAMS)
     now = warm(rule)

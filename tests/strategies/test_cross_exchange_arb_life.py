@@ -5,10 +5,13 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from nautilus_trader.common.actor import Actor
 from nautilus_trader.model.identifiers import InstrumentId, Symbol, Venue
 from nautilus_trader.test_kit.providers import TestInstrumentProvider
 
+from nautilus_quant.carry.venue_health import VenueHealthParams
 from nautilus_quant.host.state import shared_store
+from nautilus_quant.host.venue_health import HealthBook
 from nautilus_quant.strategies.cross_exchange_arb_config import rule_params
 from tests.strategies.cross_venue_runs import (
     SECOND,
@@ -179,10 +182,31 @@ def test_settings_reach_the_rule() -> None:
     assert (params.basis.least, params.retry) == (30, 5.0)
 
 
+class _Others(Actor):
+    """Has its own opinion of when a venue has recovered."""
+
+    def on_start(self) -> None:
+        HealthBook.on(self.msgbus).configure(VenueHealthParams(recovery=99.0))
+
+
+def test_what_others_have_set_of_health_stays_but_for_the_ages() -> None:
+    strategy, other = arb(stale_after=4.0), _Others()
+    made = build(quotes(UP, 5), [strategy])
+    made.add_actor(other)
+    made.run()
+    params = HealthBook.on(made.kernel.msgbus).params
+    assert params == VenueHealthParams(stale_after=4.0, dead_after=12.0, recovery=99.0)
+    made.dispose()
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"transfers": {"X.Y": {}}}, "transfers of"),
+        ({"transfers": {A.id.value: {"fixed": -1.0}}}, "0 <= terms"),
+        ({"transfers": {A.id.value: {"rate": float("nan")}}}, "0 <= terms"),
+        ({"targets": {"X.Y": 1.0}}, "targets of"),
+        ({"targets": {A.id.value: float("nan")}}, "finite target"),
         ({"transfers": {A.id.value: {"cost": 1.0}}}, "fixed, share, seconds, rate"),
         ({"bad_fills": 0.95}, "bad < low"),
         ({"style": "slow"}, "slow"),
