@@ -10,11 +10,11 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from nautilus_quant.carry.capture import CaptureChange
-from nautilus_quant.carry.forecast import Carry
 from nautilus_quant.carry.scaler_capital import Claims, Needs, Shares, allot
 from nautilus_quant.carry.scaler_market import Leg, LegMarket, Outlook
 from nautilus_quant.carry.scaler_terms import CarryDecision, CarryPair, Funds, ScalerParams
 from nautilus_quant.carry.scaler_thesis import Thesis, ThesisBook
+from nautilus_quant.carry.sizing import Cost
 from nautilus_quant.carry.sizing_many import (
     CAPITAL,
     CAPTURE,
@@ -32,11 +32,11 @@ from nautilus_quant.safety import stored
 from nautilus_quant.signals.sequence import require
 
 VERSION = 1
-_NOT_KNOWN = Carry(math.nan, math.nan, math.nan)
-_NUMBERS = (
-    *("expected", "error", "borrow", "edge", "fixed", "linear", "root"),
-    *("held", "scale", "kelly", "profit", "best", "level", "most"),
-)
+_NOT_KNOWN = (math.nan, math.nan, 1)
+_ROOT_HALF = math.sqrt(0.5)
+_new = tuple.__new__  # what a named tuple does, without the detour through a Python function
+
+type _Row = tuple[float, ...]
 
 
 class _Legs(NamedTuple):
@@ -48,6 +48,7 @@ class _Legs(NamedTuple):
     borrow_two: Floats
     needs: Needs
     venues: list[str]
+    places: dict[str, int]
 
 
 class CarryScaler:
@@ -83,6 +84,7 @@ class CarryScaler:
                 if known is None:
                     self.markets[leg.instrument] = self._market(leg)
         self.theses = ThesisBook(self.params.capture, self.params.rebalance)
+        self._priced: tuple[list[Cost], Floats] | None = None
         self._legs = self._layout()
 
     def _market(self, leg: Leg) -> LegMarket:
@@ -108,6 +110,7 @@ class CarryScaler:
             np.array([self.markets[leg.instrument].borrow(horizon) for leg in twos]),
             needs,
             venues,
+            {name: index for index, name in enumerate(self.pairs)},
         )
 
     # -- decisions -----------------------------------------------------------------------------------
@@ -131,40 +134,49 @@ class CarryScaler:
         horizon = self.params.horizon
         outlooks = [market.outlook(ts, horizon) for market in self.markets.values()]
         has = np.array([held.get(name, 0.0) for name in self.pairs])
+        now = np.abs(has)
         sign, table, room = self._table(outlooks, has, funds.equity)
         found = sizes(table, self.params.sizing, funds.equity)
-        size, why = self._choose(table._replace(held=np.abs(has)), found, room)
-        shares = self._allot(table, size, np.abs(has), funds)
-        size, why = self._settle(size, why, shares.sizes, np.abs(has))
-        rows = self._numbers(table, found, shares, np.abs(has), size)
-        decisions = self._decisions(sign * size, why, table, rows, has)
-        self._follow(decisions, has, outlooks, ts)
-        return decisions
+        size, why = self._choose(table._replace(held=now), found, room)
+        shares = self._allot(table, size, now, funds)
+        size, why = self._settle(size, why, shares.sizes, now)
+        rows = self._numbers(table, found, shares, now, size)
+        signed = (sign * size + 0.0).tolist()  # no minus zero
+        known = has.tolist()
+        self._follow(signed, known, outlooks, ts)
+        return self._decisions(signed, why.tolist(), rows, known)
 
     def _table(
         self, outlooks: list[Outlook | None], has: Floats, equity: float
     ) -> tuple[Floats, Table, Flags]:
         """Return the direction of each pair, what it earns and costs that way, and whether it is cut."""
         legs, params = self._legs, self.params
-        rates = _columns([_NOT_KNOWN if one is None else one.carry for one in outlooks])
-        costs = _columns([market.cost(params.impact_caution) for market in self.markets.values()])
+        rates = _columns([_NOT_KNOWN if one is None else one for one in outlooks])
         rate = rates[legs.two, 0] - rates[legs.one, 0]
         sign = np.where(has != 0.0, np.sign(has), np.where(rate >= 0.0, 1.0, -1.0))
         # The legs' errors are taken as independent: of one coin on two venues they are less than that.
         error = np.hypot(rates[legs.one, 1], rates[legs.two, 1])
-        cost = 2.0 * (costs[legs.one] + costs[legs.two])
         most = np.full(len(has), params.max_share * max(equity, 0.0))
         held, scale = np.abs(has), np.ones(len(has))
         room = np.zeros(len(has), dtype=np.bool_)
-        for index, name in enumerate(self.pairs):
-            left = self.theses.room(name)
-            if left is not None:  # nothing is added while too little is paid
+        for name, left in self.theses.rooms():  # nothing is added while too little is paid
+            index = legs.places.get(name)
+            if index is not None:
                 held[index], scale[index] = left
                 most[index] = min(most[index], left[0])
                 room[index] = True
         borrow = np.where(sign > 0.0, legs.borrow_two, legs.borrow_one)
-        fixed, linear, root = cost.T
+        fixed, linear, root = self._costs()
         return sign, Table(sign * rate, error, borrow, fixed, linear, root, most, held, scale), room
+
+    def _costs(self) -> Floats:
+        """Return what each pair costs, float64[3, n]: rows of it are read anew only when a market changed."""
+        caution, legs = self.params.impact_caution, self._legs
+        costs = [market.cost(caution) for market in self.markets.values()]
+        if self._priced is None or costs != self._priced[0]:
+            each = _columns(costs)
+            self._priced = costs, np.ascontiguousarray((2.0 * (each[legs.one] + each[legs.two])).T)
+        return self._priced[1]
 
     def _choose(self, table: Table, found: Sizes, room: Flags) -> tuple[Floats, Ints]:
         """Return what each pair would hold by itself; `table.held` is what it holds."""
@@ -208,60 +220,54 @@ class CarryScaler:
         told = (why == CAPTURE) | (why == CAPITAL) | (why == UNKNOWN)
         return np.where(near, held, size), np.where(near & ~told, HELD, why)
 
-    def _numbers(
-        self, table: Table, found: Sizes, shares: Shares, held: Floats, size: Floats
-    ) -> list[list[float]]:
+    def _numbers(self, table: Table, found: Sizes, shares: Shares, held: Floats, size: Floats) -> list[_Row]:
         edge = table.edge(self.params.sizing.caution)
         cost = table.fixed + table.linear * size + table.root * np.sqrt(np.maximum(size, 0.0))
-        profit = np.where(size > 0.0, size, 0.0) * np.where(size > 0.0, edge - cost, 0.0)
+        some = size > 0.0
+        profit = np.where(some, size, 0.0) * np.where(some, edge - cost, 0.0)
         columns = [
             *(table.expected, table.error, table.borrow, edge, table.fixed, table.linear, table.root),
             *(held, table.scale, found.bound, profit, found.best, shares.levels, table.most),
         ]
-        rows: list[list[float]] = np.array(columns).T.tolist()
-        return rows
+        return list(zip(*[column.tolist() for column in columns], strict=True))
 
     def _decisions(
-        self, size: Floats, why: Ints, table: Table, rows: list[list[float]], has: Floats
+        self, size: list[float], why: list[int], rows: list[_Row], held: list[float]
     ) -> dict[str, CarryDecision]:
         found: dict[str, CarryDecision] = {}
-        signed = (size + 0.0).tolist()  # no minus zero
-        lent = np.isfinite(table.borrow).tolist()
-        for index, (name, reason, row) in enumerate(zip(self.pairs, why.tolist(), rows, strict=True)):
-            text, edge, numbers = WHY[reason], row[3], dict(zip(_NUMBERS, row, strict=True))
-            numbers["flip"] = _flip(row[0], row[1])
+        for name, signed, reason, row, has in zip(self.pairs, size, why, rows, held, strict=True):
+            numbers = _named(row)
+            text, edge = WHY[reason], row[3]
             if reason == UNKNOWN:
                 edge = math.nan
-                if not lent[index] and math.isfinite(row[0]) and not has[index]:
+                if not math.isfinite(row[2]) and math.isfinite(row[0]) and not has:
                     text = "borrow"
                 numbers = {key: value for key, value in numbers.items() if math.isfinite(value)}
-            found[name] = CarryDecision(name, signed[index], text, edge, numbers)
+            found[name] = _new(CarryDecision, (name, signed, text, edge, numbers))
         return found
 
-    def _follow(
-        self,
-        decisions: Mapping[str, CarryDecision],
-        has: Floats,
-        outlooks: list[Outlook | None],
-        ts: int,
-    ) -> None:
+    def _follow(self, sizes: list[float], held: list[float], outlooks: list[Outlook | None], ts: int) -> None:
         horizon = int(self.params.horizon * 1e9)
-        known = dict(zip(self.markets, outlooks, strict=True))
-        for (name, decision), held in zip(decisions.items(), has.tolist(), strict=True):
+        is_news = self.theses.is_news
+        news = [
+            (name, size)
+            for name, size, has in zip(self.pairs, sizes, held, strict=True)
             # What is being left is paid until it is gone; a size nobody can tell is no reason to hold one.
-            leaves = decision.size == 0.0 and held
-            known_size = math.isfinite(decision.size)
-            if leaves or not known_size or not self.theses.is_news(name, decision.size, ts, horizon):
-                continue
+            if not (size == 0.0 and has) and math.isfinite(size) and is_news(name, size, ts, horizon)
+        ]
+        if not news:
+            return
+        known = dict(zip(self.markets, outlooks, strict=True))
+        for name, size in news:
             rates = {}
             for leg in (self.pairs[name].one, self.pairs[name].two):
                 outlook = known[leg.instrument]
                 if outlook is None:
                     break
                 if leg.is_perpetual:
-                    rates[leg.instrument] = outlook.carry.expected / outlook.payments
+                    rates[leg.instrument] = outlook[0] / outlook[2]
             else:
-                self.theses.follow(name, Thesis(ts, decision.size, rates), horizon)
+                self.theses.follow(name, Thesis(ts, size, rates), horizon)
 
     # -- payments ------------------------------------------------------------------------------------
 
@@ -294,15 +300,34 @@ class CarryScaler:
         return self
 
 
-def _columns(rows: Sequence[tuple[float, float, float]]) -> Floats:
+def _columns(rows: Sequence[Cost | Outlook]) -> Floats:
     """Return rows of three as an array, in a fraction of the time `np.array` takes."""
     return np.fromiter(chain.from_iterable(rows), np.float64, 3 * len(rows)).reshape(-1, 3)
 
 
+def _named(row: _Row) -> dict[str, float]:
+    expected, error, borrow, edge, fixed, linear, root, held, scale, kelly, profit, best, level, most = row
+    return {
+        "expected": expected,
+        "error": error,
+        "borrow": borrow,
+        "edge": edge,
+        "fixed": fixed,
+        "linear": linear,
+        "root": root,
+        "held": held,
+        "scale": scale,
+        "kelly": kelly,
+        "profit": profit,
+        "best": best,
+        "level": level,
+        "most": most,
+        "flip": _flip(expected, error),
+    }
+
+
 def _flip(expected: float, error: float) -> float:
     """Return how likely it is that nothing, or less, comes in [-]; NaN when unknown."""
-    if math.isnan(expected + error):
-        return math.nan
-    if not error > 0.0:
-        return float(expected <= 0.0)
-    return 0.5 * math.erfc(expected / error * math.sqrt(0.5))
+    if error > 0.0:
+        return 0.5 * math.erfc(expected / error * _ROOT_HALF)
+    return math.nan if math.isnan(expected + error) else float(expected <= 0.0)

@@ -132,9 +132,10 @@ def _sums(group: Ints, amounts: Floats, count: int) -> Floats:
 
 
 def _trim(needs: Needs, sizes: Floats, venues: Floats) -> Floats:
-    for venue in np.flatnonzero(needs.used(sizes, len(venues)) > venues):
-        used = needs.used(sizes, len(venues))[venue]
-        touches = (needs.venue_one == venue) | (needs.venue_two == venue)
-        if used > venues[venue]:
-            sizes = np.where(touches, sizes * (venues[venue] / used), sizes)
+    used, has = needs.used(sizes, len(venues)).tolist(), venues.tolist()
+    for venue, there in enumerate(has):
+        if used[venue] > there:
+            touches = (needs.venue_one == venue) | (needs.venue_two == venue)
+            sizes = np.where(touches, sizes * (there / used[venue]), sizes)
+            used = needs.used(sizes, len(venues)).tolist()
     return sizes

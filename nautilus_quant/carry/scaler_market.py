@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
-from nautilus_quant.carry.forecast import Carry, ForecastParams, FundingForecast, FundingFormula
+from nautilus_quant.carry.forecast import ForecastParams, FundingForecast, FundingFormula
 from nautilus_quant.carry.sizing import Cost
 from nautilus_quant.carry.slippage import Shape, SlippageCurve, SlippageParams
 from nautilus_quant.safety import stored
@@ -50,24 +50,11 @@ class Leg:
         require(self.borrow >= 0.0, "borrow >= 0 [fraction per year]", self.borrow)
 
 
-class Outlook(NamedTuple):
-    """
-    What holding one instrument short brings.
+type Outlook = tuple[float, float, int]
+"""What holding one instrument short brings: funding over the holding time, its standard deviation [fraction],
+and in how many payments [-]."""
 
-    Parameters
-    ----------
-    carry
-        Funding over the holding time.
-    payments
-        In how many [-].
-
-    """
-
-    carry: Carry
-    payments: int
-
-
-_NOTHING = Outlook(Carry(0.0, 0.0, 0.0), 1)
+_NOTHING = (0.0, 0.0, 1)
 
 
 class LegMarket:
@@ -138,12 +125,13 @@ class LegMarket:
         """Return the funding of the next `horizon` [s] at `ts` [ns]; ``None`` where it is not known."""
         if not self.leg.is_perpetual:
             return _NOTHING
-        interval = self.forecast.formula.interval
-        if self._heard is None or ts - self._heard > self._stale * interval:
+        forecast, heard = self.forecast, self._heard
+        interval = forecast.formula.interval
+        if heard is None or ts - heard > self._stale * interval:
             return None
-        payments = max(1, round(horizon * _SECOND / interval))
-        carry = self.forecast.over(payments, ts)
-        return None if carry is None else Outlook(carry, payments)
+        payments = round(horizon * _SECOND / interval) or 1
+        found = forecast.moments(payments, ts)
+        return None if found is None else (*found, payments)
 
     def cost(self, caution: float) -> Cost:
         """Return what trading once costs, impact with so many standard errors added [-]."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -116,6 +116,10 @@ class ThesisBook:
         """Return the size a pair had when too little began to be paid, and its share that may be kept [-]."""
         before = self._before.get(pair)
         return None if before is None else (before, self.captures.scale(pair))
+
+    def rooms(self) -> Iterable[tuple[str, tuple[float, float]]]:
+        """Return what `room` does of each pair that is paid too little: mostly none."""
+        return [(pair, (before, self.captures.scale(pair))) for pair, before in self._before.items()]
 
     def forget(self, pair: str) -> None:
         """Drop a pair that is closed."""

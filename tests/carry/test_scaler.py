@@ -74,13 +74,11 @@ def test_the_doubts_of_both_legs_come_off():
             market.settled(START + n * EIGHT, float(rate))
     now = START + 41 * EIGHT
     outlooks = [doubtful.markets[name].outlook(now, 7 * 86_400.0) for name in doubtful.markets]
-    one, two = (outlook.carry for outlook in outlooks)
+    (one, one_error, _), (two, two_error, _) = outlooks
     found = decide(doubtful, now=now)["BTC"]
-    sign = 1.0 if two.expected > one.expected else -1.0
-    assert found.numbers["error"] == pytest.approx(math.hypot(one.error, two.error))
-    assert found.edge == pytest.approx(
-        sign * (two.expected - one.expected) - 0.5 * math.hypot(one.error, two.error)
-    )
+    sign = 1.0 if two > one else -1.0
+    assert found.numbers["error"] == pytest.approx(math.hypot(one_error, two_error))
+    assert found.edge == pytest.approx(sign * (two - one) - 0.5 * math.hypot(one_error, two_error))
 
 
 def test_what_is_held_stays_while_it_earns_and_goes_when_it_does_not():
