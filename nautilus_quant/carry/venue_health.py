@@ -40,6 +40,9 @@ class VenueHealthParams:
     late_by
         By how much data comes later than the quickest that came [s], from which on it is DEGRADED; DOWN from
         four times that. Infinite does not look.
+    memory
+        For how long the quickest is remembered, and for twice that at most [s]: clocks drift and jump, and
+        one wrong time must not count for ever. What is always late is usual after that.
     window
         How far back answers to orders are looked at [s].
     least_rejects
@@ -58,6 +61,7 @@ class VenueHealthParams:
     stale_after: float = 10.0
     dead_after: float = 30.0
     late_by: float = 5.0
+    memory: float = 21_600.0
     window: float = 300.0
     least_rejects: int = 3
     reject_share: float = 0.2
@@ -69,6 +73,7 @@ class VenueHealthParams:
         ages = (self.stale_after, self.dead_after)
         require(0.0 < ages[0] <= ages[1], "0 < stale_after <= dead_after [s]", ages)
         require(self.late_by > 0.0, "late_by > 0 [s]", self.late_by)
+        require(0.0 < self.memory < math.inf, "0 < memory < inf [s]", self.memory)
         require(0.0 < self.window < math.inf, "0 < window < inf [s]", self.window)
         require(self.least_rejects >= 1, "least_rejects >= 1 [-]", self.least_rejects)
         require(0.0 < self.reject_share <= 1.0, "0 < reject_share <= 1 [-]", self.reject_share)
@@ -133,8 +138,8 @@ class VenueHealth:
         self.params = params or VenueHealthParams()
         self.markets: dict[str, Market] = {}
         """What is heard, by market."""
-        self._quickest = 0
-        self._has_delay = False
+        self._quickest = [0, 0]  # before, and since
+        self._since: int | None = None
         self._answers: deque[tuple[int, bool]] = deque(maxlen=_MOST_ANSWERS)
         self._row = 0
         self._last_reject = 0
@@ -163,9 +168,12 @@ class VenueHealth:
             known = self.markets[market] = Market()
         known.heard = ts
         delay = ts - ts_event
-        if delay < self._quickest or not self._has_delay:
-            self._quickest, self._has_delay = delay, True
-        known.late = delay - self._quickest
+        if self._since is None or not 0 <= ts - self._since < self.params.memory * _SECOND:
+            before = delay if self._since is None else self._quickest[1]
+            self._quickest, self._since = [before, delay], ts
+        elif delay < self._quickest[1]:
+            self._quickest[1] = delay
+        known.late = delay - min(self._quickest)
 
     def on_status(self, market: str, halted: str) -> None:
         """Take the venue's word that a market does not trade, and why; empty when it trades again."""

@@ -1,5 +1,6 @@
 """When a venue is not well: by its data, its answers, its own words, and its connection."""
 
+import dataclasses
 import math
 
 import pytest
@@ -96,6 +97,21 @@ def test_late_data_counts_from_the_quickest_that_came(late: float, expected: Hea
     venue.on_data(BTC, at(0), at(3))  # its clock is three seconds ahead of ours
     venue.on_data(BTC, at(60), at(63 - late))
     assert health(venue, 60) is expected
+
+
+def test_one_wrong_time_does_not_count_for_ever() -> None:
+    venue = VenueHealth("A", dataclasses.replace(PARAMS, memory=100.0))
+    found = []
+    for second in range(0, 320, 10):
+        wrong = 3_600 if second == 50 else 0  # an hour in the future
+        venue.on_data(BTC, at(second), at(second + wrong))
+        if venue.state(at(second)).health is Health.DOWN:
+            found.append(second)
+    assert found == list(range(60, 200, 10))  # remembered until the next hundred seconds are over, too
+    # Late for less than that is late: 30 s behind, all the time.
+    for second in range(320, 400, 10):
+        venue.on_data(BTC, at(second), at(second - 30))
+        assert venue.state(at(second)).health is Health.DOWN
 
 
 def test_old_data_replayed_now_is_not_late() -> None:
@@ -232,6 +248,7 @@ def test_memory_is_bounded_and_the_worst_reason_counts(answers: list[tuple[int, 
         {"stale_after": 0.0},
         {"stale_after": 40.0},
         {"late_by": math.nan},
+        {"memory": 0.0},
         {"window": math.inf},
         {"least_rejects": 0},
         {"reject_share": 1.5},
