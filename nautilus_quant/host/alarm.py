@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from nautilus_trader.common.component import LiveClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from nautilus_trader.common.component import Clock
     from nautilus_trader.common.events import TimeEvent
+
+_SOON: Final = 1_000_000
+"""Before which no alert of a live clock is set [ns]: it would be over when the clock looks at it."""
 
 
 class Alarm:
@@ -52,6 +57,8 @@ class Alarm:
         self.cancel()
         self._count += 1
         self._set, self.at = f"{self._name}-{self._count}", at
+        if isinstance(self._clock, LiveClock):
+            at = max(at, self._clock.timestamp_ns() + _SOON)  # one that is over by then is a warning
         self._clock.set_time_alert_ns(self._set, at, self._ring)
 
     def cancel(self) -> None:

@@ -117,3 +117,23 @@ def test_a_live_clock_takes_it_at_any_moment():
             alarm.cancel()
     alarm.cancel()
     assert alarm.at is None
+
+
+def test_a_live_clock_is_given_no_time_that_is_over():
+    asked: list[int] = []
+
+    class Clock(LiveClock):
+        def set_time_alert_ns(self, name: str, alert_time_ns: int, *rest: Any) -> None:
+            asked.append(alert_time_ns)
+            super().set_time_alert_ns(name, alert_time_ns, *rest)
+
+    clock, heard = Clock(), []
+    alarm = Alarm(clock, "a", lambda event: heard.append(event.name))
+    now = time.time_ns()
+    alarm.set(now - 5 * MILLI)
+    assert asked[0] > now
+    for _ in range(200):
+        if heard:
+            break
+        time.sleep(0.01)
+    assert heard == ["a-1"]
