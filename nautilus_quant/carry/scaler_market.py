@@ -89,6 +89,7 @@ class LegMarket:
         self._stale = stale
         self._root = self.curve.fits[Shape.ROOT]  # both fits see the same
         self._cost: tuple[int, float, float, Cost] | None = None
+        self._reach: tuple[FundingFormula, float, int, int] | None = None
         self._heard: int | None = None
         self._stamp: int | None = None
 
@@ -125,13 +126,20 @@ class LegMarket:
         """Return the funding of the next `horizon` [s] at `ts` [ns]; ``None`` where it is not known."""
         if not self.leg.is_perpetual:
             return _NOTHING
-        forecast, heard = self.forecast, self._heard
-        interval = forecast.formula.interval
-        if heard is None or ts - heard > self._stale * interval:
+        forecast, heard, reach = self.forecast, self._heard, self._reach
+        if reach is None or reach[0] is not forecast.formula or reach[1] != horizon:
+            reach = self._reach = self._reached(forecast.formula, horizon)
+        _, _, payments, limit = reach
+        if heard is None or ts - heard > limit:
             return None
-        payments = round(horizon * _SECOND / interval) or 1
         found = forecast.moments(payments, ts)
-        return None if found is None else (*found, payments)
+        return None if found is None else (found[0], found[1], payments)
+
+    def _reached(self, formula: FundingFormula, horizon: float) -> tuple[FundingFormula, float, int, int]:
+        """Return what a formula makes of a horizon: payments in it, and after how long [ns] all is stale."""
+        payments = max(1, round(horizon * _SECOND / formula.interval))
+        limit = self._stale * formula.interval
+        return formula, horizon, payments, math.floor(limit)
 
     def cost(self, caution: float) -> Cost:
         """Return what trading once costs, impact with so many standard errors added [-]."""

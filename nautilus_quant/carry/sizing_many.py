@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -77,21 +78,30 @@ def sizes(table: Table, params: SizingParams, equity: float) -> Sizes:
     """Return what `size` returns for each row."""
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
         edge = table.edge(params.caution)
-        known = np.isfinite(edge + table.fixed + table.linear + table.root + table.held + table.scale)
-        known &= np.isfinite(equity) & (table.most >= 0.0)
-        best = _best(edge - table.fixed, table)
+        unknown = ~np.isfinite(edge + table.fixed + table.linear + table.root + table.held + table.scale)
+        unknown |= ~(table.most >= 0.0)
+        if not math.isfinite(equity):
+            unknown[:] = True
+        margin = edge - table.fixed
+        best = _best(margin, table)
         wanted = params.share * best
-        why = np.where(best == table.most, LIMIT, PROFIT)
-        bound = _kelly(edge - table.fixed, table.error, equity, params.kelly)
-        why = np.where(bound <= wanted, KELLY, why)
+        bound = _kelly(margin, table.error, equity, params.kelly)
+        why = np.full(len(edge), PROFIT)
+        np.putmask(why, best == table.most, LIMIT)
+        np.putmask(why, bound <= wanted, KELLY)
         wanted = np.minimum(wanted, bound) * table.scale
-        kept = np.where(edge > 0.0, np.minimum(table.held, table.most), 0.0) * table.scale
-        why = np.where(kept > wanted, HELD, why)
+        kept = np.minimum(table.held, table.most)
+        np.putmask(kept, ~(edge > 0.0), 0.0)
+        kept *= table.scale
+        np.putmask(why, kept > wanted, HELD)
         wanted = np.maximum(wanted, kept)
         small = wanted < params.smallest
-        why = np.where(wanted <= 0.0, NO_EDGE, np.where(small, TOO_SMALL, why))
-        wanted = np.where(known & (wanted > 0.0) & ~small, wanted, 0.0)
-    return Sizes(wanted, np.where(known, best, 0.0), bound, np.where(known, why, UNKNOWN))
+        np.putmask(why, small, TOO_SMALL)
+        np.putmask(why, wanted <= 0.0, NO_EDGE)
+        np.putmask(why, unknown, UNKNOWN)
+        np.putmask(wanted, unknown | ~(wanted > 0.0) | small, 0.0)
+        np.putmask(best, unknown, 0.0)
+    return Sizes(wanted, best, bound, why)
 
 
 def _best(margin: Floats, table: Table) -> Floats:
@@ -99,7 +109,10 @@ def _best(margin: Floats, table: Table) -> Floats:
     gain = np.maximum(margin, 0.0)
     slope = 1.5 * table.root
     below = slope + np.sqrt(slope * slope + 8.0 * table.linear * gain)
-    root = np.where(below > 0.0, 2.0 * gain / below, np.where(gain > 0.0, np.inf, 0.0))
+    root = 2.0 * gain / below
+    free = ~(below > 0.0)
+    if free.any():
+        root = np.where(free, np.where(gain > 0.0, np.inf, 0.0), root)
     best: Floats = np.minimum(table.most, root * root)
     return best
 
@@ -107,5 +120,10 @@ def _best(margin: Floats, table: Table) -> Floats:
 def _kelly(mean: Floats, error: Floats, equity: float, fraction: float) -> Floats:
     if not fraction > 0.0:
         return np.full(len(mean), np.inf)
-    bet = np.where(error * error > 0.0, fraction * mean / (error * error) * equity, np.inf)
-    return np.where((mean > 0.0) & (equity > 0.0) & (error >= 0.0), bet, 0.0)
+    if not equity > 0.0:
+        return np.zeros(len(mean))
+    square = error * error
+    bet: Floats = fraction * mean / square * equity
+    np.putmask(bet, ~(square > 0.0), np.inf)
+    np.putmask(bet, ~((mean > 0.0) & (error >= 0.0)), 0.0)
+    return bet
