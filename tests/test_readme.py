@@ -23,6 +23,7 @@ SHORTER = (
     (r"--duration 60 &", "--duration 25 &"),
     (r"--duration 60\b(?! &)", "--duration 3"),
     (r"--duration 150\b", "--duration 20"),
+    (r"--duration (240|300)\b", "--duration 10"),
 )
 SOONER = {
     "duration: 6h": "duration: 1h",

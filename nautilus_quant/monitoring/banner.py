@@ -48,6 +48,7 @@ def banner(
         ("capital", f"{100.0 * deployment.allocation:.4g} % of the equity"),
         ("strategies", ", ".join(deployment.strategies) or "none"),
         ("actors", ", ".join(deployment.actors) or "none"),
+        *([("algorithms", ", ".join(deployment.exec_algorithms))] if deployment.exec_algorithms else []),
         ("limits", limits(safety)),
         ("kill file", str((safety or {}).get("kill_file") or "none")),
         ("on stop", _on_stop(deployment)),
