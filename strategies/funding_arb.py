@@ -78,6 +78,9 @@ class FundingArb(TwoLegStrategy):
             leave_before=float(config.leave_before),
         )
         self._ends = {name: _moment(name, text) for name, text in config.delistings.items()}
+        unknown = sorted(set(self._ends) - {leg.value for leg in self.legs})
+        if unknown:
+            raise ValueError(f"need delistings of its own instruments, was {', '.join(unknown)}")
         self._carry: CarryDesk | None = None
         self._forget()
 
@@ -196,7 +199,7 @@ class FundingArb(TwoLegStrategy):
 
     def _on_time(self, now: int) -> None:
         assert self._carry is not None  # it rings
-        self._carry.tells = not any(self._told(name) for name in self._pairs)
+        self._carry.tells = not any(self._is_fresh(self._told(name), now) for name in self._pairs)
         held = {name: self._full(pair) for name, pair in self._pairs.items()}
         self._decisions = self._carry.decide(now, held)
         for name, pair in self._pairs.items():
@@ -209,10 +212,13 @@ class FundingArb(TwoLegStrategy):
             return None
         return latest(self.msgbus, CarrySize, self._carry.keys[name])
 
+    def _is_fresh(self, told: CarrySize | None, now: int) -> bool:
+        return told is not None and 0 <= now - told.ts <= float(self.config.size_stale_after) * _NANOS
+
     def _wanted(self, pair: Pair, now: int) -> tuple[float, str, float]:
         """Return what should be held with all the allocation, why, and its edge; NaN changes nothing."""
         told, own = self._told(pair.name), self._decisions.get(pair.name)
-        if told is not None and 0 <= now - told.ts <= float(self.config.size_stale_after) * _NANOS:
+        if told is not None and self._is_fresh(told, now):
             return (math.nan if told.why == "unknown" else told.size), told.why, told.edge
         if own is None or own.why == "unknown":
             return math.nan, "unknown", math.nan

@@ -11,6 +11,7 @@ from nautilus_trader.model.identifiers import InstrumentId
 
 from nautilus_quant.carry.capture import CaptureParams
 from nautilus_quant.carry.forecast import ForecastParams, FundingFormula
+from nautilus_quant.carry.funding_schedule import Untimed
 from nautilus_quant.carry.scaler_market import Leg
 from nautilus_quant.carry.scaler_terms import CarryPair, ScalerParams
 from nautilus_quant.carry.sizing import SizingParams
@@ -138,6 +139,7 @@ class CarryRuleConfig(NautilusConfig, kw_only=True, frozen=True):
 
     def params(self) -> ScalerParams:
         """Return the parameters of the rule; ValueError when they are impossible."""
+        Untimed(self.untimed)
         return ScalerParams(
             horizon=float(self.horizon),
             sizing=SizingParams(
@@ -180,10 +182,18 @@ class CarryRuleConfig(NautilusConfig, kw_only=True, frozen=True):
         Raises
         ------
         ValueError
-            If an instrument is not there, or a pair pays no funding.
+            If an instrument is not there, a pair pays no funding, or one coin is lent at two prices.
 
         """
-        borrows = {pair.one: pair.borrow for pair in configs if pair.borrow is not None}
+        configs = tuple(configs)
+        borrows: dict[InstrumentId, float] = {}
+        for pair in configs:
+            if pair.borrow is not None:
+                known = borrows.setdefault(pair.one, pair.borrow)
+                if known != pair.borrow:
+                    raise ValueError(
+                        f"need one borrow of {pair.one} in all pairs, was {known} and {pair.borrow}"
+                    )
         return [
             CarryPair(
                 name=pair.title,

@@ -14,7 +14,7 @@ from nautilus_trader.model.identifiers import InstrumentId, Venue
 from nautilus_quant.host.funding_messages import FundingPaid
 from nautilus_quant.host.messages import AllocationUpdate, TargetUpdate, publish, subscribe
 from nautilus_quant.host.scaler_messages import CarryHeld, CarrySize
-from nautilus_quant.host.scaler_settings import CarryPairConfig
+from nautilus_quant.host.scaler_settings import CarryPairConfig, CarryRuleConfig
 from nautilus_quant.host.state import shared_store
 from nautilus_quant.host.venue_health import VenueHealthUpdate
 from nautilus_quant.strategies.funding_arb import FundingArb, FundingArbConfig
@@ -396,6 +396,19 @@ def test_a_silent_scaler_leaves_the_way_out_to_the_own_rule():
     engine.dispose()
 
 
+@pytest.mark.parametrize("silent", [True, False])
+def test_who_hears_no_scaler_any_more_tells_itself_what_is_not_paid(silent: bool):
+    strategy = arb(size_stale_after=7_200.0)
+    engine = build(quotes(FLAT) + rates(HIGH), [strategy], funding=False)
+    publish(engine.kernel.msgbus, CarrySize(key=KEY, ts=START, size=0.0, why="unknown", edge=0.0))
+    for hours in (40.0,) if silent else range(40, 96):
+        saying(engine, 20_000.0, hours)
+    heard = alerts_of(engine)
+    engine.run()
+    assert bool([one for one in heard if one.key == f"carry|{NAME}"]) is silent
+    engine.dispose()
+
+
 def test_what_the_scaler_says_is_not_heard_where_it_should_not_be():
     engine = build(quotes(FLAT) + rates(HIGH), [arb(scaler="own")])
     publish(engine.kernel.msgbus, CarrySize(key=KEY, ts=START, size=0.0, why="no edge", edge=0.0))
@@ -438,6 +451,8 @@ def test_one_pair_in_two_lines():
         ({"partner": PERP.id, "min_distance": 0.3}, "distance < target"),
         ({"partner": PERP.id, "delistings": {"X": "soon"}}, "ISO 8601"),
         ({"partner": PERP.id, "delistings": {"X": "2026-01-01T00:00:00"}}, "time zone"),
+        ({"partner": PERP.id, "delistings": {"X": "2026-01-01T00:00:00Z"}}, "its own instruments"),
+        ({"partner": PERP.id, "rule": CarryRuleConfig(untimed="sometimes")}, "sometimes"),
     ],
 )
 def test_impossible_settings(config: dict[str, Any], why: str):
