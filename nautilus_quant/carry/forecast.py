@@ -208,7 +208,8 @@ class FundingForecast:
         self._first: tuple[float, float, int] | None = None  # of an interval: rate, share of it left, its end
         self._announced_variance = 0.0
         self._kept = 0
-        self._reach: tuple[int, float, float, float, float] | None = None
+        self._usual: float | None = None  # what past rates foretell; like the next, until one more is paid
+        self._reach: tuple[int, float, float, float] | None = None
         self.last: float | None = None
         self.seen = 0
 
@@ -248,7 +249,7 @@ class FundingForecast:
         """Take a rate that was paid [fraction]; one that is no number changes nothing."""
         if not math.isfinite(rate):
             return
-        self._reach = None
+        self._usual = self._reach = None
         decay = self._decay
         if self._told is not None:
             missed = rate - self._told
@@ -306,13 +307,16 @@ class FundingForecast:
             total = 1.0 / (_SURE if doubt < _SURE else doubt)  # noqa: FURB136 (a call of max costs more)
             weighted = total * told
         if last is not None and self.seen >= least:
-            rate, variance = self._usual(last), self._variance
+            usual, variance = self._usual, self._variance
+            if usual is None:
+                mean = self.mean
+                usual = self._usual = mean + self.persistence * (last - mean)
             if announced is not None:  # history is worth less where the venue says that something has changed
-                apart = (told - rate) ** 2 - doubt
+                apart = (told - usual) ** 2 - doubt
                 variance = apart if apart > variance else variance  # noqa: FURB136
             weight = 1.0 / (_SURE if variance < _SURE else variance)  # noqa: FURB136
             total += weight
-            weighted += weight * rate
+            weighted += weight * usual
         average = self._premium.expected(ts) if self._premium.seen >= least else None
         if average is not None:
             variance = (average[1] * self.formula.interval / _EIGHT) ** 2 + self._formula_variance
@@ -320,12 +324,6 @@ class FundingForecast:
             total += weight
             weighted += weight * self.formula.rate(average[0])
         return (weighted / total, math.sqrt(1.0 / total)) if total else None
-
-    def _usual(self, last: float) -> float:
-        """Return what past rates foretell after one."""
-        reach = self._reach
-        mean, left = (self.mean, self.persistence) if reach is None else (reach[1], reach[2])
-        return mean + left * (last - mean)
 
     def _word(self, ts: int) -> tuple[float, float] | None:
         """Return what the venue itself foretells, and its variance."""
@@ -372,18 +370,18 @@ class FundingForecast:
         known = self._reach
         if known is None or known[0] != payments:
             known = self._reach = self._reached(payments)
-        _, mean, _, reach, squares = known
+        _, mean, reach, squares = known
         each = self._variance
         if self.seen < self.params.least:
             mean, each = rate, error * error
         variance = (error * reach) ** 2 + each * squares
         return payments * mean + (rate - mean) * reach, math.sqrt(variance)
 
-    def _reached(self, payments: int) -> tuple[int, float, float, float, float]:
-        """Return what changes only when a rate is paid: the mean, the share left, and both sums of `over`."""
+    def _reached(self, payments: int) -> tuple[int, float, float, float]:
+        """Return what changes only when a rate is paid: the mean, and both sums of `over`."""
         left = self.persistence if self.seen >= self.params.least else 0.99
         reach = (1.0 - left**payments) / (1.0 - left)
-        return payments, self.mean, left, reach, _squares(left, payments)
+        return payments, self.mean, reach, _squares(left, payments)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what past rates have taught; the running interval is not kept."""
@@ -403,7 +401,7 @@ class FundingForecast:
         sums = [float(number) for number in stored.field(state, "sums")]
         require(len(sums) == 6 and all(map(math.isfinite, sums)), "6 finite sums", sums)
         last = stored.maybe_number(state, "last")
-        self._reach = None
+        self._usual = self._reach = None
         self._count, self._sum, self._products, self._squares = sums[:4]
         self._variance, self._formula_variance = sums[4:]
         self.last, self.seen = last, stored.moment(state, "seen")

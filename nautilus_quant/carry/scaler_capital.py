@@ -87,7 +87,8 @@ def allot(claims: Claims, needs: Needs, capital: float, venues: Floats) -> Share
     What is held has paid its way in, and pays its way out whenever it leaves: it earns its whole edge. What
     comes on top earns what its costs leave. Pairs on one venue are filled by `water_filling.spread`, under
     the capital of their venue and that of all. A pair over two venues counts against the common capital
-    there; where a venue is short afterwards, all that touch it are cut by one share.
+    there; where a venue is short afterwards, what would be added by all that touch it is cut by one share,
+    and only then what they hold.
 
     Parameters
     ----------
@@ -106,13 +107,14 @@ def allot(claims: Claims, needs: Needs, capital: float, venues: Floats) -> Share
     if used.sum() <= capital and (used <= venues).all():
         return Shares(sizes, np.zeros(len(sizes)))
     sizes, levels = _fill(claims, needs, max(capital, 0.0), np.maximum(venues, 0.0))
-    return Shares(_trim(needs, sizes, np.maximum(venues, 0.0)), levels)
+    kept = np.minimum(sizes, claims.keep)
+    return Shares(_trim(needs, sizes - kept, kept, np.maximum(venues, 0.0)), levels)
 
 
 def _fill(claims: Claims, needs: Needs, capital: float, venues: Floats) -> tuple[Floats, Floats]:
     several = len(venues)  # a place of its own, without a bound, for pairs over two venues
     place = np.where(needs.venue_one == needs.venue_two, needs.venue_one, several)
-    kept, added = np.flatnonzero(claims.keep > 0.0), np.flatnonzero(claims.add > 0.0)
+    (kept,), (added,) = (claims.keep > 0.0).nonzero(), (claims.add > 0.0).nonzero()
     rows = np.concatenate([kept, added])
     gentle = _GENTLE * np.maximum(claims.worth[kept], 1e-9) / np.maximum(claims.keep[kept], 1.0)
     chances = Chances(
@@ -131,11 +133,17 @@ def _sums(group: Ints, amounts: Floats, count: int) -> Floats:
     return np.bincount(group, amounts, count).astype(np.float64, copy=False)
 
 
-def _trim(needs: Needs, sizes: Floats, venues: Floats) -> Floats:
-    used, has = needs.used(sizes, len(venues)).tolist(), venues.tolist()
+def _trim(needs: Needs, added: Floats, kept: Floats, venues: Floats) -> Floats:
+    parts = [added, kept]
+    used, has = needs.used(added + kept, len(venues)).tolist(), venues.tolist()
     for venue, there in enumerate(has):
         if used[venue] > there:
             touches = (needs.venue_one == venue) | (needs.venue_two == venue)
-            sizes = np.where(touches, sizes * (there / used[venue]), sizes)
-            used = needs.used(sizes, len(venues)).tolist()
-    return sizes
+            over = used[venue] - there
+            for index, part in enumerate(parts):
+                own = needs.used(part, len(venues))[venue]
+                if own > 0.0 and over > 0.0:
+                    parts[index] = np.where(touches, part * max(1.0 - over / own, 0.0), part)
+                    over -= min(over, own)
+            used = needs.used(parts[0] + parts[1], len(venues)).tolist()
+    return parts[0] + parts[1]

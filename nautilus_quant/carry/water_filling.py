@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -181,11 +182,12 @@ def _level(terms: _Terms, group: Ints, most: list[float], floors: Floats | None)
     tops = np.zeros(count)
     np.maximum.at(tops, group, terms.top)
     brackets = [_Bracket(bound, top) for bound, top in zip(most, tops.tolist(), strict=True)]
+    waiting: Sequence[int] = range(count)
     for _ in range(_ROUNDS):
         own = brackets[0].level if count == 1 else np.array([one.level for one in brackets])[group]
         roots, sizes = _roots(terms, own if floors is None else np.maximum(own, floors))
         used = np.bincount(group, np.minimum(sizes, terms.most) * terms.capital, count).tolist()
-        waiting = [place for place, one in enumerate(brackets) if one.is_open(used[place])]
+        waiting = [place for place in waiting if brackets[place].is_open(used[place])]
         if not waiting:
             break
         stuck = sizes >= terms.most
