@@ -180,6 +180,18 @@ def test_capital_of_each_venue_counts():
     assert nothing["home"].size == nothing["away"].size == 0.0
 
 
+def test_what_is_held_over_two_venues_is_not_cut_for_what_is_new():
+    pairs = [pair(spot("A", c), perp("B", c), c) for c in ("BTC", "ETH")]
+    funds = Funds(1_000_000.0, {"A": 50_000.0, "B": 500_000.0})
+    found = decide(scaler(*pairs, rebalance=0.0), {"BTC": 40_000.0}, funds)
+    # Each would take 1 of A for 1 held: of 50 000 there, 40 000 are held, and both want as much in all.
+    assert found["BTC"].size + found["ETH"].size == pytest.approx(50_000.0)
+    assert found["BTC"].size >= 40_000.0
+    assert found["ETH"].size > 0.0
+    less = decide(scaler(*pairs), {"BTC": 40_000.0}, Funds(1_000_000.0, {"A": 30_000.0, "B": 500_000.0}))
+    assert (less["BTC"].size, less["ETH"].size) == (pytest.approx(30_000.0), 0.0)
+
+
 @given(st.integers(0, 10**6))
 @settings(max_examples=25, deadline=None)
 def test_never_more_than_the_capital_of_any_venue(seed):
