@@ -42,6 +42,7 @@ from nautilus_quant.strategies.cross_exchange_arb_config import (
 if TYPE_CHECKING:
     from nautilus_trader.model.data import FundingRateUpdate, OrderBookDepth10, QuoteTick
     from nautilus_trader.model.events import OrderEvent
+    from nautilus_trader.model.identifiers import InstrumentId
     from nautilus_trader.model.orders import Order
 
     from nautilus_quant.carry.cross_venue_rule import Wish
@@ -205,6 +206,11 @@ class CrossExchangeArb(TwoLegStrategy):
 
     # -- what is heard -------------------------------------------------------------------------------
 
+    def aside(self, instrument_id: InstrumentId) -> Decimal:
+        """Return what is hedged elsewhere: it belongs to no pair."""
+        coins = self._hedge_book.held.get(instrument_id.value, Decimal(0))
+        return coins / self._desk.legs[instrument_id.value].coins if coins and self._desk else Decimal(0)
+
     def on_quote_tick(self, tick: QuoteTick) -> None:
         """Look at the prices."""
         super().on_quote_tick(tick)
@@ -228,8 +234,9 @@ class CrossExchangeArb(TwoLegStrategy):
             self._hedges.note_stuck(pair)
 
     def on_order_event(self, event: OrderEvent) -> None:
-        """Follow hedges elsewhere, and how much is filled, after what the base does."""
-        super().on_order_event(event)
+        """Follow hedges elsewhere, and how much is filled, after what the base does with all else."""
+        if event.client_order_id.value not in self._hedge_book.pending:
+            super().on_order_event(event)
         order = self.cache.order(event.client_order_id)
         if order is None or self._desk is None or self._hedges is None or self._notes is None:
             return  # what is heard after the end, the next start asks for

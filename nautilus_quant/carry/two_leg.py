@@ -173,6 +173,10 @@ class TwoLeg(TwoLegMending):
         self.book.legs = legs
         return self._finish()
 
+    def suspend(self) -> None:
+        """Send nothing until `reconcile`: what is held is not known yet."""
+        self._known = False
+
     def reconcile(
         self,
         reports: Mapping[str, tuple[Decimal, Outcome] | None],
@@ -208,6 +212,8 @@ class TwoLeg(TwoLegMending):
                 self._learn(order, *report, None)
         for leg, quantity in enumerate(held):
             if quantity is not None:
+                # Who closed it had a reason: it is not opened again before it is wanted again.
+                self._barred[leg] |= abs(quantity) < abs(self.book.held[leg])
                 self.book.held[leg] = quantity
         if adopts:
             self._target = self._rested = self.book.matched
@@ -228,7 +234,7 @@ class TwoLeg(TwoLegMending):
         more = max(filled - order.filled, _ZERO)
         order.filled += more
         self.book.held[order.leg] += more.copy_sign(order.quantity) if more else _ZERO
-        if held is not None:
+        if held is not None and held != self.book.held[order.leg]:
             self.book.held[order.leg] = held
         over = outcome is not Outcome.WORKING or order.filled >= abs(order.quantity)
         if over and not order.done:

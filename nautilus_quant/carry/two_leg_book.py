@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from nautilus_quant.carry.two_leg_orders import LegOrders
+from nautilus_quant.signals.sequence import require
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -154,11 +155,14 @@ class PairBook:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from what `to_dict` gave, by the weights of what is held; costs are of the past."""
         self.held = [Decimal(text) for text in state["held"]]
-        if any(self.held):
+        require(all(map(Decimal.is_finite, self.held)), "finite numbers held [units]", self.held)
+        require(len(self.held) == len(self.legs), "two legs", self.held)
+        if any(self.held) and "weights" in state:
             one, two = (
                 replace(leg, weight=Decimal(text))
                 for leg, text in zip(self.legs, state["weights"], strict=True)
             )
             self.legs = one, two
-        self.values = [float(value) for value in state["values"]]
+        one_value, two_value = state.get("values", self.values)
+        self.values = [float(one_value), float(two_value)]
         self.orders.restore(state["orders"])

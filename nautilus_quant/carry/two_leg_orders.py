@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -93,7 +93,7 @@ class LegOrders:
     """
 
     def __init__(self, mark: str) -> None:
-        self._mark = mark
+        self.mark = mark
         self._orders: dict[str, LegOrder] = {}
         self._count = 0
 
@@ -108,7 +108,7 @@ class LegOrders:
     def next_id(self, ts: int) -> str:
         """Return an id nobody has had, as every venue takes it, at `ts` [ns]."""
         self._count += 1
-        return f"{self._mark}T{_short(ts // 1_000_000)}N{_short(self._count)}"
+        return f"{self.mark}T{_short(ts // 1_000_000)}N{_short(self._count)}"
 
     def add(self, order: LegOrder) -> None:
         """Keep an order, and forget the oldest that are done."""
@@ -118,8 +118,8 @@ class LegOrders:
             del self._orders[order_id]
 
     def to_dict(self) -> dict[str, Any]:
-        """Give everything as JSON holds it."""
-        return {"count": self._count, "orders": [_written(item) for item in self._orders.values()]}
+        """Give what must be known after a restart, as JSON holds it: what is done is in what is held."""
+        return {"count": self._count, "orders": [_written(item) for item in self.live()]}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from what `to_dict` gave."""
@@ -128,13 +128,14 @@ class LegOrders:
 
 
 def _written(order: LegOrder) -> dict[str, Any]:
-    fields = asdict(order)
+    fields = {name: getattr(order, name) for name in LegOrder.__slots__}
     return {**fields, "quantity": str(order.quantity), "filled": str(order.filled)}
 
 
 def _read(fields: Mapping[str, Any]) -> LegOrder:
     exact = {name: Decimal(fields[name]) for name in ("quantity", "filled")}
-    return LegOrder(**{**fields, **exact, "purpose": Purpose(fields["purpose"])})
+    known = {name: fields[name] for name in LegOrder.__slots__ if name in fields}
+    return LegOrder(**{**known, **exact, "purpose": Purpose(fields["purpose"])})
 
 
 def _short(number: int) -> str:

@@ -10,6 +10,7 @@ from nautilus_quant.carry.two_leg_book import PairBook
 from nautilus_quant.carry.two_leg_orders import LegOrder
 from nautilus_quant.carry.two_leg_terms import RESERVE, nanos
 from nautilus_quant.carry.two_leg_told import PairChange, Phase, Place
+from nautilus_quant.signals.sequence import require
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -206,18 +207,29 @@ class TwoLegState:
         """
         Go on from what `to_dict` gave; until `reconcile` nothing is sent, and until `want` nothing is added.
 
+        Only what is held, wanted and on its way must be there: a document of another version may lack the
+        rest, or have more. Without the prices of the wish a leg that is open is taken back.
+
         Raises
         ------
-        KeyError, ValueError
+        ArithmeticError, KeyError, TypeError, ValueError
             If it is not what `to_dict` gave.
 
         """
         self.book.restore(state["book"])
-        self._target, self._rested = Decimal(state["target"]), Decimal(state["rested"])
-        self._used, self._rate, self._ts = float(state["used"]), float(state["rate"]), int(state["ts"])
-        spread, one, two = state["reference"]
-        self._edge, self._reference = state["edge"], (float(spread), float(one), float(two))
-        self._trouble = state["trouble"]
-        self._forced = bool(state["forced"])
+        self._target = _finite(state["target"])
+        self._rested = _finite(state.get("rested", state["target"]))
+        self._used, self._rate = float(state.get("used", 0.0)), float(state.get("rate", 0.0))
+        self._ts = int(state.get("ts", 0))
+        spread, one, two = state.get("reference", self._reference)
+        self._edge, self._reference = state.get("edge"), (float(spread), float(one), float(two))
+        self._trouble = state.get("trouble")
+        self._forced = bool(state.get("forced", False))
         self._adding = False
         self._known = False
+
+
+def _finite(text: str) -> Decimal:
+    number = Decimal(text)
+    require(number.is_finite(), "a finite number [units]", text)
+    return number

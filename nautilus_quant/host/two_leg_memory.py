@@ -23,6 +23,8 @@ class TwoLegMemory(BookMemory):
 
     def keep(self, pair: str, machine: TwoLeg, ts: int, *, now: bool) -> bool:
         """Keep a machine, on the disk when it returns if `now`; say whether it is."""
+        if not self._keeps:
+            return True
         return self._put(pair, machine.to_dict(), ts, f"pair {pair} is not kept over a restart", now=now)
 
     def note(self, pair: str, change: PairChange) -> None:

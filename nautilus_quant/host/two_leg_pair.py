@@ -90,6 +90,7 @@ class PairDesk:
         self.urgent = False
         self.shares = [False, False]
         self.saved = False  # whether it went on from an earlier run
+        self.unreadable = ""  # why it could not
 
 
 def make_machine(

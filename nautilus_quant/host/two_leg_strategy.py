@@ -8,24 +8,24 @@ from collections import Counter, deque
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from nautilus_trader.model.enums import OrderSide, TimeInForce
+from nautilus_trader.model.enums import OmsType, OrderSide
 from nautilus_trader.model.events import OrderCancelRejected, OrderFilled
 from nautilus_trader.model.identifiers import ClientOrderId, InstrumentId
 
 from nautilus_quant.carry.two_leg_orders import Outcome
-from nautilus_quant.carry.two_leg_told import Cancel, PairChange, Place, What
+from nautilus_quant.carry.two_leg_told import Cancel, PairChange, Phase, Place
 from nautilus_quant.gating.intent import Side
-from nautilus_quant.host import messages
 from nautilus_quant.host.alarm import Alarm
 from nautilus_quant.host.fees import FeeBook
 from nautilus_quant.host.gateway import find_gateway
-from nautilus_quant.host.messages import Alert
-from nautilus_quant.host.sizes import whole_steps
 from nautilus_quant.host.target import TargetStrategy
 from nautilus_quant.host.touch import mid_of, touch_of
 from nautilus_quant.host.two_leg_config import TwoLegStrategyConfig, params_of
+from nautilus_quant.host.two_leg_hands import order_for, strangers
+from nautilus_quant.host.two_leg_holdings import Holdings
 from nautilus_quant.host.two_leg_memory import TwoLegMemory
-from nautilus_quant.host.two_leg_pair import PairDesk, legs_of, make_machine, outcome_of, report_of
+from nautilus_quant.host.two_leg_pair import PairDesk, legs_of, make_machine, report_of
+from nautilus_quant.host.two_leg_voice import PairVoice
 from nautilus_quant.host.valuation import Valuer
 
 if TYPE_CHECKING:
@@ -34,14 +34,12 @@ if TYPE_CHECKING:
     from nautilus_trader.model.data import QuoteTick
     from nautilus_trader.model.events import OrderEvent
     from nautilus_trader.model.instruments import Instrument
-    from nautilus_trader.model.orders import Order
 
     from nautilus_quant.carry.two_leg import TwoLeg
     from nautilus_quant.carry.two_leg_told import Action
     from nautilus_quant.host.two_leg_pair import Pair
 
 _ZERO = Decimal(0)
-_SEVERITY = {What.FAILED: "WARNING", What.FORCED: "WARNING", What.STUCK: "CRITICAL"}
 
 
 class TwoLegStrategy(TargetStrategy):
@@ -65,11 +63,14 @@ class TwoLegStrategy(TargetStrategy):
     Raises
     ------
     ValueError
-        If a parameter is impossible, or pairs have one name.
+        If a parameter is impossible, pairs have one name, or positions are not netted.
 
     """
 
     def __init__(self, config: TwoLegStrategyConfig) -> None:
+        if config.oms_type not in ("NETTING", OmsType.NETTING):
+            # Of several positions in one instrument none is what is held, and every fill would ask for more.
+            raise ValueError(f"need oms_type NETTING for pairs, was {config.oms_type}")
         super().__init__(config)
         self._params = params_of(config)
         self._pairs = {pair.name: pair for pair in self.pairs()}
@@ -80,6 +81,8 @@ class TwoLegStrategy(TargetStrategy):
         self._acting = False
         self._memory: TwoLegMemory | None = None
         self._fees: FeeBook | None = None
+        self._voice: PairVoice | None = None
+        self._holdings: Holdings | None = None
 
     # -- what a subclass says and asks -------------------------------------------------------------------
 
@@ -156,15 +159,17 @@ class TwoLegStrategy(TargetStrategy):
         for desk in self._desks.values():
             for leg, instrument_id in enumerate(desk.pair.legs):
                 if instrument_id.venue.value == venue:
-                    self._catch_up(desk)
+                    self._hear_all(desk)
                     self._do(desk, desk.machine.on_venue(leg, self.clock.timestamp_ns(), down=down))
 
-    def _catch_up(self, desk: PairDesk) -> None:
-        """Tell the machine what is known by now of its orders."""
-        for live in list(desk.machine.book.orders.live()):
-            report = report_of(self.cache.order(ClientOrderId(live.id)))
-            if report is not None:
-                self._do(desk, desk.machine.on_order(live.id, *report, self.clock.timestamp_ns()))
+    def aside(self, instrument_id: InstrumentId) -> Decimal:
+        """
+        Return what it holds of an instrument outside its pairs, signed. Override me.
+
+        Events of orders that change it must not be passed on to `on_order_event` of the base.
+        """
+        del instrument_id
+        return _ZERO
 
     def reweigh(self, name: str, weights: tuple[Decimal, Decimal]) -> None:
         """Let other weights hold for a pair from now on; its legs are brought to them."""
@@ -184,13 +189,14 @@ class TwoLegStrategy(TargetStrategy):
         if all(self.cache.instrument(leg) is not None for leg in self.legs):
             self._prepare()
         super().on_start()
-        for desk in self._desks.values():
-            self._resume(desk)
+        if self._memory is not None:  # nor has it been stopped meanwhile
+            self._resume()
 
     def on_stop(self) -> None:
         """Take back what adds, mend what is unhedged while that is possible, and keep what is known."""
         for desk in self._desks.values():
             self._do(desk, desk.machine.leave(self.clock.timestamp_ns()))
+            self._hear_all(desk)  # of what is answered at once no event is told any more
             desk.alarm.cancel()
         super().on_stop()
         if self._memory is not None:
@@ -208,6 +214,8 @@ class TwoLegStrategy(TargetStrategy):
         self._valuer = Valuer.on(self.msgbus, self.config.reporting_currency)
         self._fees = FeeBook.on(self.msgbus)
         self._memory = TwoLegMemory(self.id.value, self.config.state, self.log)
+        self._voice = PairVoice(self.msgbus, self.log, self.id.value)
+        self._holdings = Holdings(self, self._desks)
         known = self._memory.read()
         times = Counter(leg for pair in self._pairs.values() for leg in pair.legs)
         for name, pair in self._pairs.items():
@@ -220,9 +228,11 @@ class TwoLegStrategy(TargetStrategy):
     def _new_desk(self, pair: Pair) -> PairDesk:
         def ring(_event: object) -> None:
             self._look(desk)
+            self._hear_all(desk)
             self._do(desk, desk.machine.on_time(self.clock.timestamp_ns()))
 
         machine = make_machine(self.id.value, pair, self._instruments(pair), self._params, self._rate)
+        machine.suspend()
         desk = PairDesk(pair, machine, Alarm(self.clock, f"{self.id.value}-{pair.name}", ring))
         return desk
 
@@ -231,19 +241,28 @@ class TwoLegStrategy(TargetStrategy):
             desk.machine.restore(document)
             desk.saved = True
         except Exception as error:  # noqa: BLE001 (whatever is wrong with it, it must not stop the node)
-            self.log.error(f"the saved state of {desk.pair.name} cannot be read, begins anew: {error!r}")
+            desk.unreadable = repr(error)
             desk.machine = self._new_desk(desk.pair).machine
 
-    def _resume(self, desk: PairDesk) -> None:
-        self._look(desk)
-        machine, now = desk.machine, self.clock.timestamp_ns()
-        held = [
-            None if shared else self.position_of(leg)
-            for leg, shared in zip(desk.pair.legs, desk.shares, strict=True)
-        ]
-        live = [order.id for order in machine.book.orders.live()]
-        reports = {order_id: report_of(self.cache.order(ClientOrderId(order_id))) for order_id in live}
-        self._do(desk, machine.reconcile(reports, (held[0], held[1]), now, adopts=not desk.saved))
+    def _resume(self) -> None:
+        assert self._holdings is not None  # set in _prepare
+        assert self._voice is not None
+        for desk in self._desks.values():
+            self._look(desk)
+            self._hear_all(desk)  # nothing is sent yet, but what each one holds is known
+            for order in strangers(self, desk):
+                self.cancel_order(order)
+        held = self._holdings.at_start()
+        for name, desk in self._desks.items():
+            machine, now = desk.machine, self.clock.timestamp_ns()
+            self._voice.found(desk, held[name], now)
+            live = [order.id for order in machine.book.orders.live()]
+            reports = {order_id: report_of(self.cache.order(ClientOrderId(order_id))) for order_id in live}
+            adopts = not desk.saved and desk.notional is None
+            self._do(desk, machine.reconcile(reports, held[name], now, adopts=adopts))
+        for desk in self._desks.values():
+            if any(desk.machine.held) and not self._allocation_of(desk.pair) > 0.0:
+                self._aim(desk, self.clock.timestamp_ns())
 
     def _instruments(self, pair: Pair) -> tuple[Instrument, Instrument]:
         return self.cache.instrument(pair.one), self.cache.instrument(pair.two)
@@ -344,24 +363,40 @@ class TwoLegStrategy(TargetStrategy):
             self._on_foreign(event)
 
     def _on_own(self, desk: PairDesk, event: OrderEvent) -> None:
-        now, order = self.clock.timestamp_ns(), self.cache.order(event.client_order_id)
-        if order is None:
-            return
         self._look(desk)
         if isinstance(event, OrderCancelRejected):
-            self._do(desk, desk.machine.on_cancel_refused(event.client_order_id.value, now))
-        leg = desk.pair.legs.index(event.instrument_id)
-        held = None if desk.shares[leg] else self.position_of(event.instrument_id)
-        filled, order_id = order.filled_qty.as_decimal(), event.client_order_id.value
-        self._do(desk, desk.machine.on_order(order_id, filled, outcome_of(order), now, held=held))
+            order_id, now = event.client_order_id.value, self.clock.timestamp_ns()
+            self._do(desk, desk.machine.on_cancel_refused(order_id, now))
+        self._hear(desk, event.client_order_id)
+
+    def _hear(self, desk: PairDesk, order_id: ClientOrderId) -> None:
+        """Tell the machine what is known of one of its orders."""
+        order, known = self.cache.order(order_id), desk.machine.book.orders.get(order_id.value)
+        report = report_of(order)
+        if known is None or report is None:
+            return
+        assert self._holdings is not None  # set in _prepare
+        is_started = desk.machine.phase is not Phase.UNKNOWN
+        held = self._holdings.after(desk, known.leg) if is_started else None
+        self._do(desk, desk.machine.on_order(known.id, *report, self.clock.timestamp_ns(), held=held))
+
+    def _hear_all(self, desk: PairDesk) -> None:
+        """Tell the machine what is known by now of its orders: also of those no event was told of."""
+        for live in list(desk.machine.book.orders.live()):
+            self._hear(desk, ClientOrderId(live.id))
 
     def _on_foreign(self, event: OrderFilled) -> None:
-        for desk in self._desks.values():
-            for leg, instrument_id in enumerate(desk.pair.legs):
-                if instrument_id == event.instrument_id and not desk.shares[leg]:
+        if self._holdings is None:
+            return
+        quantity = event.last_qty.as_decimal()
+        change = quantity if event.order_side == OrderSide.BUY else -quantity
+        now = self.clock.timestamp_ns()
+        for name, held in self._holdings.moved(event.instrument_id, change).items():
+            desk = self._desks[name]
+            for leg, (before, after) in enumerate(zip(desk.machine.held, held, strict=True)):
+                if before != after:
                     self._look(desk)
-                    held, now = self.position_of(instrument_id), self.clock.timestamp_ns()
-                    self._do(desk, desk.machine.on_held(leg, held, now))
+                    self._do(desk, desk.machine.on_held(leg, after, now))
 
     def _look(self, desk: PairDesk) -> None:
         """Tell the machine what its legs are worth now, and what taking them costs."""
@@ -392,6 +427,8 @@ class TwoLegStrategy(TargetStrategy):
             self._acting = False
 
     def _wake(self, desk: PairDesk) -> None:
+        if self._voice is not None and not desk.machine.is_exposed:
+            self._voice.even(desk.pair.name, self.clock.timestamp_ns())
         at = desk.machine.wake
         if at is None:
             desk.alarm.cancel()
@@ -407,78 +444,54 @@ class TwoLegStrategy(TargetStrategy):
         if isinstance(action, Place):
             self._send(desk, action, kept=kept)
         elif isinstance(action, Cancel):
-            order = self.cache.order(ClientOrderId(action.id))
-            if order is not None and not order.is_closed and not order.is_pending_cancel:
-                self.cancel_order(order)
+            self._take_back(desk, ClientOrderId(action.id))
         else:
             self._tell(desk, action)
 
+    def _take_back(self, desk: PairDesk, order_id: ClientOrderId) -> None:
+        order = self.cache.order(order_id)
+        if order is None:
+            if not any(isinstance(item, Place) and item.id == order_id.value for _, item, _ in self._todo):
+                self._fail(desk, order_id.value)
+        elif order.is_closed:  # its end was told while nobody heard
+            self._hear(desk, order_id)
+        elif not order.is_pending_cancel:
+            self.cancel_order(order)
+
+    def _fail(self, desk: PairDesk, order_id: str, outcome: Outcome = Outcome.REFUSED) -> None:
+        """Tell the machine that an order never was sent."""
+        self._do(desk, desk.machine.on_order(order_id, _ZERO, outcome, self.clock.timestamp_ns()))
+
     def _send(self, desk: PairDesk, place: Place, *, kept: bool) -> None:
-        now, machine = self.clock.timestamp_ns(), desk.machine
-        known = machine.book.orders.get(place.id)
+        known = desk.machine.book.orders.get(place.id)
         if known is None or self.cache.order(ClientOrderId(place.id)) is not None:
             return
         if known.canceled:
-            self._do(desk, machine.on_order(place.id, _ZERO, Outcome.CANCELED, now))
+            self._fail(desk, place.id, Outcome.CANCELED)
             return
-        order = self._order(desk, place) if kept or place.reducing else None
+        try:
+            sent = (kept or place.reducing) and self._submit_for(desk, place)
+        except Exception as error:  # noqa: BLE001 (an order nobody knows would be waited for for ever)
+            self.log.error(f"{desk.pair.name}: an order could not be sent: {error!r}")
+            sent = self.cache.order(ClientOrderId(place.id)) is not None
+        if not sent:
+            self._fail(desk, place.id)
+
+    def _submit_for(self, desk: PairDesk, place: Place) -> bool:
+        order = order_for(self, desk, place)
         if order is None:
-            self._do(desk, machine.on_order(place.id, _ZERO, Outcome.REFUSED, now))
-            return
+            return False
         if not place.reducing:
-            self._last_open[order.instrument_id] = now
+            self._last_open[order.instrument_id] = self.clock.timestamp_ns()
         self.submit_order(order)
-
-    def _order(self, desk: PairDesk, place: Place) -> Order | None:
-        instrument = self._instruments(desk.pair)[place.leg]
-        side = OrderSide.BUY if place.quantity > 0 else OrderSide.SELL
-        quantity = whole_steps(instrument, abs(place.quantity))
-        reduce_only = place.reducing and self._may_go_short(instrument) and self._covers(desk, place)
-        order_id = ClientOrderId(place.id)
-        if not place.passive:
-            return self.order_factory.market(
-                instrument.id, side, quantity, reduce_only=reduce_only, client_order_id=order_id
-            )
-        quote = self.cache.quote_tick(instrument.id)
-        if quote is None:
-            return None
-        return self.order_factory.limit(
-            instrument.id,
-            side,
-            quantity,
-            quote.bid_price if place.quantity > 0 else quote.ask_price,
-            TimeInForce.GTC,
-            post_only=True,
-            reduce_only=reduce_only,
-            client_order_id=order_id,
-        )
-
-    def _covers(self, desk: PairDesk, place: Place) -> bool:
-        """Tell whether the netted position is as large as what is reduced: other pairs share it."""
-        if not desk.shares[place.leg]:
-            return True
-        position = self.position_of(desk.pair.legs[place.leg])
-        return position * place.quantity < 0 and abs(position) >= abs(place.quantity)
+        return True
 
     def _tell(self, desk: PairDesk, change: PairChange) -> None:
-        name, what = desk.pair.name, change.what
         if self._memory is not None:
-            self._memory.note(name, change)
-        severity = _SEVERITY.get(what)
-        text = f"{name} {what.value}: {change.reason}; {change.matched} of {change.target} hedged"
-        if severity is not None:
-            self.log.warning(text)
-            numbers = {"unhedged": change.unhedged, "used": change.used, "matched": float(change.matched)}
-            alert = Alert(
-                key=f"{self.id.value}|{name}|{what.value}",
-                ts=change.ts,
-                source=self.id.value,
-                severity=severity,
-                text=text,
-                numbers=numbers,
-            )
-            messages.publish(self.msgbus, alert)
-        self.on_pair(name, change)
+            self._memory.note(desk.pair.name, change)
+        if self._voice is not None:
+            self._voice.tell(desk.pair.name, change)
+        self.on_pair(desk.pair.name, change)
 
 
 __all__ = ["TwoLegStrategy", "TwoLegStrategyConfig"]

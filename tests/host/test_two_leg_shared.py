@@ -1,0 +1,194 @@
+"""Pairs that share an instrument over starts, with and without what was kept; nothing is left naked."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from nautilus_trader.model.enums import OrderSide
+from nautilus_trader.model.instruments import CryptoPerpetual
+
+from nautilus_quant.host.messages import AllocationUpdate, publish
+from nautilus_quant.host.state import StateStore
+from nautilus_quant.host.two_leg_pair import Pair
+from tests.host.engine import BTC, SECOND, START, engine, quotes
+from tests.host.two_leg_kit import ETH, PAIR, SIZE, Two, market
+
+ALT = CryptoPerpetual.from_dict({**CryptoPerpetual.to_dict(BTC), "id": "XBTUSDT-PERP.BINANCE"})
+STAR = (PAIR, Pair("ALT-ETH", ALT.id, ETH.id, Decimal(1), Decimal(-15)))
+HELD = [10, -300, 10]
+
+
+def data():
+    return sorted([*market(), *quotes([30_000.0] * 60, ALT)], key=lambda tick: tick.ts_event)
+
+
+class Again:
+    """A run that is stopped at second 15 and started again at 16."""
+
+    def __init__(self, path, *, keeps=True, wishes=None, pairs=STAR, **config) -> None:
+        self.url = f"sqlite:///{path}/state.db" if keeps else None
+        self.strategy = Two(
+            wishes or {5: SIZE}, {15: lambda s: s.stop()}, pairs=pairs, state=self.url, **config
+        )
+        self.made = engine(data(), strategies=[self.strategy], instruments=(BTC, ETH, ALT))
+        self.made.run(end=START + 15 * SECOND, streaming=True)
+        self.before, self.next = self.ids(), 16
+
+    def ids(self) -> set:
+        return {order.client_order_id for order in self.made.cache.orders()}
+
+    def spoil(self, *names: str) -> None:
+        store = StateStore.open(self.url)
+        for name in names:
+            store.put_now("two_legs", f"{self.strategy.id.value}|{name}", {"book": {"held": ["?"]}}, ts=1)
+        store.close()
+
+    def start(self, wishes=None, steps=None):
+        strategy = self.strategy
+        strategy.told.clear()
+        strategy.alerts.clear()
+        strategy.wishes, strategy.steps = wishes or {}, steps or {}
+        strategy.reset()
+        strategy.start()
+        self.made.run(start=START + self.next * SECOND)
+        self.left = [strategy.position_of(leg) for leg in strategy.legs]
+        orders = [order for order in self.made.cache.orders() if order.client_order_id not in self.before]
+        self.sent = [(o.instrument_id.value[:3], o.filled_qty.as_decimal(), o.is_reduce_only) for o in orders]
+        self.made.dispose()
+        return self
+
+    @property
+    def critical(self) -> list[str]:
+        return [alert.key.split("|")[1] for alert in self.strategy.alerts if alert.severity == "CRITICAL"]
+
+    def trade(self, instrument, side, quantity) -> None:
+        """Somebody trades in its name while it does not run."""
+        strategy = self.strategy
+        order = strategy.order_factory.market(instrument.id, side, instrument.make_qty(quantity))
+        strategy.submit_order(order)
+        self.made.run(start=START + 16 * SECOND, end=START + 17 * SECOND, streaming=True)
+        self.before, self.next = self.ids(), 18
+
+
+@pytest.mark.parametrize("names", [("BTC-ETH", "ALT-ETH"), ("BTC-ETH",), ("ALT-ETH",)])
+def test_pairs_that_cannot_be_read_are_found_in_the_positions_and_told(tmp_path, names) -> None:
+    run = Again(tmp_path)
+    run.spoil(*names)
+    run.start()
+    assert run.left == HELD
+    assert run.sent == []
+    assert sorted(run.critical) == sorted(names)
+    assert "cannot be read" in run.strategy.alerts[0].text
+
+
+def test_nor_need_anything_be_kept_at_all(tmp_path) -> None:
+    run = Again(tmp_path, keeps=False).start()
+    assert run.left == HELD
+    assert (run.sent, run.critical) == ([], [])
+
+
+def test_pairs_found_in_the_positions_can_be_left(tmp_path) -> None:
+    run = Again(tmp_path, keeps=False).start({20: 0.0})
+    assert run.left == [0, 0, 0]
+    assert all(closes for _, _, closes in run.sent)
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+@pytest.mark.parametrize(
+    ("side", "quantity", "left"),
+    [
+        (OrderSide.BUY, 60, [8, -240, 8]),  # 60 of ETH were bought back: 4 of BTC, or ALT, go
+        (OrderSide.BUY, 300, [0, 0, 0]),
+        (OrderSide.SELL, 45, HELD),  # what nobody wanted is bought back
+    ],
+)
+def test_what_changed_while_nobody_ran_leaves_nothing_naked(tmp_path, keeps, side, quantity, left) -> None:
+    run = Again(tmp_path, keeps=keeps)
+    run.trade(ETH, side, quantity)
+    run.start()
+    assert run.left[0] * 15 + run.left[2] * 15 == -run.left[1]
+    assert run.left[1] == left[1]
+    assert all(closes for _, _, closes in run.sent)
+    assert bool(run.critical) is not keeps
+
+
+def test_one_of_an_older_version_is_read(tmp_path) -> None:
+    run = Again(tmp_path)
+    store = StateStore.open(run.url)
+    for name in ("BTC-ETH", "ALT-ETH"):
+        key = f"{run.strategy.id.value}|{name}"
+        kept = store.documents("two_legs")[key]
+        del kept["reference"], kept["trouble"], kept["book"]["weights"]
+        store.put_now("two_legs", key, {**kept, "novelty": 1}, ts=1)
+    store.close()
+    run.start({20: 0.0})
+    assert run.left == [0, 0, 0]
+    assert (run.critical, run.strategy.told) == ([], ["closed", "closed"])
+
+
+def test_a_shared_leg_somebody_else_closed_takes_the_others_with_it() -> None:
+    def cover(s: Two) -> None:
+        order = s.order_factory.market(ETH.id, OrderSide.BUY, ETH.make_qty(150), reduce_only=True)
+        s.submit_order(order)
+
+    strategy = Two({5: SIZE}, {10: cover}, pairs=STAR)
+    made = engine(data(), strategies=[strategy], instruments=(BTC, ETH, ALT))
+    made.run()
+    left = [strategy.position_of(leg) for leg in strategy.legs]
+    assert sorted([left[0], left[2]]) == [0, 10]
+    assert left[1] == -150
+    made.dispose()
+
+
+class Eager(Two):
+    """Wants something before it knows what it holds."""
+
+    first = None
+
+    def on_target_start(self) -> None:
+        super().on_target_start()
+        if self.first is not None:
+            self.want(PAIR.name, self.first, ts=0)
+
+
+@pytest.mark.parametrize(("first", "left"), [(SIZE, [10, -150]), (2 * SIZE, [20, -300]), (0.0, [0, 0])])
+def test_a_wish_of_the_start_counts_from_what_is_held(first: float, left: list[int]) -> None:
+    strategy = Eager({5: SIZE}, {15: lambda s: s.stop()})
+    made = engine(market(), strategies=[strategy], instruments=(BTC, ETH))
+    made.run(end=START + 15 * SECOND, streaming=True)
+    strategy.first, strategy.wishes, strategy.steps = first, {}, {}
+    strategy.reset()
+    strategy.start()
+    made.run(start=START + 16 * SECOND)
+    assert [strategy.position_of(leg) for leg in strategy.legs] == left
+    made.dispose()
+
+
+class Idle(Two):
+    """Is not allowed anything any more when it starts again."""
+
+    def on_target_start(self) -> None:
+        super().on_target_start()
+        if not self.wishes:
+            publish(self.msgbus, AllocationUpdate(key=self.id.value, ts=1, allocation=0.0))
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_without_an_allocation_at_the_start_what_is_held_is_closed(tmp_path, keeps: bool) -> None:
+    strategy = Idle(
+        {5: SIZE}, {15: lambda s: s.stop()}, state=f"sqlite:///{tmp_path}/state.db" if keeps else None
+    )
+    made = engine(market(), strategies=[strategy], instruments=(BTC, ETH))
+    made.run(end=START + 15 * SECOND, streaming=True)
+    strategy.wishes, strategy.steps = {}, {}
+    strategy.reset()
+    strategy.start()
+    made.run(start=START + 16 * SECOND)
+    assert [strategy.position_of(leg) for leg in strategy.legs] == [0, 0]
+    made.dispose()
+
+
+def test_positions_must_be_netted() -> None:
+    with pytest.raises(ValueError, match="need oms_type NETTING for pairs, was HEDGING"):
+        Two({}, oms_type="HEDGING")
