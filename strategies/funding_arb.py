@@ -16,7 +16,7 @@ from nautilus_quant.host.scaler_desk import CarryDesk
 from nautilus_quant.host.scaler_messages import CarryHeld, CarrySize
 from nautilus_quant.host.two_leg_pair import Pair
 from nautilus_quant.host.two_leg_strategy import TwoLegStrategy
-from nautilus_quant.host.venue_health import VenueHealthUpdate
+from nautilus_quant.host.venue_health import VenueHealthUpdate, says_something
 from nautilus_quant.strategies.funding_arb_config import FundingArbConfig
 
 if TYPE_CHECKING:
@@ -171,8 +171,11 @@ class FundingArb(TwoLegStrategy):
         self._tell_held(pair, change.ts)
 
     def _on_status(self, status: InstrumentStatus) -> None:
+        if not says_something(status):
+            return
         name = status.instrument_id.value
-        (self._stopped.add if status.action in _HALTED else self._stopped.discard)(name)
+        halted = status.action in _HALTED or status.is_trading is False
+        (self._stopped.add if halted else self._stopped.discard)(name)
         (self._leaving.add if status.action == MarketStatusAction.PRE_CLOSE else self._leaving.discard)(name)
         for pair in self._pairs.values():
             if status.instrument_id in pair.legs:

@@ -37,6 +37,7 @@ _PLACE = "nautilus_quant.venue_health"
 _EARLY = 17
 """Before strategies hear of a price, and before what asks for the health of its venue."""
 _SAYS_NOTHING = (MarketStatusAction.NONE, MarketStatusAction.SHORT_SELL_RESTRICTION_CHANGE)
+"""Actions that do not tell whether an instrument trades."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,7 +196,7 @@ class HealthBook:
         venue.on_data(name, data.ts_init, data.ts_event)
 
     def _on_status(self, status: InstrumentStatus) -> None:
-        if status.action in _SAYS_NOTHING and status.is_trading is None:
+        if not says_something(status):
             return
         trades = status.is_trading
         if trades is None:
@@ -226,3 +227,8 @@ class HealthBook:
             venue.on_gone(name)
         else:
             venue.on_answer(name, event.ts_init, accepted=False)
+
+
+def says_something(status: InstrumentStatus) -> bool:
+    """Tell whether a status says if its instrument trades."""
+    return status.action not in _SAYS_NOTHING or status.is_trading is not None

@@ -167,9 +167,9 @@ def test_a_venue_that_has_lost_capital_holds_less():
     engine.dispose()
 
 
-def status(instrument: Any, action: MarketStatusAction, hours: float) -> InstrumentStatus:
+def status(instrument: Any, action: MarketStatusAction, hours: float, **rest: Any) -> InstrumentStatus:
     ts = START + int(hours * HOUR)
-    return InstrumentStatus(instrument.id, action, ts, ts)
+    return InstrumentStatus(instrument.id, action, ts, ts, **rest)
 
 
 def test_a_halt_leaves_alone_what_is_hedged_and_opens_nothing():
@@ -179,8 +179,22 @@ def test_a_halt_leaves_alone_what_is_hedged_and_opens_nothing():
     assert [row[3] for row in orders(engine) if row[0] == PERP.id.value and row[1] == "BUY"] == [80]
     assert "halted" in next(one for one in heard if one.key.endswith("bound")).text
     engine.dispose()
-    never = [status(SPOT, MarketStatusAction.PAUSE, 1.0)]
-    engine, _ = run(quotes(FLAT) + rates(HIGH) + never, arb(statuses=True))
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        [status(SPOT, MarketStatusAction.PAUSE, 1.0)],
+        [status(SPOT, MarketStatusAction.NEW_PRICE_INDICATION, 1.0, is_trading=False)],
+        # What says nothing of trading ends no halt.
+        [
+            status(SPOT, MarketStatusAction.HALT, 1.0),
+            status(SPOT, MarketStatusAction.SHORT_SELL_RESTRICTION_CHANGE, 2.0),
+        ],
+    ],
+)
+def test_what_never_trades_is_never_opened(told: list[Any]):
+    engine, _ = run(quotes(FLAT) + rates(HIGH) + told, arb(statuses=True))
     assert orders(engine) == []
     engine.dispose()
 
