@@ -141,8 +141,8 @@ def _trim(needs: Needs, added: Floats, kept: Floats, venues: Floats) -> Floats:
             touches = (needs.venue_one == venue) | (needs.venue_two == venue)
             over = used[venue] - there
             for index, part in enumerate(parts):
-                own = needs.used(part, len(venues))[venue]
-                if own > 0.0 and over > 0.0:
+                own = needs.used(part, len(venues))[venue] if over > 0.0 else 0.0
+                if own > 0.0:
                     parts[index] = np.where(touches, part * max(1.0 - over / own, 0.0), part)
                     over -= min(over, own)
             used = needs.used(parts[0] + parts[1], len(venues)).tolist()

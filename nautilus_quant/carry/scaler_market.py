@@ -146,8 +146,8 @@ class LegMarket:
         known, seen, fee = self._cost, self._root.seen, self.fee
         if known is not None and known[0] == seen and known[1] == fee and known[2] == caution:
             return known[3]
-        curve = self.curve.cost(caution)
-        cost = Cost(curve.fixed + fee, curve.linear, curve.root)
+        fixed, linear, root = self.curve.cost(caution)
+        cost = Cost(fixed + fee, linear, root)
         self._cost = seen, fee, caution, cost
         return cost
 

@@ -16,6 +16,7 @@ VERSION = 1
 _GAUSS = math.sqrt(math.pi / 2.0)
 """Standard deviation over mean absolute deviation of a normal distribution."""
 _MAX_SHARE = 1e3
+_new = tuple.__new__  # what a named tuple does, without the detour through a Python function
 
 
 class Shape(StrEnum):
@@ -146,8 +147,15 @@ class Fit:
         a, b, c = ones + first, loads, squares + second
         y, z = told + first * params.spread, products + second * params.impact
         det = a * c - b * b
-        return Estimate(
-            (c * y - b * z) / det, (a * z - b * y) / det, noise * c / det, noise * a / det, -noise * b / det
+        return _new(
+            Estimate,
+            (
+                (c * y - b * z) / det,
+                (a * z - b * y) / det,
+                noise * c / det,
+                noise * a / det,
+                -noise * b / det,
+            ),
         )
 
     def to_list(self) -> list[float]:
@@ -179,12 +187,13 @@ class SlippageCurve:
 
     def __init__(self, params: SlippageParams | None = None) -> None:
         self.params = params or SlippageParams()
-        self.fits = {shape: Fit(self.params) for shape in Shape}
+        self._linear, self._root = Fit(self.params), Fit(self.params)
+        self.fits = {Shape.LINEAR: self._linear, Shape.ROOT: self._root}
 
     @property
     def shape(self) -> Shape:
         """Which curve errs less; the square root while there is nothing to choose by."""
-        linear, root = self.fits[Shape.LINEAR], self.fits[Shape.ROOT]
+        linear, root = self._linear, self._root
         return Shape.LINEAR if linear.loss < root.loss else Shape.ROOT
 
     @property
@@ -256,15 +265,13 @@ class SlippageCurve:
         Neither is ever below zero, and the impact never altogether zero: a size without impact has no best.
         """
         shape, unit = self.shape, self.params.unit
-        known = self.fits[shape].estimate()
-        fixed = max(known.spread + caution * math.sqrt(known.spread_variance), 0.0)
-        impact = known.impact + caution * math.sqrt(known.impact_variance)
+        spread, impact, spread_variance, impact_variance, _ = self.fits[shape].estimate()
+        fixed = max(spread + caution * math.sqrt(spread_variance), 0.0)
+        impact += caution * math.sqrt(impact_variance)
         impact = max(impact, 1e-3 * self.params.impact, 1e-9)
-        return (
-            Cost(fixed, impact / unit)
-            if shape is Shape.LINEAR
-            else Cost(fixed, 0.0, impact / math.sqrt(unit))
-        )
+        if shape is Shape.LINEAR:
+            return _new(Cost, (fixed, impact / unit, 0.0))
+        return _new(Cost, (fixed, 0.0, impact / math.sqrt(unit)))
 
     def to_dict(self) -> dict[str, Any]:
         """Return all that `restore` needs."""
