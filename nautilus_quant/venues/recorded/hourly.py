@@ -190,16 +190,16 @@ class HourlyMarket:
         """
         Yield what happens at start <= time < end [ns], by kind and instrument, none of them empty.
 
-        Books and quotes of all instruments come first, then marks, bars, and last funding: sorted by time
+        Books of all instruments come first, then quotes, marks, bars, and last funding: sorted by time
         with a stable sort, that is also the order within one moment. Nothing is told of an instrument before
         there is a book of it.
         """
         known = [books for books in self.books.values() if len(books.ts) and books.ts[0] < end]
         ids = {books.instrument.id for books in known}
         found: list[Iterable[Data]] = []
-        for books in known:
-            rows = _between(books.ts, start, end)
-            found += [books.depths(*rows), books.quotes(*rows)]
+        # Whoever acts on the first quote of an hour must not be filled in another's book of the hour before.
+        found += [books.depths(*_between(books.ts, start, end)) for books in known]
+        found += [books.quotes(*_between(books.ts, start, end)) for books in known]
         for stream in (*self.marks, *self.bars):
             if stream.instrument.id in ids:
                 found.append(stream.window(start, end - 1, 0))
