@@ -28,6 +28,8 @@ class Refuge(NamedTuple):
         Size increment [coins].
     hedge
         What of a hedge is there already, short < 0 [coins].
+    smallest
+        Least order that is taken [coins].
 
     """
 
@@ -39,6 +41,7 @@ class Refuge(NamedTuple):
     sell_room: Decimal
     step: Decimal
     hedge: Decimal = _ZERO
+    smallest: Decimal = _ZERO
 
     def cost(self, change: Decimal) -> float:
         """Return what trading into a direction costs [fraction]."""
@@ -48,6 +51,10 @@ class Refuge(NamedTuple):
         """Return how much more may be traded into a direction [coins]."""
         room = self.buy_room if change > 0 else self.sell_room
         return max(room, _ZERO) if room.is_finite() else _ZERO
+
+    def takes(self, change: Decimal) -> bool:
+        """Tell whether an order of that size is large enough."""
+        return self.smallest.is_finite() and abs(change) >= self.smallest
 
     def floor(self, change: Decimal) -> Decimal:
         """Round a size down to what can be traded."""
@@ -131,7 +138,7 @@ def _add(left: Decimal, refuges: Sequence[Refuge], steps: list[HedgeStep]) -> De
         if opposes or not one.open or not math.isfinite(one.cost(left)):
             continue
         change = one.floor(min(abs(left), one.room(left)).copy_sign(left))
-        if change:
+        if change and one.takes(change):
             steps.append(HedgeStep(one.venue, change, reduces=False))
             left -= change
     return left

@@ -159,7 +159,16 @@ class VenueLeg:
             market.entry_fee + walk_cost(levels, market.mid, min(abs(float(alone)), room))
             for (levels, _), room in zip(sides, rooms, strict=True)
         ]
-        return Refuge(self.name, is_open, costs[0], costs[1], _exact(rooms[0]), _exact(rooms[1]), self.step)
+        return Refuge(
+            self.name,
+            is_open,
+            costs[0],
+            costs[1],
+            _exact(rooms[0]),
+            _exact(rooms[1]),
+            self.step,
+            smallest=_exact(self.smallest(market.mid)),
+        )
 
 
 def _amount(money: Money | None) -> float:

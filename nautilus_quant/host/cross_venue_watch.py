@@ -42,6 +42,7 @@ class VenueVoice:
         self._bus = msgbus
         self._source = source
         self._missing = False
+        self._refused: set[str] = set()
         self._advised: dict[tuple[str, str], float] = {}
 
     def _alert(self, about: str, ts: int, severity: str, text: str, **numbers: float) -> None:
@@ -106,7 +107,10 @@ class VenueVoice:
         self._alert("hedge", ts, severity, text, missing=float(missing))
 
     def hedged(self, venue: str, coins: Decimal, ts: int, *, reduces: bool) -> None:
-        """Tell of an order of a hedge at another venue that is done: put on, taken off, or refused."""
+        """Tell of an order of a hedge at another venue that is done: put on, taken off, or (once) refused."""
+        if not coins and venue in self._refused:
+            return
+        (self._refused.discard if coins else self._refused.add)(venue)
         what = "taken off" if reduces else "put on" if coins else "refused"
         severity = "INFO" if reduces else "WARNING" if coins else "CRITICAL"
         self._alert(f"{venue}|hedge", ts, severity, f"hedge elsewhere: {coins} coins at {venue} {what}")

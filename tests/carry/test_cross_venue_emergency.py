@@ -36,6 +36,16 @@ def test_what_one_cannot_bear_the_next_does_and_the_rest_is_told():
     assert steps("5") == ([], "-5")
 
 
+def test_what_no_venue_takes_is_not_sent_again_and_again():
+    picky = refuge("A", 0.001)._replace(smallest=Decimal("0.5"))
+    assert steps("0.4", picky) == ([], "-0.4")
+    assert steps("0.4", picky, refuge("B", 0.002)) == ([("B", "-0.4", False)], "0")
+    assert steps("0.5", picky) == ([("A", "-0.5", False)], "0")
+    assert steps("5", picky._replace(smallest=Decimal("NaN"))) == ([], "-5")
+    # What is taken off is asked for in any case.
+    assert steps("0", picky._replace(hedge=Decimal("-0.4"))) == ([("A", "0.4", True)], "0")
+
+
 def test_a_hedge_is_taken_off_when_nothing_stands_alone_any_more():
     # closing never asks for room or a price
     assert steps("0", refuge("A", math.nan, "0", "-2"), refuge("B", 0.001, "0", "-3")) == (
@@ -75,6 +85,7 @@ refuges = st.lists(
         sell_room=st.integers(0, 60).map(Decimal),
         step=st.sampled_from([Decimal("0.1"), Decimal("0.25"), Decimal(1)]),
         hedge=coins,
+        smallest=st.sampled_from([ZERO, Decimal("0.5"), Decimal(3)]),
     ),
     max_size=4,
     unique_by=lambda one: one.venue,
@@ -96,7 +107,7 @@ def test_a_plan_never_does_too_much(alone, known):
             assert venue.hedge * step.change < 0
             assert abs(step.change) <= abs(venue.hedge)
         else:
-            assert abs(step.change) <= venue.room(step.change)
+            assert venue.smallest <= abs(step.change) <= venue.room(step.change)
             assert venue.hedge * step.change >= 0 or any(
                 one.reduces and one.venue == step.venue for one in made.steps
             )

@@ -142,6 +142,8 @@ def test_a_refuge_knows_its_cost_and_its_room(at) -> None:
     assert found.sell_cost == pytest.approx(0.0004 + 4.0 / MID)
     assert found.buy_room == pytest.approx(Decimal(repr(min(2.0, stock.room(Side.BUY)))))
     assert found.step == Decimal("0.001")
+    assert float(found.smallest) == pytest.approx(leg.smallest(market.mid))
+    assert found.smallest > 0
     unknown = leg.refuge(None, stock, Decimal(1), is_open=True)
     assert math.isnan(unknown.buy_cost)
     assert (unknown.buy_room, unknown.sell_room) == (0, 0)
@@ -248,6 +250,12 @@ def test_what_nobody_hedges_is_told_once_and_when_it_is_over(bus) -> None:
     for coins, reduces, severity in ((-2, False, "WARNING"), (2, True, "INFO"), (0, False, "CRITICAL")):
         voice.hedged("V", Decimal(coins), 1, reduces=reduces)
         assert bus.last()[1] == severity
+    count = len(bus.alerts)
+    voice.hedged("V", Decimal(0), 2, reduces=False)  # refused again
+    assert len(bus.alerts) == count
+    for coins in (-1, 0):
+        voice.hedged("V", Decimal(coins), 3, reduces=False)
+    assert [alert.severity for alert in bus.alerts[count:]] == ["WARNING", "CRITICAL"]
 
 
 def test_transfers_are_advised_anew_when_they_change_by_a_tenth(bus) -> None:
