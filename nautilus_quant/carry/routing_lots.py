@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
+from itertools import accumulate
+from operator import mul
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -45,27 +47,15 @@ def fill(offers: Sequence[Offer], quantity: float, venues: int) -> Shared:
 class _Curve:
     """What any number of lots of one venue costs."""
 
-    __slots__ = ("_cost", "_costs", "_end", "_ends", "_prices", "lot")
+    __slots__ = ("_costs", "_ends", "_prices", "lot", "most")
 
-    def __init__(self, lot: float) -> None:
+    def __init__(self, lot: float, prices: list[float], sizes: list[float]) -> None:
         self.lot = lot
-        self._end = self._cost = 0.0
-        self._ends: list[float] = []
-        self._prices: list[float] = []
-        self._costs: list[float] = []
-
-    def add(self, price: float, size: float) -> None:
-        """Add the next level."""
-        self._end += size
-        self._cost += price * size
-        self._ends.append(self._end)
-        self._prices.append(price)
-        self._costs.append(self._cost)
-
-    @property
-    def most(self) -> int:
+        self._ends = list(accumulate(sizes))
+        self._prices = prices
+        self._costs: list[float] = list(accumulate(map(mul, prices, sizes)))
+        self.most = math.floor(self._ends[-1] / lot + WHOLE) if sizes else 0
         """Lots that are there."""
-        return math.floor(self._end / self.lot + WHOLE)
 
     def change(self, count: int, more: int) -> float:
         """Return what the cost changes by from `count` lots to `more` of them."""
@@ -75,10 +65,11 @@ class _Curve:
         """Return the cost of so many lots, which must be there."""
         if count == 0:
             return 0.0
-        size = count * self.lot
-        level = min(bisect_left(self._ends, size), len(self._ends) - 1)
-        end = self._ends[level]
-        return self._costs[level] - self._prices[level] * (end - size)
+        size, ends = count * self.lot, self._ends
+        level = bisect_left(ends, size)
+        if level == len(ends):
+            level -= 1
+        return self._costs[level] - self._prices[level] * (ends[level] - size)
 
 
 class _Bounds(NamedTuple):
@@ -126,17 +117,24 @@ def allot(offers: Sequence[Offer], quantity: float, lots: Lots, sizes: Sequence[
         What `fill` gave each venue [base coin].
 
     """
-    curves = [_Curve(lot) for lot, _ in lots]
-    for price, size, place in offers:
-        curves[place].add(price, min(size, quantity))
+    curves = _curves(offers, quantity, lots)
     smallest = [math.ceil(least / lot - WHOLE) for lot, least in lots]
     task = _Task(quantity, offers, curves, smallest, min((lot for lot, _ in lots), default=0.0))
     best = _branch(task, sizes)
     for place in range(len(curves)):
-        best = min(best, _alone(task, place))
+        best = _alone(task, place, best)
     found = [count * curve.lot for count, curve in zip(best.counts, curves, strict=True)]
     costs = [curve.cost(count) for count, curve in zip(best.counts, curves, strict=True)]
     return found, costs, best.left
+
+
+def _curves(offers: Sequence[Offer], quantity: float, lots: Lots) -> list[_Curve]:
+    prices: list[list[float]] = [[] for _ in lots]
+    sizes: list[list[float]] = [[] for _ in lots]
+    for price, size, place in offers:
+        prices[place].append(price)
+        sizes[place].append(size if size < quantity else quantity)  # noqa: FURB136 (a call of min costs more)
+    return [_Curve(lot, own, there) for (lot, _), own, there in zip(lots, prices, sizes, strict=True)]
 
 
 def _branch(task: _Task, sizes: Sequence[float]) -> _Plan:
@@ -163,14 +161,16 @@ def _branch(task: _Task, sizes: Sequence[float]) -> _Plan:
     return best
 
 
-def _alone(task: _Task, place: int) -> _Plan:
+def _alone(task: _Task, place: int, best: _Plan) -> _Plan:
+    """Return the plan of one venue alone, where that is better than the best."""
     curve = task.curves[place]
     count = min(curve.most, math.floor(task.quantity / curve.lot + WHOLE))
-    if count < max(task.smallest[place], 1):
-        return _Plan(task.quantity, 0.0, (0,) * len(task.curves))
-    counts = tuple([count if other == place else 0 for other in range(len(task.curves))])
     left = task.quantity - count * curve.lot
-    return _Plan(left if left > WHOLE * curve.lot else 0.0, curve.cost(count), counts)
+    left = left if left > WHOLE * curve.lot else 0.0
+    if count < max(task.smallest[place], 1) or left > best[0]:
+        return best
+    counts = tuple([count if other == place else 0 for other in range(len(task.curves))])
+    return min(best, _Plan(left, curve.cost(count), counts))
 
 
 def _within(task: _Task, bounds: _Bounds, sizes: Sequence[float]) -> _Plan | None:
@@ -242,13 +242,15 @@ def _best_move(
     curves: Sequence[_Curve], counts: Sequence[int], bounds: _Bounds, step: Sequence[tuple[int, int]]
 ) -> tuple[float, int, int, int, int]:
     """Return what moving one step saves at most, from where and where to, in lots."""
+    low, high = bounds
     most, source, less = -_INF, 0, 0
     least, target, more = _INF, 0, 0
     for place, several in step:
         curve, count = curves[place], counts[place]
-        if count - several >= bounds.low[place] and (saved := -curve.change(count, -several)) > most:
+        cost = curve.cost(count)
+        if count - several >= low[place] and (saved := cost - curve.cost(count - several)) > most:
             most, source, less = saved, place, several
-        if count + several <= bounds.high[place] and (spent := curve.change(count, several)) < least:
+        if count + several <= high[place] and (spent := curve.cost(count + several) - cost) < least:
             least, target, more = spent, place, several
     # Of one venue the next lot never costs less than the last one: the two are never the same where it saves.
     return most - least, source, less, target, more
