@@ -135,7 +135,7 @@ class Answers(_Base):
         """All were published on connecting, and options are as they are listed."""
 
     async def _subscribe_instrument_status(self, command: Any) -> None:
-        """Trading never halts, so there is no status to tell."""
+        """Announced incidents are told anyway, and nothing else halts trading."""
 
     async def _subscribe_instrument_close(self, command: Any) -> None:
         """Settlements of options are published anyway; perpetuals and spot have no close."""

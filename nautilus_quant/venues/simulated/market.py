@@ -52,7 +52,9 @@ class MarketConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     pace
         Mean length of a trend or range [s]. Around it there are slow trends ten times as long.
     funding_interval
-        Time between funding payments [s], in whole minutes; they fall on its multiples in UTC.
+        Time between funding payments [s], in whole minutes; they fall on its multiples in UTC. Each pays all
+        of the mean premium, where real venues pay a share of it in less than eight hours: a short interval
+        shows in minutes what takes them days.
     stress
         Accidents to happen.
     options
