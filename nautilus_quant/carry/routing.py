@@ -11,7 +11,7 @@ from nautilus_quant.gating.intent import Side
 from nautilus_quant.signals.sequence import require
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from nautilus_quant.gating.book import BookView
 
@@ -235,13 +235,16 @@ def _offers(
         return [], "its book is crossed, or empty on that side"
     before = 0.0 if sign > 0.0 else -_INF
     # One pass in which each price must be worse than the one before: it is most of the time this takes.
-    found = [
-        (before, size, place) for price, size in levels if before < (before := price * factor) and size > 0.0
-    ]
+    if impact > 0.0:
+        found, before = _with_impact(place, levels, (before, factor), impact * levels[0][0] * rate)
+    else:
+        found = [
+            (before, size, place)
+            for price, size in levels
+            if before < (before := price * factor) and size > 0.0
+        ]
     if len(found) < len(levels) or not (before < _INF if sign > 0.0 else before < 0.0):
         return [], "its prices and sizes are not those of a book"
-    if impact > 0.0:
-        found = _with_impact(found, impact * levels[0][0] * rate)
     if before > worst * share or most < quantity:
         found = _within(found, [price * sign * rate for price, _ in levels], worst, most)
     return found, "" if found else "it has nothing within the limit"
@@ -258,14 +261,19 @@ def _within(found: list[Offer], prices: list[float], worst: float, most: float) 
     return kept
 
 
-def _with_impact(found: list[Offer], slope: float) -> list[Offer]:
-    """Add to each level what ``slope·q^1.5`` grows by over it, per coin."""
+def _with_impact(
+    place: int, levels: Sequence[tuple[float, float]], scale: tuple[float, float], slope: float
+) -> tuple[list[Offer], float]:
+    """Return offers with what ``slope·q^1.5`` grows by over each, per coin, and the last one without it."""
+    before, factor = scale
     done = total = 0.0
     root = math.sqrt
-    return [
-        (key + (-total + (total := slope * (done := done + size) * root(done))) / size, size, place)
-        for key, size, place in found
+    found = [
+        (before + (-total + (total := slope * (done := done + size) * root(done))) / size, size, place)
+        for price, size in levels
+        if before < (before := price * factor) and size > 0.0
     ]
+    return found, before
 
 
 def _parts(names: list[str], lots: list[tuple[float, float]], shared: Shared) -> list[Part] | None:
