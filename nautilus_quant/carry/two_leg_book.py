@@ -85,6 +85,8 @@ class PairBook:
 
     def is_apart(self, held: Two) -> bool:
         """Tell whether the legs differ by more than what is too small to trade."""
+        if held[0] * self.legs[1].weight == held[1] * self.legs[0].weight:
+            return False  # mostly, and soon told
         leg = self.ahead(held)
         return self.takes(leg, self.excess(leg, held), held) > 0 or self.adds(leg, held) > 0
 
@@ -131,14 +133,15 @@ class PairBook:
     @property
     def worst(self) -> float:
         """Largest value that may be unhedged, whichever of the orders fill [reporting currency]."""
+        live = list(self.orders.live())
+        if not live:
+            return self.unhedged
         one, two = self.units(self.now)
         least = most = one - two
-        for order in self.orders.live():
+        for order in live:
             change = order.rest / self.legs[order.leg].weight * (1 if order.leg == 0 else -1)
             least, most = least + min(change, _ZERO), most + max(change, _ZERO)
         largest = max(abs(least), abs(most))
-        if not self.is_apart(self.now) and not any(True for _ in self.orders.live()):
-            return 0.0
         return float(largest) * self.unit_value if largest else 0.0
 
     # -- over a restart ----------------------------------------------------------------------------------

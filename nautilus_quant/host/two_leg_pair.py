@@ -6,6 +6,13 @@ import hashlib
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
+from nautilus_trader.model.events import (
+    OrderAccepted,
+    OrderInitialized,
+    OrderPendingCancel,
+    OrderSubmitted,
+)
+
 from nautilus_quant.carry.two_leg import TwoLeg
 from nautilus_quant.carry.two_leg_orders import Outcome
 from nautilus_quant.carry.two_leg_terms import Leg
@@ -20,6 +27,9 @@ if TYPE_CHECKING:
 
     from nautilus_quant.carry.two_leg_terms import TwoLegParams
     from nautilus_quant.host.alarm import Alarm
+
+NO_NEWS = (OrderInitialized, OrderSubmitted, OrderAccepted, OrderPendingCancel)
+"""What is told of an order and changes nothing of what a machine knows."""
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _LENGTH = 9

@@ -24,7 +24,7 @@ from nautilus_quant.host.two_leg_config import TwoLegStrategyConfig, params_of
 from nautilus_quant.host.two_leg_hands import order_for, strangers
 from nautilus_quant.host.two_leg_holdings import Holdings
 from nautilus_quant.host.two_leg_memory import TwoLegMemory
-from nautilus_quant.host.two_leg_pair import PairDesk, legs_of, make_machine, report_of
+from nautilus_quant.host.two_leg_pair import NO_NEWS, PairDesk, legs_of, make_machine, report_of
 from nautilus_quant.host.two_leg_voice import PairVoice
 from nautilus_quant.host.valuation import Valuer
 
@@ -363,6 +363,8 @@ class TwoLegStrategy(TargetStrategy):
             self._on_foreign(event)
 
     def _on_own(self, desk: PairDesk, event: OrderEvent) -> None:
+        if isinstance(event, NO_NEWS):
+            return
         self._look(desk)
         if isinstance(event, OrderCancelRejected):
             order_id, now = event.client_order_id.value, self.clock.timestamp_ns()

@@ -60,6 +60,12 @@ def test_of_a_ring_everything_is_hedged_that_can_be(a, b, c) -> None:
     assert held["AB"][0] + held["AC"][0] == D(a)
 
 
+def test_in_a_chain_those_at_the_ends_take_first() -> None:
+    chain = {"BC": pair("B", "C"), "AB": pair("A", "B"), "CD": pair("C", "D")}
+    held = shared_out(chain, {}, positions(A="5", B="-8", C="4", D="-1"))
+    assert held == {"BC": (D(-3), D(3)), "AB": (D(5), D(-5)), "CD": (D(1), D(-1))}
+
+
 def test_unlike_contracts_are_matched_by_their_weights() -> None:
     pairs = {"x": pair("A", "P", ("1", "-15")), "y": pair("B", "P", ("1", "-15"))}
     held = shared_out(pairs, {}, positions(A="2", B="1", P="-45"))

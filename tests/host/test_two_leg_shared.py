@@ -5,14 +5,17 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from nautilus_trader.model.enums import OrderSide
+from nautilus_trader.model.enums import OrderSide, TradingState
+from nautilus_trader.model.identifiers import ClientOrderId
 from nautilus_trader.model.instruments import CryptoPerpetual
 
+from nautilus_quant.gating.intent import UNLIMITED
 from nautilus_quant.host.messages import AllocationUpdate, publish
 from nautilus_quant.host.state import StateStore
-from nautilus_quant.host.two_leg_pair import Pair
+from nautilus_quant.host.two_leg_pair import Pair, mark_of
 from tests.host.engine import BTC, SECOND, START, engine, quotes
-from tests.host.two_leg_kit import ETH, PAIR, SIZE, Two, market
+from tests.host.two_leg_kit import ETH, PAIR, SIZE, Gatekeeper, Two, alone, market
+from tests.host.two_leg_kit import run as run_pair
 
 ALT = CryptoPerpetual.from_dict({**CryptoPerpetual.to_dict(BTC), "id": "XBTUSDT-PERP.BINANCE"})
 STAR = (PAIR, Pair("ALT-ETH", ALT.id, ETH.id, Decimal(1), Decimal(-15)))
@@ -152,8 +155,10 @@ class Eager(Two):
             self.want(PAIR.name, self.first, ts=0)
 
 
-@pytest.mark.parametrize(("first", "left"), [(SIZE, [10, -150]), (2 * SIZE, [20, -300]), (0.0, [0, 0])])
-def test_a_wish_of_the_start_counts_from_what_is_held(first: float, left: list[int]) -> None:
+@pytest.mark.parametrize(
+    ("first", "left", "count"), [(SIZE, [10, -150], 2), (2 * SIZE, [20, -300], 4), (0.0, [0, 0], 4)]
+)
+def test_a_wish_of_the_start_counts_from_what_is_held(first: float, left: list[int], count: int) -> None:
     strategy = Eager({5: SIZE}, {15: lambda s: s.stop()})
     made = engine(market(), strategies=[strategy], instruments=(BTC, ETH))
     made.run(end=START + 15 * SECOND, streaming=True)
@@ -162,6 +167,7 @@ def test_a_wish_of_the_start_counts_from_what_is_held(first: float, left: list[i
     strategy.start()
     made.run(start=START + 16 * SECOND)
     assert [strategy.position_of(leg) for leg in strategy.legs] == left
+    assert len(made.cache.orders()) == count
     made.dispose()
 
 
@@ -192,3 +198,81 @@ def test_without_an_allocation_at_the_start_what_is_held_is_closed(tmp_path, kee
 def test_positions_must_be_netted() -> None:
     with pytest.raises(ValueError, match="need oms_type NETTING for pairs, was HEDGING"):
         Two({}, oms_type="HEDGING")
+
+
+def set_trading(made, state: TradingState) -> None:
+    made.kernel.risk_engine.set_trading_state(state)
+
+
+def test_an_order_that_is_answered_before_the_start_is_over_is_heard_of(tmp_path) -> None:
+    """While nobody trades, ETH was closed: BTC must follow, and the first order is denied at once."""
+    run = Again(tmp_path, pairs=(PAIR,), answer=1.5)
+    run.trade(ETH, OrderSide.BUY, 150)
+    set_trading(run.made, TradingState.HALTED)
+    run.start(steps={25: lambda _: set_trading(run.made, TradingState.ACTIVE)})
+    assert run.left == [0, 0]
+    assert len(run.sent) == 4  # at 17 s; heard at 18.5, sent after 1.5, 3, 6 s: the last one is taken
+
+
+class Clumsy(Two):
+    """Cannot send the third order that it wants to."""
+
+    sends = 0
+
+    def submit_order(self, order, *args, **kwargs) -> None:
+        self.sends += 1
+        if self.sends == 3:
+            raise RuntimeError("no line")
+        super().submit_order(order, *args, **kwargs)
+
+
+def test_an_order_that_cannot_be_sent_is_not_waited_for() -> None:
+    strategy = Clumsy({5: SIZE, 20: 0.0})
+    made = engine(market(), strategies=[strategy], instruments=(BTC, ETH))
+    made.run()
+    assert [strategy.position_of(leg) for leg in strategy.legs] == [0, 0]
+    assert strategy.told == ["opened", "failed", "closed"]
+    assert alone(strategy) <= 2
+    made.dispose()
+
+
+def test_a_resting_order_that_is_not_remembered_is_taken_back(tmp_path) -> None:
+    run = Again(tmp_path, pairs=(PAIR,), wishes={100: SIZE})
+    strategy = run.strategy
+    order = strategy.order_factory.limit(
+        BTC.id,
+        OrderSide.BUY,
+        BTC.make_qty(1),
+        BTC.make_price(29_000),
+        client_order_id=ClientOrderId(f"{mark_of(strategy.id.value, PAIR.name)}T1N1"),
+    )
+    strategy.submit_order(order)
+    run.made.run(start=START + 16 * SECOND, end=START + 17 * SECOND, streaming=True)
+    assert order.is_open
+    seen: list[str] = []
+    run.next = 18
+    run.start(steps={20: lambda _: seen.append(order.status_string())})
+    assert seen == ["CANCELED"]
+
+
+def test_a_failure_is_alerted_once_until_there_is_none() -> None:
+    gate = Gatekeeper(submit=Decimal(0), leg=BTC)
+    wishes = dict.fromkeys(range(5, 60), SIZE)
+    steps = {30: lambda _: setattr(gate, "submit", UNLIMITED)}
+    strategy = run_pair(Two(wishes, steps, pause=5.0), gate)
+    assert strategy.left == [10, -150]
+    assert strategy.told.count("failed") == 5  # at 5, 10, 15, 20 and 25 s
+    assert [alert.severity for alert in strategy.alerts] == ["WARNING"]
+
+
+def test_what_is_stuck_is_told_and_that_it_is_over() -> None:
+    def close(s: Two) -> None:
+        order = s.order_factory.market(ETH.id, OrderSide.BUY, ETH.make_qty(150), reduce_only=True)
+        s.submit_order(order)
+        s.venue_down("BINANCE")
+
+    steps = {10: close, 50: lambda s: s.venue_down("BINANCE", down=False)}
+    strategy = run_pair(Two({5: SIZE}, steps, max_unhedged=2_000_000.0))
+    assert strategy.left == [0, 0]
+    told = [(alert.severity, alert.key.rsplit("|", 1)[1]) for alert in strategy.alerts]
+    assert told == [("WARNING", "forced"), ("CRITICAL", "stuck"), ("INFO", "stuck"), ("WARNING", "failed")]
