@@ -13,6 +13,7 @@ from nautilus_quant.config.units import Seconds
 from nautilus_quant.host.messages import everything, latest, publish
 from nautilus_quant.host.scaler_desk import CarryDesk
 from nautilus_quant.host.scaler_messages import CarryCapture, CarryHeld, CarrySize
+from nautilus_quant.host.scaler_payments import is_held_by
 from nautilus_quant.host.scaler_settings import CarryPairConfig, CarryRuleConfig
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ class FundingArbScaler(Actor):
             config.rule,
             every=float(config.every),
             held=self._held,
-            is_ours=_any,
+            is_ours=self._is_ours,
             on_time=self._on_time,
             state=config.state,
             currency=config.reporting_currency,
@@ -157,6 +158,7 @@ class FundingArbScaler(Actor):
         told = [one for one in everything(self.msgbus, CarryHeld).values() if one.pair == key]
         return math.fsum(one.full if full else one.size for one in told)
 
-
-def _any(_position: str) -> bool:
-    return True
+    def _is_ours(self, position: str) -> bool:
+        """Tell whether a position is of a strategy that holds pairs: others may trade the same instrument."""
+        holders = {one.key.partition("|")[0] for one in everything(self.msgbus, CarryHeld).values()}
+        return is_held_by(self.cache, position, holders)

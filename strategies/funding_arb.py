@@ -7,13 +7,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from nautilus_trader.model.enums import MarketStatusAction
-from nautilus_trader.model.identifiers import InstrumentId, PositionId, Venue
+from nautilus_trader.model.identifiers import InstrumentId, Venue
 
 from nautilus_quant.carry.scaler_guard import Bound, GuardParams, bound, limited
 from nautilus_quant.carry.venue_health import Health
 from nautilus_quant.host.messages import Alert, latest, publish, subscribe, topic_of
 from nautilus_quant.host.scaler_desk import CarryDesk
 from nautilus_quant.host.scaler_messages import CarryHeld, CarrySize
+from nautilus_quant.host.scaler_payments import is_held_by
 from nautilus_quant.host.two_leg_pair import Pair
 from nautilus_quant.host.two_leg_strategy import TwoLegStrategy
 from nautilus_quant.host.venue_health import VenueHealthUpdate, says_something
@@ -149,10 +150,7 @@ class FundingArb(TwoLegStrategy):
         self._forget()
 
     def _is_mine(self, position: str) -> bool:
-        known = self.cache.position(PositionId(position))
-        if known is not None:
-            return bool(known.strategy_id == self.id)
-        return position.endswith(f"-{self.id.value}")
+        return is_held_by(self.cache, position, (self.id.value,))
 
     # -- what comes in -------------------------------------------------------------------------------
 

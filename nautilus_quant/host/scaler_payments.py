@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
+from nautilus_trader.model.identifiers import PositionId
+
 from nautilus_quant.host.funding_messages import FundingChecked, FundingPaid
 from nautilus_quant.host.messages import subscribe, topic_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
+    from nautilus_trader.cache.base import CacheFacade
     from nautilus_trader.common.component import MessageBus
 
     from nautilus_quant.carry.funding_ledger import Stamp
@@ -159,3 +162,23 @@ class CarryPayments:
     def _share(self, instrument: str, legs: Mapping[str, float], rate: float, now: int) -> None:
         for pair, notional in legs.items():
             self._on_paid(Paid(pair, instrument, notional, -notional * rate), now)
+
+
+def is_held_by(cache: CacheFacade, position: str, strategies: Collection[str]) -> bool:
+    """
+    Tell whether a position is one of some strategies'.
+
+    Parameters
+    ----------
+    cache
+        Of the node.
+    position
+        Its id; one the cache does not know is named ``instrument-strategy``, as where positions are netted.
+    strategies
+        Their ids.
+
+    """
+    known = cache.position(PositionId(position))
+    if known is not None:
+        return known.strategy_id.value in strategies
+    return any(position.endswith(f"-{strategy}") for strategy in strategies)

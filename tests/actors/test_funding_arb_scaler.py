@@ -24,6 +24,7 @@ from tests.strategies.funding_runs import (
     quotes,
     rates,
 )
+from tests.venues.funding_kit import Scheduled
 
 FLAT = [40_000.0] * 96
 HOME = CarryPairConfig(one=SPOT.id, two=PERP.id, name="home")
@@ -86,6 +87,21 @@ def test_two_strategies_follow_it_and_it_follows_what_they_are_paid():
     assert last[KEYS["home"]].paid == pytest.approx(float(-found[PERP.id.value]) * 40.0)
     assert last[KEYS["away"]].paid == pytest.approx(float(-found[OTHER.id.value]) * 32.0)
     assert all(one.ratio == pytest.approx(1.0, rel=1e-6) for one in last.values())
+    engine.dispose()
+
+
+@pytest.mark.parametrize("tag", ["099", "1001"])
+def test_what_others_are_paid_on_the_same_instrument_is_not_counted(tag: str):
+    actor, other = scaler(HOME), Scheduled(PERP, {START: "-1.500"}, tag)
+    engine = build(quotes(FLAT, (SPOT, PERP)) + rates([0.001] * 12), [arb(), other], [actor])
+    told: list[CarryCapture] = []
+    subscribe(engine.kernel.msgbus, CarryCapture, told.append)
+    engine.run()
+    known = {one.key: one.size for one in everything(engine.kernel.msgbus, CarryHeld).values()}
+    (size,) = known.values()
+    assert size > 50_000.0
+    assert told[-1].paid == pytest.approx(0.001 * size)
+    assert told[-1].ratio == pytest.approx(1.0, rel=1e-6)
     engine.dispose()
 
 
