@@ -101,6 +101,7 @@ class CarryPayments:
             self._sides.setdefault(pair.two.instrument, {})[pair.name] = -1.0
         self._open: dict[tuple[str, int], _Open] = {}
         self._told: dict[str, int] = {}
+        self._assumed: dict[str, int] = {}
         self._quality: dict[str, float] = {}
 
     def start(self) -> None:
@@ -129,6 +130,7 @@ class CarryPayments:
         """Take what nobody has told of for what its rate comes to."""
         for key in [key for key in self._open if now >= key[1] + GRACE]:
             stamp, legs = self._open.pop(key)
+            self._assumed[key[0]] = max(key[1], self._assumed.get(key[0], -1))
             quality = self._quality.get(key[0], 1.0) if self._trusts else 0.0
             self._share(stamp.instrument, legs, float(stamp.rate) * quality, now)
 
@@ -141,8 +143,8 @@ class CarryPayments:
         return legs
 
     def _on_funding(self, message: FundingPaid) -> None:
-        if message.key not in self._sides:
-            return
+        if message.key not in self._sides or message.due <= self._assumed.get(message.key, -1):
+            return  # what comes that late was taken for paid, or for not, already
         self._told[message.key] = max(message.due, self._told.get(message.key, -1))
         known = self._open.pop((message.key, message.due), None)
         legs = self._legs(message.key) if known is None else known.legs

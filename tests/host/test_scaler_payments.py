@@ -81,6 +81,16 @@ def test_what_is_told_is_taken_once_whatever_comes_first(order: str):
     assert book.payments.next is None
 
 
+def test_what_is_told_too_late_is_not_taken_twice():
+    book = Book()
+    book.due(ONE, "0.001")
+    book.payments.poll(START + GRACE)
+    book.tell(ONE, "0.001", ME="0.9")
+    assert book.paid == [Paid("home", ONE, -1_000.0, pytest.approx(1.0))]
+    book.tell(ONE, "0.001", due=START + 1, ME="0.9")
+    assert [one.amount for one in book.paid] == pytest.approx([1.0, 0.9])
+
+
 def test_pairs_that_share_an_instrument_each_get_their_part():
     book = Book()
     book.held["away"] = 400.0  # long A: of it, the two are short 600
