@@ -134,16 +134,19 @@ def _sums(group: Ints, amounts: Floats, count: int) -> Floats:
 
 
 def _trim(needs: Needs, added: Floats, kept: Floats, venues: Floats) -> Floats:
-    parts = [added, kept]
-    used, has = needs.used(added + kept, len(venues)).tolist(), venues.tolist()
-    for venue, there in enumerate(has):
+    parts, count = [added, kept], len(venues)
+    used, taken = needs.used(added + kept, count).tolist(), None
+    spans = bool((needs.venue_one != needs.venue_two).any())
+    for venue, there in enumerate(venues.tolist()):
         if used[venue] > there:
             touches = (needs.venue_one == venue) | (needs.venue_two == venue)
             over = used[venue] - there
+            taken = taken or [needs.used(part, count).tolist() for part in parts]
             for index, part in enumerate(parts):
-                own = needs.used(part, len(venues))[venue] if over > 0.0 else 0.0
-                if own > 0.0:
+                own = taken[index][venue]
+                if own > 0.0 and over > 0.0:
                     parts[index] = np.where(touches, part * max(1.0 - over / own, 0.0), part)
                     over -= min(over, own)
-            used = needs.used(parts[0] + parts[1], len(venues)).tolist()
+            if spans:  # otherwise what is cut here changes nothing elsewhere
+                used, taken = needs.used(parts[0] + parts[1], count).tolist(), None
     return parts[0] + parts[1]
