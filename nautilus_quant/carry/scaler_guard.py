@@ -113,7 +113,7 @@ def bound(
     held
         Size held now, without its sign [reporting currency]; NaN when nobody can tell.
     accounts
-        Of both legs.
+        Of both legs; one that is given twice bears both.
     params
         When.
     halted
@@ -130,20 +130,22 @@ def bound(
     found = Bound(held, "halted", urgent=False) if halted else Bound(FREE, "", urgent=False)
     if math.isnan(held):
         return found if halted else Bound(math.nan, "size unknown", urgent=False)
-    for account in accounts:
-        one = _margin(held, account, params)
+    both = list(accounts)
+    for account in both:
+        legs = sum(other[:3] == account[:3] for other in both)
+        one = _margin(held, account, params, max(legs, 1))
         if one.most < found.most:
             found = one
     return found
 
 
-def _margin(held: float, account: Account, params: GuardParams) -> Bound:
+def _margin(held: float, account: Account, params: GuardParams, legs: int) -> Bound:
     if any(map(math.isnan, account)):
         return Bound(held, "margin unknown", urgent=False)
     capacity = account.capacity(params.target)
     if account.distance < params.distance:
         return Bound(held * min(capacity / account.notional, 1.0), "margin", urgent=True)
-    room = capacity - account.notional
+    room = (capacity - account.notional) / legs
     return Bound(held + room, "", urgent=False) if room > 0.0 else Bound(held, "margin", urgent=False)
 
 

@@ -70,6 +70,15 @@ def test_no_more_is_added_than_the_target_bears():
     assert bound(0.0, [empty], PARAMS).most == pytest.approx(300.0 / (0.2 + 0.005 * 1.2))
 
 
+def test_an_account_that_bears_both_legs_bears_half_of_each():
+    shared = account(300.0, 1_000.0, 0.0)
+    # 500 more are what it bears: 250 of each leg.
+    assert bound(600.0, [shared, shared], PARAMS) == Bound(850.0, "", urgent=False)
+    empty = Account(math.inf, 300.0, 0.0, 0.005)
+    other = empty._replace(maintenance=0.01)  # of the other instrument
+    assert bound(0.0, [empty, other], PARAMS).most == pytest.approx(0.5 * 300.0 / (0.2 + 0.01 * 1.2))
+
+
 @pytest.mark.parametrize(
     ("other", "halted", "why"),
     [(BETWEEN, False, "margin"), (UNKNOWN, False, "margin unknown"), (SAFE, True, "halted")],
