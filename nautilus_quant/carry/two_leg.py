@@ -336,7 +336,8 @@ class TwoLeg(TwoLegMending):
         matched, part = self.book.matched, self._part()
         if part is None or abs(matched - target) <= part:
             return target
-        least = max((leg.lot.minimum or leg.lot.step) / abs(leg.weight) for leg in self.book.legs)
+        legs = zip(self.book.legs, self.book.values, strict=True)
+        least = max(leg.smallest(value) / abs(leg.weight) for leg, value in legs)
         if abs(matched - target) < 2 * least:
             return target
         left = max(abs(matched) - part, abs(target) or least)

@@ -94,8 +94,8 @@ class PairBook:
         """Return how much of a leg can be taken back for an excess; 0 if it is too little for an order."""
         lot, whole = self.legs[leg].lot, abs(held[leg])
         quantity = lot.floor(min(abs(excess), whole))
-        if quantity < (lot.minimum or lot.step):
-            return _ZERO
+        if quantity < self.legs[leg].smallest(self.values[leg]):
+            return _ZERO  # it goes with the next order that is not
         return quantity if lot.maximum is None else min(quantity, lot.maximum)
 
     def adds(self, leg: int, held: Two) -> Decimal:

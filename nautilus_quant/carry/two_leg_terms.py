@@ -44,7 +44,7 @@ class Leg:
     lot
         Sizes it can be traded in.
     least_value
-        Value of the smallest order that opens [reporting currency].
+        Value of the smallest order, also of one that only reduces [reporting currency].
 
     """
 
@@ -58,7 +58,7 @@ class Leg:
         require(self.least_value >= 0.0, "least_value >= 0 [reporting currency]", self.least_value)
 
     def smallest(self, value: float) -> Decimal:
-        """Return the smallest quantity that can be opened at a `value` of one unit [reporting currency]."""
+        """Return the smallest quantity that can be traded at a `value` of one unit [reporting currency]."""
         least = max(self.lot.minimum or _ZERO, self.lot.step)
         if self.least_value > 0.0 and value > 0.0:
             steps = (Decimal(repr(self.least_value / value)) / self.lot.step).to_integral_value(ROUND_UP)

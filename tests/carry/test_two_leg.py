@@ -469,3 +469,42 @@ def test_impossible_parameters_are_refused(wrong, rule: str) -> None:
 def test_a_leg_without_weight_is_refused() -> None:
     with pytest.raises(ValueError, match="a weight other than 0"):
         Leg(name="A", weight=Decimal(0), lot=Lot(step=Decimal(1)))
+
+
+# -- what is too small -------------------------------------------------------------------------------------
+
+
+def worth_fifty() -> tuple[Leg, Leg]:
+    """Of 100 a unit nothing below half a unit is taken."""
+    lot = Lot(step=Decimal("0.01"))
+    both = zip("AB", (Decimal(1), Decimal(-1)), strict=True)
+    one, two = (Leg(name=name, weight=weight, lot=lot, least_value=50.0) for name, weight in both)
+    return one, two
+
+
+def test_a_fill_too_small_for_any_order_does_not_hold_up_the_pair() -> None:
+    machine = pair(worth_fifty(), style=Style.PASSIVE_AGGRESSIVE)
+    [lead] = machine.want(Decimal(5), T0)
+    machine.on_order(lead.id, Decimal("0.3"), WORKING, at(1))  # worth 30
+    machine.on_time(at(10))
+    machine.on_order(lead.id, Decimal("0.3"), CANCELED, at(11))
+    assert (machine.phase, machine.unhedged, machine.used) == (Phase.FLAT, 0.0, 0.0)
+    # and it is part of what is opened next
+    [lead] = machine.want(Decimal(5), at(100))
+    assert lead.quantity == Decimal("4.7")
+    [follow] = machine.on_order(lead.id, Decimal("4.7"), FILLED, at(101))
+    machine.on_order(follow.id, Decimal(5), FILLED, at(101))
+    assert machine.held == (5, -5)
+
+
+def test_nothing_is_left_of_a_closing_that_could_not_be_closed() -> None:
+    machine = opened(pair(worth_fifty(), max_unhedged=1_500.0), 1)  # parts are worth 250
+    for target in ("2", "2.7"):
+        todo = machine.want(Decimal(target), at(10))
+        while placed := [a for a in todo if isinstance(a, Place)]:
+            todo = [b for a in placed for b in machine.on_order(a.id, abs(a.quantity), FILLED, at(10))]
+    # 2.7 by parts of 2.5 would leave 0.2, worth 20
+    assert places(machine.want(Decimal(0), at(20))) == [
+        (0, Decimal("-2.2"), "lead"),
+        (1, Decimal("2.2"), "lead"),
+    ]
