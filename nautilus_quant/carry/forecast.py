@@ -181,10 +181,11 @@ class FundingForecast:
 
     Past rates return to their mean by a share each time (an autoregression of order one, fitted to fading
     sums). The premium says more, the further its interval has run, and so does what the venue announces
-    itself. All are weighed by their variances: the first by what it missed so far, the premium by its scatter
-    in the rest of the interval and by what the formula missed at the end of others, the venue's own by what
-    it missed and the time left. Where that is further from history than both would explain, history counts so
-    much less (as DerSimonian and Laird 1986, "Meta-analysis in clinical trials", weigh what disagrees).
+    itself. All are weighed by their variances: the first by what it missed so far, the premium by its
+    scatter in the rest of the interval and by what the formula missed at the end of others (by all of it,
+    where nothing else is known yet), the venue's own by what it missed and the time left. Where that is
+    further from history than both would explain, history counts so much less (as DerSimonian and Laird
+    1986, "Meta-analysis in clinical trials", weigh what disagrees).
 
     Parameters
     ----------
@@ -319,10 +320,13 @@ class FundingForecast:
             weighted += weight * usual
         average = self._premium.expected(ts) if self._premium.seen >= least else None
         if average is not None:
-            variance = (average[1] * self.formula.interval / _EIGHT) ** 2 + self._formula_variance
+            rate = self.formula.rate(average[0])
+            # Where it is all there is, a formula that was never held against a payment may be all wrong.
+            missed = self._formula_variance if total or self._checked else rate * rate
+            variance = (average[1] * self.formula.interval / _EIGHT) ** 2 + missed
             weight = 1.0 / (_SURE if variance < _SURE else variance)  # noqa: FURB136
             total += weight
-            weighted += weight * self.formula.rate(average[0])
+            weighted += weight * rate
         return (weighted / total, math.sqrt(1.0 / total)) if total else None
 
     def _word(self, ts: int) -> tuple[float, float] | None:

@@ -172,6 +172,12 @@ def test_the_premium_alone_foretells_too():
     made = forecast.over(3, 9 * MINUTE)
     assert made.expected == pytest.approx(3 * 0.00052, abs=5e-5)  # the level lags
     assert made.error > 0.0
+    # Nobody has seen what this venue makes of its premium: it may be nothing.
+    assert forecast.next(9 * MINUTE)[1] >= forecast.next(9 * MINUTE)[0]
+    forecast.settled(0.0005)
+    for minute in range(481, 490):
+        forecast.premium(minute * MINUTE, 0.001)
+    assert forecast.next(489 * MINUTE)[1] < 0.2 * forecast.next(489 * MINUTE)[0]
 
 
 @given(st.lists(st.floats(-0.01, 0.01), max_size=50))
