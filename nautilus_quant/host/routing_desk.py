@@ -52,9 +52,7 @@ if TYPE_CHECKING:
     from nautilus_quant.host.routing_market import Ask, RoutingMarket
 
 _ZERO = Decimal(0)
-_TINY = Decimal("1e-12")
 _OVER = (OrderCanceled, OrderExpired, OrderDenied, OrderRejected)
-_AT_ONCE = (TimeInForce.IOC, TimeInForce.FOK)
 
 
 class Hands(NamedTuple):
