@@ -122,8 +122,6 @@ def _kelly(mean: Floats, error: Floats, equity: float, fraction: float) -> Float
         return np.full(len(mean), np.inf)
     if not equity > 0.0:
         return np.zeros(len(mean))
-    square = error * error
-    bet: Floats = fraction * mean / square * equity
-    np.putmask(bet, ~(square > 0.0), np.inf)
+    bet: Floats = fraction * mean / (error * error) * equity  # infinite without an error
     np.putmask(bet, ~((mean > 0.0) & (error >= 0.0)), 0.0)
     return bet

@@ -103,6 +103,15 @@ def test_no_more_goes_to_a_venue_than_may() -> None:
     assert "A" in nothing.excluded
 
 
+def test_impact_changes_nothing_about_limits() -> None:
+    known = {"A": terms(impact=0.01)}
+    bought = route(Side.BUY, 4.0, {"A": book([(100.0, 2.0), (101.0, 2.0)])}, known, 100.5)
+    sold = route(Side.SELL, 4.0, {"A": book(bids=[(100.0, 2.0), (99.0, 2.0)])}, known, 99.5)
+    for found, sign in ((bought, 1.0), (sold, -1.0)):
+        assert (parts(found), found.unrouted) == ({"A": 2.0}, 2.0)
+        assert found.cost == pytest.approx(sign * 200.0 + 100.0 * 0.01 * 2.0**1.5)
+
+
 def test_a_limit_is_the_worst_price_before_fees() -> None:
     books = {"A": book([(100.0, 1.0), (101.0, 1.0), (102.0, 1.0)]), "B": book([(99.0, 1.0), (101.1, 5.0)])}
     found = route(Side.BUY, 9.0, books, {"A": terms(0.5), "B": terms(rate=1.01)}, 101.0)

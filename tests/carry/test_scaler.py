@@ -180,6 +180,28 @@ def test_capital_of_each_venue_counts():
     assert nothing["home"].size == nothing["away"].size == 0.0
 
 
+def test_what_is_cut_at_one_venue_leaves_room_at_another():
+    pairs = [pair(spot("A"), perp("B"), "over"), pair(spot("B", "ETH"), perp("B", "ETH"), "home")]
+    funds = Funds(1_000_000.0, {"A": 10_000.0, "B": 30_000.0})
+    found = decide(scaler(*pairs, rebalance=0.0), funds=funds)
+    # At A 10 000 of "over" fit, which take 2 000 at B, where "home" alone takes all: both are cut by 30 / 32.
+    assert found["over"].size == pytest.approx(10_000.0 * 30 / 32)
+    assert found["home"].size == pytest.approx(25_000.0 * 30 / 32)
+
+
+def test_payments_are_counted_anew_for_another_horizon_or_interval():
+    week = 7 * 86_400.0
+    market = scaler().markets["BTC-PERP.A"]
+    assert market.outlook(NOW, week)[2] == 21
+    assert market.outlook(NOW, 2 * week)[2] == 42
+    market.every(HOUR)
+    for n in range(1, 8):
+        market.settled(START + n * HOUR, 0.0001)
+    assert market.outlook(START + 7 * HOUR, week)[2] == 168
+    assert market.outlook(START + 9 * HOUR, week) is not None
+    assert market.outlook(START + 9 * HOUR + 1, week) is None  # no word for more than two intervals
+
+
 def test_what_is_held_over_two_venues_is_not_cut_for_what_is_new():
     pairs = [pair(spot("A", c), perp("B", c), c) for c in ("BTC", "ETH")]
     funds = Funds(1_000_000.0, {"A": 50_000.0, "B": 500_000.0})

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -35,6 +36,23 @@ params = st.builds(
     kelly=st.one_of(st.just(0.0), st.floats(0.01, 1.0)),
     smallest=st.one_of(st.just(0.0), st.floats(0.0, 1e5)),
 )
+
+
+def test_what_is_held_stays_and_without_an_error_no_bet_is_too_large():
+    # Best: (0.01 - 0.002) / (2 · 1e-7) = 40 000, 80 % of it; the second holds more, the third is in doubt.
+    common = {"expected": 0.01, "borrow": 0.0, "fixed": 0.002, "linear": 1e-7, "root": 0.0, "most": 1e7}
+    alike = {name: np.full(3, value) for name, value in common.items()}
+    table = Table(
+        **alike,
+        error=np.array([0.0, 0.0, 0.8]),
+        held=np.array([0.0, 1e6, 0.0]),
+        scale=np.array([1.0, 1.0, 1.0]),
+    )
+    found = sizes(table, SizingParams(share=0.8, caution=0.0, kelly=0.5), 1e6)
+    # Kelly: 0.5 · 0.008 / 0.8² · 1e6 = 6 250.
+    assert found.size == pytest.approx([32_000.0, 1e6, 6_250.0])
+    assert found.bound == pytest.approx([np.inf, np.inf, 6_250.0])
+    assert [WHY[one] for one in found.why] == ["profit", "held", "kelly"]
 
 
 @given(rows, params, st.one_of(st.floats(0.0, 1e7), st.just(math.nan)))
