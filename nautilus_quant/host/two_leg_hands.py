@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
 
 def order_for(strategy: TwoLegStrategy, desk: PairDesk, place: Place) -> Order | None:
-    """Return the order that a machine asks for; ``None`` when there is no price for one that rests."""
+    """Return the order that a machine asks for; ``None`` when it cannot be sent now."""
     instrument = strategy.cache.instrument(desk.pair.legs[place.leg])
+    if place.reducing and _closed_by_others(strategy, desk, place):
+        return None
     side = OrderSide.BUY if place.quantity > 0 else OrderSide.SELL
     quantity = whole_steps(instrument, abs(place.quantity))
     reduce_only = place.reducing and strategy._may_go_short(instrument) and _covers(strategy, desk, place)  # noqa: SLF001
@@ -54,6 +56,23 @@ def strangers(strategy: TwoLegStrategy, desk: PairDesk) -> list[Order]:
         and not order.is_closed
         and known.get(order.client_order_id.value) is None
     ]
+
+
+def _closed_by_others(strategy: TwoLegStrategy, desk: PairDesk, place: Place) -> bool:
+    """Tell whether somebody else, a kill switch, is closing a leg of which no order can only reduce."""
+    leg = desk.pair.legs[place.leg]
+    if strategy._may_go_short(strategy.cache.instrument(leg)):  # noqa: SLF001
+        return False
+    mark = desk.machine.book.orders.mark[:2]
+    working = [
+        order
+        for order in (
+            *strategy.cache.orders_open(instrument_id=leg, strategy_id=strategy.id),
+            *strategy.cache.orders_inflight(instrument_id=leg, strategy_id=strategy.id),
+        )
+        if not order.client_order_id.value.startswith(mark) and order.is_buy == (place.quantity > 0)
+    ]
+    return bool(working)
 
 
 def _covers(strategy: TwoLegStrategy, desk: PairDesk, place: Place) -> bool:

@@ -33,12 +33,19 @@ class Holdings:
     desks
         Its pairs.
 
+    Attributes
+    ----------
+    missing
+        What was remembered at the start, signed, is in no position of the node, and counts as gone: it is not
+        at the venue, or the other leg is gone, and it may be somebody else's.
+
     """
 
     def __init__(self, strategy: TwoLegStrategy, desks: Mapping[str, PairDesk]) -> None:
         self._strategy = strategy
         self._desks = desks
         self._unseen: dict[InstrumentId, Decimal] = {}  # held, and not in a position of the strategy
+        self.missing: dict[InstrumentId, Decimal] = {}
 
     def of(self, instrument_id: InstrumentId) -> Decimal:
         """Return signed units of an instrument that belong to its pairs."""
@@ -48,7 +55,9 @@ class Holdings:
 
     def at_start(self) -> dict[str, Held]:
         """Return what each pair holds, by what is remembered of some and by the positions of all."""
-        self._unseen = {leg: hidden for leg in self._legs() if (hidden := self._hidden(leg))}
+        unseen = {leg: hidden for leg in self._legs() if (hidden := self._hidden(leg))}
+        self._unseen = {leg: hidden for leg, hidden in unseen.items() if self._stands(leg, unseen)}
+        self.missing = {leg: hidden for leg, hidden in unseen.items() if leg not in self._unseen}
         known = {name: desk.machine.held for name, desk in self._desks.items() if desk.saved}
         return self._share_out(known, {leg.value: self.of(leg) for leg in self._legs()})
 
@@ -87,13 +96,24 @@ class Holdings:
                     yield desk, leg
 
     def _hidden(self, instrument_id: InstrumentId) -> Decimal:
-        """Return what is remembered of an instrument, is there, and was never a position in this node."""
+        """Return what is remembered of an instrument, and was never a position in this node."""
         strategy, places = self._strategy, list(self._places(instrument_id))
         key = PositionId(f"{instrument_id.value}-{strategy.id.value}")
         if strategy.cache.position(key) is not None or not all(desk.saved for desk, _ in places):
             return _ZERO
         kept: Decimal = sum((desk.machine.held[leg] for desk, leg in places), _ZERO)
-        return kept if kept and self._is_there(instrument_id, kept) else _ZERO
+        return kept
+
+    def _stands(self, instrument_id: InstrumentId, unseen: Mapping[InstrumentId, Decimal]) -> bool:
+        """Tell whether what is in no position is at the venue, and so is what it was held against."""
+        if not self._is_there(instrument_id, unseen[instrument_id]):
+            return False
+        for desk, leg in self._places(instrument_id):
+            other, kept = desk.pair.legs[1 - leg], desk.machine.held[1 - leg]
+            seen = self._strategy.position_of(other) * kept > 0
+            if kept and not (seen or (other in unseen and self._is_there(other, unseen[other]))):
+                return False
+        return True
 
     def _is_there(self, instrument_id: InstrumentId, quantity: Decimal) -> bool:
         """Tell whether the venue holds as much: coins of a cash account are no position after a restart."""

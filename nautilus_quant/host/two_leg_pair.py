@@ -106,9 +106,15 @@ class PairDesk:
 def make_machine(
     strategy: str, pair: Pair, instruments: tuple[Instrument, Instrument], params: TwoLegParams, rate: Rate
 ) -> TwoLeg:
-    """Return the machine of a pair; `rate` gives the worth of a currency in the reporting currency."""
+    """
+    Return the machine of a pair, which waits to be told what is held.
+
+    `rate` gives the worth of a currency in the reporting currency.
+    """
     legs = legs_of(pair.weights, instruments, rate)
-    return TwoLeg(legs, params, mark_of(strategy, pair.name))
+    machine = TwoLeg(legs, params, mark_of(strategy, pair.name))
+    machine.suspend()
+    return machine
 
 
 def legs_of(

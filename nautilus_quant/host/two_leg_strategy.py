@@ -227,12 +227,9 @@ class TwoLegStrategy(TargetStrategy):
 
     def _new_desk(self, pair: Pair) -> PairDesk:
         def ring(_event: object) -> None:
-            self._look(desk)
-            self._hear_all(desk)
-            self._do(desk, desk.machine.on_time(self.clock.timestamp_ns()))
+            self._let_go_on(desk)
 
         machine = make_machine(self.id.value, pair, self._instruments(pair), self._params, self._rate)
-        machine.suspend()
         desk = PairDesk(pair, machine, Alarm(self.clock, f"{self.id.value}-{pair.name}", ring))
         return desk
 
@@ -245,14 +242,15 @@ class TwoLegStrategy(TargetStrategy):
             desk.machine = self._new_desk(desk.pair).machine
 
     def _resume(self) -> None:
-        assert self._holdings is not None  # set in _prepare
-        assert self._voice is not None
+        assert self._holdings is not None and self._voice is not None  # noqa: PT018 (set in _prepare)
         for desk in self._desks.values():
             self._look(desk)
             self._hear_all(desk)  # nothing is sent yet, but what each one holds is known
             for order in strangers(self, desk):
                 self.cancel_order(order)
         held = self._holdings.at_start()
+        for leg, quantity in self._holdings.missing.items():
+            self._voice.missing(leg.value, quantity, self.clock.timestamp_ns())
         for name, desk in self._desks.items():
             machine, now = desk.machine, self.clock.timestamp_ns()
             self._voice.found(desk, held[name], now)
@@ -349,8 +347,12 @@ class TwoLegStrategy(TargetStrategy):
         """Value what is unhedged at new prices."""
         for desk in self._desks.values():
             if desk.machine.is_exposed and tick.instrument_id in desk.pair.legs:
-                self._look(desk)
-                self._do(desk, desk.machine.on_time(self.clock.timestamp_ns()))
+                self._let_go_on(desk)
+
+    def _let_go_on(self, desk: PairDesk) -> None:
+        self._look(desk)
+        self._hear_all(desk)
+        self._do(desk, desk.machine.on_time(self.clock.timestamp_ns()))
 
     def on_order_event(self, event: OrderEvent) -> None:
         """Tell the machine what became of its order; an order of somebody else moves what is held."""
@@ -373,8 +375,7 @@ class TwoLegStrategy(TargetStrategy):
 
     def _hear(self, desk: PairDesk, order_id: ClientOrderId) -> None:
         """Tell the machine what is known of one of its orders."""
-        order, known = self.cache.order(order_id), desk.machine.book.orders.get(order_id.value)
-        report = report_of(order)
+        known, report = desk.machine.book.orders.get(order_id.value), report_of(self.cache.order(order_id))
         if known is None or report is None:
             return
         assert self._holdings is not None  # set in _prepare

@@ -82,6 +82,12 @@ class PairVoice:
         numbers = {"one": float(held[0]), "two": float(held[1])}
         self._alert(f"{name}|unknown", ts, "CRITICAL", text, numbers)
 
+    def missing(self, instrument: str, quantity: Decimal, ts: int) -> None:
+        """Tell that something that was remembered is in no position: it is left alone."""
+        text = f"{instrument}: {quantity} were held, and are in no position now: counted as gone, look at it"
+        self._log.error(text)
+        self._alert(f"{instrument}|missing", ts, "CRITICAL", text, {"quantity": float(quantity)})
+
     def _alert(self, key: str, ts: int, severity: str, text: str, numbers: Mapping[str, float]) -> None:
         alert = Alert(
             key=f"{self._owner}|{key}",
