@@ -205,11 +205,12 @@ class FundingSettlement:
         self._keep()
         stamp, first = payments[0].stamp, payments[0]
         amount = sum((payment.amount for payment in payments), Decimal(0))
-        money = Money(amount, Currency.from_str(first.currency))
+        money, rate = Money(amount, Currency.from_str(first.currency)), Decimal(1)
         account = self._exchange.exec_client.get_account()
         base = account.base_currency
         if base is not None and base != money.currency:
-            money = self._converted(money, base)
+            rate = self._rate(money, base)
+            money = Money(amount * rate, base)
         told = FundingPaid(
             key=stamp.instrument,
             ts=now,
@@ -219,20 +220,20 @@ class FundingSettlement:
             amount=money.as_decimal(),
             rate=stamp.rate,
             mark=first.mark,
-            positions={payment.position: payment.amount for payment in payments},
+            positions={payment.position: payment.amount * rate for payment in payments},
         )
         publish(self._bus, told)
         if money:
             self._credit(account, money, now)
 
-    def _converted(self, money: Money, base: Currency) -> Money:
+    def _rate(self, money: Money, base: Currency) -> Decimal:
         rate = self._cache.get_xrate(self._exchange.id, money.currency, base, PriceType.MID)
         if not rate:
             raise ValueError(
                 f"funding of {money} needs a rate into {base}, the account's base currency: add quotes of a "
                 f"market of the two to venue {self._exchange.id}, or give the account no base currency"
             )
-        return Money(float(money) * rate, base)
+        return Decimal(repr(float(rate)))
 
     def _credit(self, account: Any, money: Money, now: int) -> None:
         """Change one balance; NautilusTrader's own `adjust_account` refuses a currency not held so far."""

@@ -78,6 +78,8 @@ def build(
     balances: Sequence[Money] | None = None,
     oms: OmsType = OmsType.NETTING,
     sort: bool = True,
+    base: Currency | None = None,
+    others: Iterable[Any] = (),
     **config: Any,
 ) -> tuple[BacktestEngine, FundingModule]:
     """An engine with one venue, ready to run, and its funding module."""
@@ -87,12 +89,13 @@ def build(
         venue=instrument.id.venue,
         oms_type=oms,
         account_type=AccountType.MARGIN,
-        base_currency=None,
+        base_currency=base,
         starting_balances=balances or [Money(1_000_000, instrument.get_settlement_currency())],
         default_leverage=Decimal(10),
         modules=[module] if modules is None else list(modules),
     )
-    engine.add_instrument(instrument)
+    for item in (instrument, *others):
+        engine.add_instrument(item)
     engine.add_data(list(data), sort=sort)
     for actor in actors:
         engine.add_actor(actor)

@@ -7,7 +7,9 @@ from decimal import Decimal
 import pytest
 from nautilus_trader.model.data import FundingRateUpdate
 from nautilus_trader.model.enums import OmsType
-from nautilus_trader.model.objects import Money
+from nautilus_trader.model.instruments import CurrencyPair
+from nautilus_trader.model.objects import Currency, Money
+from nautilus_trader.test_kit.providers import TestInstrumentProvider
 
 from tests.venues.funding_kit import (
     EIGHT,
@@ -71,6 +73,23 @@ def test_an_inverse_contract_pays_in_coin():
 def test_a_currency_the_account_does_not_start_with():
     data = [*quotes(INVERSE, 10), *told(INVERSE, "40000", "0.0001")]
     assert funding(INVERSE, data, {START: "-100000"}, balances=[Money(1_000_000, USDT)]) == Decimal("0.00025")
+
+
+def test_an_account_in_another_currency_is_paid_in_that_and_told_so():
+    eur, pair = Currency.from_str("EUR"), CurrencyPair.to_dict(TestInstrumentProvider.btcusdt_binance())
+    named = {"id": "USDTEUR.BINANCE", "raw_symbol": "USDTEUR"}
+    without = {"max_price": None, "min_price": None, "max_notional": None, "min_notional": None}
+    coins = {"base_currency": "USDT", "quote_currency": "EUR"}
+    market = CurrencyPair.from_dict({**pair, **named, **coins, **without})
+    data = [*quotes(LINEAR, 10), *quotes(market, 10, 0.9), *told(LINEAR, "41000", "0.0001")]
+    holder = Scheduled(LINEAR, {START: "-2"})
+    engine, _ = build(LINEAR, data, [holder], balances=[Money(1_000_000, eur)], base=eur, others=[market])
+    engine.run()
+    # 8.2 USDT at 0.9 EUR each.
+    (paid,) = holder.paid
+    assert (paid.currency, paid.amount) == ("EUR", Decimal("7.38"))
+    assert list(paid.positions.values()) == [Decimal("7.38")]
+    engine.dispose()
 
 
 def test_what_counts_is_held_just_before_the_stamp():
