@@ -70,7 +70,8 @@ def _count(*command: str) -> int:
         capture_output=True,
         text=True,
         stdin=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONHASHSEED": "0"},  # so that two counts of one thing are equal
+        # So that two counts of one thing are equal: threads of BLAS that wait for work count while they wait.
+        env={**os.environ, "PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"},
     )
     counted = _COUNTED.search(done.stderr)
     if done.returncode or counted is None:

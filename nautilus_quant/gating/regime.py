@@ -58,6 +58,8 @@ class RegimeClassifier:
     ----------
     ts
         Close time of the last good bar, UNIX time [ns]; 0 before the first.
+    heard
+        When the last bar that was not ignored came in, by the receiver's clock, UNIX time [ns].
     values
         The numbers of `measures` without their names.
 
@@ -76,6 +78,7 @@ class RegimeClassifier:
         "_regime",
         "_stayed",
         "_volatility",
+        "heard",
         "ignored",
         "refused",
         "ts",
@@ -88,7 +91,7 @@ class RegimeClassifier:
         self._params = params or RegimeParams()
         self._interval = interval
         self._crisis_scale = math.sqrt(self._params.crisis_window)
-        self.ts = 0
+        self.ts = self.heard = 0
         self._doubted = 0.0
         self.ignored = 0
         self.refused = 0
@@ -106,7 +109,9 @@ class RegimeClassifier:
         self._stayed = 0
         self.values: tuple[float, float, float, float, float] = CALM
 
-    def update(self, ts: int, open_: float, high: float, low: float, close: float) -> Regime:
+    def update(  # noqa: PLR0917 (asked with every bar, and keywords take their time)
+        self, ts: int, open_: float, high: float, low: float, close: float, heard: int | None = None
+    ) -> Regime:
         """
         Take one closed bar, give the regime.
 
@@ -116,11 +121,15 @@ class RegimeClassifier:
             When the bar closed, UNIX time [ns].
         open_, high, low, close
             Prices [quote currency].
+        heard
+            When it came in, UNIX time [ns]; ``None`` for bars of the past.
 
         """
         if ts <= self.ts and not self._begins_anew(ts):
-            self.ignored += 1
+            self.ignored += 1  # a feed that repeats itself is silent
             return self.regime
+        if heard is not None:
+            self.heard = heard
         if not (0.0 < low <= open_ <= high < math.inf and low <= close <= high):  # never true of a NaN
             return self._refuse(0.0)
         before = self._close

@@ -66,14 +66,12 @@ class InstrumentRegime:
         "_params",
         "_pause",
         "bar_type",
-        "heard",
+        "steady",
         "told",
     )
 
     def __init__(self, bar_type: str, params: RegimeParams | None = None, interval: int = 0) -> None:
         self.bar_type = bar_type
-        self.heard = 0
-        """When the last bar came in, by the receiver's clock, UNIX time [ns]."""
         self.told: Regime | None = None
         """The regime last told to others; set by whoever tells."""
         self._params = params or RegimeParams()
@@ -83,6 +81,16 @@ class InstrumentRegime:
         self._limit = max(self._params.warm_up, math.ceil(2.0 * self._params.slow_half_life))
         self._kept: dict[int, Bar] = {}
         self._late = False
+        self.steady: RegimeClassifier | None = None
+        """
+        The classifier itself while it may be asked in place of `update`, as it nearly always may: nothing is
+        kept, and nothing came late. When it says WARMING_UP, `waver` must be told.
+        """
+
+    @property
+    def heard(self) -> int:
+        """When the last bar came in, by the receiver's clock, UNIX time [ns]."""
+        return self._classifier.heard
 
     def update(self, bar: Bar, heard: int) -> Regime:
         """Take a bar that just closed, received at `heard` [ns]; give the regime."""
@@ -90,19 +98,23 @@ class InstrumentRegime:
             self._settle()
         classifier = self._classifier
         before = classifier.ts
-        ts, open_, high, low, close = bar
-        regime = classifier.update(ts, open_, high, low, close)
+        regime = classifier.update(*bar, heard)
         if regime is _WARMING_UP or self._kept:  # past the first warm-up nothing is kept any more
             self._remember(bar, before)
-        if ts > before or classifier.ts < before:  # a feed that repeats itself is silent
-            self.heard = heard
+        self.steady = None if regime is _WARMING_UP or self._kept else classifier
         return regime
+
+    def waver(self, bar: Bar) -> None:
+        """Go on by `update` after a bar with which `steady` said WARMING_UP."""
+        self.steady = None
+        self._remember(bar, self._classifier.ts)
 
     def add_history(self, bar: Bar) -> None:
         """Take a bar of the past; older than the newest one it counts only during the first warm-up."""
+        self.steady = None
         if bar[0] > self._classifier.ts:
             self._settle()
-            self.heard = max(self.heard, bar[0])
+            self._classifier.heard = max(self.heard, bar[0])
             self._take(bar)
         elif self._classifier.starting and bar[0] not in self._kept:
             self._keep(bar)
@@ -134,7 +146,9 @@ class InstrumentRegime:
         self._late = False
         bars = sorted(self._kept.values())
         self._kept.clear()
+        heard = self.heard
         self._classifier = RegimeClassifier(self._params, self._interval)
+        self._classifier.heard = heard
         for bar in bars:
             self._take(bar)
 
@@ -170,6 +184,6 @@ class InstrumentRegime:
     def from_dict(cls, state: Mapping[str, Any], params: RegimeParams | None = None) -> Self:
         """Go on from what `to_dict` gave; the next bar's time tells how much was missed."""
         made = cls(str(state["bar_type"]), params, int(state["interval"]))
-        made.heard = int(state["heard"])
         made._classifier = RegimeClassifier.from_dict(state["classifier"], made._params, made._interval)
+        made._classifier.heard = int(state["heard"])
         return made

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nautilus_quant.gating.regime_rule import Regime
 from nautilus_quant.host.feeds import Feeds
 
 if TYPE_CHECKING:
@@ -14,8 +15,9 @@ if TYPE_CHECKING:
 
     from nautilus_quant.gating.regime_history import Bar as Values
     from nautilus_quant.gating.regime_history import InstrumentRegime
-    from nautilus_quant.gating.regime_rule import Regime
     from nautilus_quant.host.feeds import Feed
+
+_WARMING_UP = Regime.WARMING_UP
 
 type Source = tuple[str, InstrumentRegime]
 """An instrument id, and what takes its bars."""
@@ -71,16 +73,20 @@ class RegimeBars:
             if source is None:
                 return
         instrument, followed = source
-        heard, ts = bar.ts_init, bar.ts_event
-        # What `_values_of` gives, without the call.
-        values = (
-            ts,
-            bar.open.as_double(),
-            bar.high.as_double(),
-            bar.low.as_double(),
-            bar.close.as_double(),
-        )
-        regime = followed.update(values, heard)
+        heard, ts, steady = bar.ts_init, bar.ts_event, followed.steady
+        if steady is None:
+            regime = followed.update(_values_of(bar), heard)
+        else:
+            regime = steady.update(
+                ts,
+                bar.open.as_double(),
+                bar.high.as_double(),
+                bar.low.as_double(),
+                bar.close.as_double(),
+                heard,
+            )
+            if regime is _WARMING_UP:
+                followed.waver(_values_of(bar))
         if regime is not followed.told:
             self._change(instrument, regime, ts)
         if self._after is not None:

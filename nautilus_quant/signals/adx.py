@@ -76,9 +76,11 @@ class Adx:
                     # What `_average` does for nearly every bar, written out: a call costs more than the sums.
                     self.up = 100.0 * up / true_range
                     self.down = 100.0 * down / true_range
-                    self._adx += (100.0 * abs(up - down) / total - self._adx) / period
-                else:
-                    self._average(up, down, true_range, seen - period)
+                    self._high, self._low, self._close = high, low, close
+                    adx = self._adx
+                    self._adx = adx = adx + (100.0 * abs(up - down) / total - adx) / period
+                    return adx
+                self._average(up, down, true_range, seen - period)
         self._high, self._low, self._close = high, low, close
         return self._adx if seen + 1 >= 2 * period else 0.0
 

@@ -128,22 +128,30 @@ class EwmaVolatilities:
 
     """
 
-    __slots__ = ("_fast", "_fast_sum", "_fast_weight", "_slow", "_slow_sum", "_slow_weight")
+    __slots__ = (
+        "_fast",
+        "_fast_fresh",
+        "_fast_sum",
+        "_fast_weight",
+        "_slow",
+        "_slow_fresh",
+        "_slow_sum",
+        "_slow_weight",
+    )
 
     def __init__(self, fast_half_life: float, slow_half_life: float) -> None:
         self._fast = decay_of_half_life(fast_half_life)
         self._slow = decay_of_half_life(slow_half_life)
+        self._fast_fresh, self._slow_fresh = 1.0 - self._fast, 1.0 - self._slow
         self._fast_sum = self._fast_weight = self._slow_sum = self._slow_weight = 0.0
 
     def update(self, log_return: float, bars: float = 1.0) -> tuple[float, float]:
         """Take a log return over `bars` bar lengths, give the fast and the slow volatility [per bar]."""
         square = log_return * log_return / bars
-        decay = self._fast
-        fresh = 1.0 - decay
+        decay, fresh = self._fast, self._fast_fresh
         self._fast_sum = fast = decay * self._fast_sum + fresh * square
         self._fast_weight = fast_weight = decay * self._fast_weight + fresh
-        decay = self._slow
-        fresh = 1.0 - decay
+        decay, fresh = self._slow, self._slow_fresh
         self._slow_sum = slow = decay * self._slow_sum + fresh * square
         self._slow_weight = slow_weight = decay * self._slow_weight + fresh
         return math.sqrt(fast / fast_weight), math.sqrt(slow / slow_weight)
