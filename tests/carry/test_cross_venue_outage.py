@@ -47,6 +47,16 @@ def test_after_a_long_one_what_is_held_goes_first():
     assert told(outages, 90, degraded=True).access is Access.CLOSING
 
 
+@pytest.mark.parametrize(("lasts", "access"), [(30, Access.OPEN), (31, Access.RETURNED)])
+def test_after_a_short_one_what_is_held_stays(lasts, access):
+    outages = Outages(OutageParams(grace=30.0, settle=5.0))
+    told(outages, 1_000)
+    told(outages, 1_100, down=True, holds=True)
+    told(outages, 1_100 + lasts, holds=True)
+    assert told(outages, 1_104 + lasts, holds=True) is None
+    assert told(outages, 1_105 + lasts, holds=True).access is access
+
+
 def test_after_a_long_one_it_is_open_where_nothing_is_held():
     outages = Outages(PARAMS)
     told(outages, 0, down=True)

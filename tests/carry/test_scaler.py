@@ -271,6 +271,15 @@ def test_too_little_paid_is_told_once_and_scaled_down():
     assert decide(made, {"BTC": 6_000.0})["BTC"].size > 80_000.0
 
 
+def test_what_nobody_holds_or_waits_for_is_no_payment_of_it():
+    made = entered()
+    assert made.paid("ETH", "BTC-PERP.A", -10_000.0, 0.0) is None
+    for _ in range(5):
+        assert made.paid("BTC", "BTC.A", 10_000.0, -1.0) is None  # spot pays nothing
+    assert made.theses.captures.ratio("BTC") is None
+    assert made.theses.room("BTC") is None
+
+
 def test_a_thesis_is_renewed_with_growth_and_time_only():
     made = entered()
     pay(made, "BTC-PERP.A", 0.0001, times=1, until=START + EIGHT)
