@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from decimal import Decimal
 
 import pytest
@@ -276,3 +277,38 @@ def test_what_is_stuck_is_told_and_that_it_is_over() -> None:
     assert strategy.left == [0, 0]
     told = [(alert.severity, alert.key.rsplit("|", 1)[1]) for alert in strategy.alerts]
     assert told == [("WARNING", "forced"), ("CRITICAL", "stuck"), ("INFO", "stuck"), ("WARNING", "failed")]
+
+
+def mischief(rng: random.Random):
+    """Somebody closes part of a leg."""
+
+    def trade(s: Two) -> None:
+        leg = rng.choice(s.legs)
+        position = s.position_of(leg)
+        quantity = (abs(position) * Decimal(rng.choice(["0.3", "0.5", "1"]))).quantize(Decimal("0.001"))
+        if quantity:
+            side = OrderSide.SELL if position > 0 else OrderSide.BUY
+            instrument = s.cache.instrument(leg)
+            s.submit_order(s.order_factory.market(leg, side, instrument.make_qty(quantity), reduce_only=True))
+
+    return trade
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_whatever_happens_to_shared_legs_they_end_even_and_can_be_left(tmp_path, seed: int) -> None:
+    """Wishes, trades of somebody else, and a restart with some of what was kept spoiled."""
+    rng = random.Random(seed)
+    style = rng.choice(["simultaneous", "passive_aggressive"])
+    run = Again(tmp_path, keeps=seed % 3 > 0, style=style, leg_timeout=3.0, pause=3.0)
+    if run.url:
+        run.spoil(*rng.sample(["BTC-ETH", "ALT-ETH"], rng.randint(0, 2)))
+    if rng.random() < 0.5:
+        run.trade(ETH, rng.choice([OrderSide.BUY, OrderSide.SELL]), rng.choice([30, 150, 300]))
+    wishes = {rng.randint(19, 35): rng.choice([SIZE, -SIZE, 0.5 * SIZE]) for _ in range(2)}
+    steps = {rng.randint(19, 40): mischief(rng) for _ in range(3)}
+    even: list[Decimal] = []
+    steps[49] = lambda s: even.append(sum((15 * s.position_of(one) for one in (BTC.id, ALT.id)), Decimal(0)))
+    steps[48] = lambda s: even.append(-s.position_of(ETH.id))
+    run.start({**wishes, 50: 0.0}, steps)
+    assert even[0] == even[1]
+    assert run.left == [0, 0, 0]
