@@ -110,11 +110,24 @@ class TwoLegState:
     # -- time and money --------------------------------------------------------------------------------------
 
     def _begin(self, ts: int) -> None:
+        if ts < self._ts - self._answer:
+            self._set_back(self._ts - ts)
         ts = max(ts, self._ts)
         if self._rate and ts > self._ts > 0:
             self._used += self._rate * (ts - self._ts) * _SECONDS
         self._ts = ts
         self._actions = []
+
+    def _set_back(self, by: int) -> None:
+        """Follow a clock that was set back, else nothing would be late until it is where it was."""
+        self._ts -= by
+        for order in self.book.orders.live():
+            order.sent, order.due = order.sent - by, order.due - by
+            order.canceled, order.asked = (
+                max(at - by, 1) if at else 0 for at in (order.canceled, order.asked)
+            )
+        self._no_adds = [at - by for at in self._no_adds]
+        self._no_takes = [at - by for at in self._no_takes]
 
     def _measure(self) -> None:
         rate = self.book.unhedged

@@ -508,3 +508,40 @@ def test_nothing_is_left_of_a_closing_that_could_not_be_closed() -> None:
         (0, Decimal("-2.2"), "lead"),
         (1, Decimal("2.2"), "lead"),
     ]
+
+
+# -- clocks ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_what_is_late_is_late_also_by_a_clock_that_was_set_back(restarts: bool) -> None:
+    machine = pair(style=Style.PASSIVE_AGGRESSIVE)
+    [lead] = machine.want(Decimal(5), at(0))
+    if restarts:
+        document = json.loads(json.dumps(machine.to_dict()))
+        machine = pair(style=Style.PASSIVE_AGGRESSIVE)
+        machine.restore(document)
+        machine.reconcile({lead.id: (Decimal(0), WORKING)}, (None, None), at(-3_600))
+        assert machine.wake is not None
+        assert machine.wake <= at(-3_600 + 10)
+        return
+    assert machine.on_time(at(-3_600)) == []
+    assert cancels(machine.on_time(at(-3_600 + 9))) == []
+    assert cancels(machine.on_time(at(-3_600 + 10))) == [lead.id]
+
+
+def test_a_wait_after_a_failure_does_not_last_for_an_hour_by_a_clock_that_was_set_back() -> None:
+    machine = opened(pair(), 5)
+    first = machine.want(Decimal(0), at(1))
+    for order_id in ids(first):
+        machine.on_order(order_id, Decimal(0), REFUSED, at(1))
+    assert places(machine.on_time(at(-3_600))) == []
+    assert [leg for leg, *_ in places(machine.on_time(at(-3_600 + 1)))] != []
+
+
+def test_events_that_come_a_little_out_of_order_move_no_clock() -> None:
+    machine = pair(style=Style.PASSIVE_AGGRESSIVE)
+    [lead] = machine.want(Decimal(5), at(0))
+    machine.on_time(at(5))
+    machine.on_time(at(4.5))
+    assert cancels(machine.on_time(at(10))) == [lead.id]
