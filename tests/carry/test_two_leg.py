@@ -544,4 +544,5 @@ def test_events_that_come_a_little_out_of_order_move_no_clock() -> None:
     [lead] = machine.want(Decimal(5), at(0))
     machine.on_time(at(5))
     machine.on_time(at(4.5))
+    assert cancels(machine.on_time(at(9.7))) == []
     assert cancels(machine.on_time(at(10))) == [lead.id]
