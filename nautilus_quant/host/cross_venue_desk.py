@@ -125,7 +125,8 @@ class VenueDesk:
     def look(self, now: int) -> None:
         """Take the newest prices and inventories at `now`, UNIX time [ns]."""
         self._valuer.fresh_value(now)  # it decides the reporting currency
-        found = {name: leg.market(now) for name, leg in self.legs.items()}
+        stale_after = self.health.params.stale_after
+        found = {name: leg.market(now, stale_after) for name, leg in self.legs.items()}
         self.markets = {
             name: market for name, market in found.items() if market is not None and market.mid > 0.0
         }

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from nautilus_quant.host.valuation import Valuer
 
 _ZERO = Decimal(0)
+_NANOS = 1_000_000_000
 
 
 class VenueLeg:
@@ -69,11 +70,23 @@ class VenueLeg:
 
     # -- the market ----------------------------------------------------------------------------------
 
-    def market(self, now: int) -> Market | None:
-        """Return book and fees at `now`, UNIX time [ns]; ``None`` without a fresh book or a rate."""
+    def market(self, now: int, stale_after: float) -> Market | None:
+        """
+        Return book and fees; ``None`` without a fresh book or a rate.
+
+        Parameters
+        ----------
+        now
+            UNIX time [ns].
+        stale_after
+            Age from which on a book is none [s]: depth may be silent where quotes are not.
+
+        """
         feed = self._liquidity.feed_of(self.name, now)
         rate = self._valuer.rate(self.instrument.quote_currency.code, now)
         if feed is None or not feed.market.is_fresh(now) or not rate > 0.0:
+            return None
+        if now - feed.market.ts > stale_after * _NANOS:
             return None
         book = feed.market.book
         return Market(

@@ -6,7 +6,8 @@ import math
 from decimal import Decimal
 
 import pytest
-from nautilus_trader.model.data import QuoteTick
+from nautilus_trader.model.data import BookOrder, OrderBookDepth10, QuoteTick
+from nautilus_trader.model.enums import OrderSide
 from nautilus_trader.model.identifiers import InstrumentId, Symbol, Venue
 from nautilus_trader.model.instruments import CryptoPerpetual
 from nautilus_trader.model.objects import Currency, Price, Quantity
@@ -67,6 +68,16 @@ def test_a_market_that_is_old_or_was_never_heard_is_none(at) -> None:
     desk.look(LAST + 60 * SECOND)
     assert desk.markets == {}
     assert desk.price == pytest.approx(MID, rel=1e-3)  # the last one known, for limits
+
+
+def test_books_that_are_silent_are_old_where_quotes_are_not(at) -> None:
+    levels = [BookOrder(OrderSide.BUY, Price(MID - n, 1), Quantity(1, 3), n) for n in range(1, 11)]
+    others = [BookOrder(OrderSide.SELL, Price(MID + n, 1), Quantity(1, 3), n) for n in range(1, 11)]
+    then = LAST - 4 * SECOND
+    deep = OrderBookDepth10(A.id, levels, others, [1] * 10, [1] * 10, 0, 0, then, then)
+    desk = at((A, B), extra=[deep], stale_after=3.0)
+    assert set(desk.markets) == {B.id.value}
+    assert len(at((A, B), extra=[deep], stale_after=5.0).markets[A.id.value].bids) == 10
 
 
 def test_another_quote_currency_is_converted(at) -> None:
