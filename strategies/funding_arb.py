@@ -244,6 +244,8 @@ class FundingArb(TwoLegStrategy):
                 self.want(pair.name, size, ts=now, reason=why, edge=known)
             return
         wanted = size * share if math.isfinite(size) else held
+        if math.isnan(wanted) and most.most == 0.0:  # to leave, nobody has to know how much is held
+            wanted = math.inf
         if math.isnan(wanted) or (math.isnan(size) and abs(held) <= most.most):
             return
         aim = limited(wanted, held, most)

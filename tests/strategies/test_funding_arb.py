@@ -399,6 +399,15 @@ def test_who_does_not_know_what_is_held_adds_nothing_and_still_leaves():
     engine.dispose()
 
 
+def test_who_does_not_know_what_is_held_leaves_what_ends():
+    close = [status(SPOT, MarketStatusAction.PRE_CLOSE, 50.5)]
+    strategy = Blind(arb(statuses=True).config)
+    engine, _ = run(quotes(FLAT) + rates(HIGH) + close, strategy)
+    assert held(engine) == {}
+    assert {row[3] for row in orders(engine)} == {32, 50}
+    engine.dispose()
+
+
 def test_a_silent_scaler_leaves_the_way_out_to_the_own_rule():
     strategy = arb(size_stale_after=7_200.0)
     engine = build(quotes([40_000.0] * 130) + rates([0.001] * 6 + [-0.002] * 10), [strategy])
