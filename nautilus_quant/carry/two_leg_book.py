@@ -127,8 +127,10 @@ class PairBook:
     @property
     def unhedged(self) -> float:
         """Value that is not hedged now [reporting currency]; NaN if there is some of unknown value."""
+        if not self.is_apart(self.now):
+            return 0.0
         one, two = self.units(self.now)
-        return float(abs(one - two)) * self.unit_value if self.is_apart(self.now) else 0.0
+        return float(abs(one - two)) * self.unit_value
 
     @property
     def worst(self) -> float:

@@ -95,11 +95,12 @@ class LegOrders:
     def __init__(self, mark: str) -> None:
         self.mark = mark
         self._orders: dict[str, LegOrder] = {}
+        self._recent: list[LegOrder] = []  # all that live, and what has ended since the last was added
         self._count = 0
 
     def live(self, leg: int | None = None) -> Iterator[LegOrder]:
         """Give the orders that are not done, of one leg or of both."""
-        return (item for item in self._orders.values() if not item.done and leg in (None, item.leg))
+        return iter([item for item in self._recent if not item.done and leg in (None, item.leg)])
 
     def get(self, order_id: str) -> LegOrder | None:
         """Return an order, if it is known."""
@@ -113,6 +114,7 @@ class LegOrders:
     def add(self, order: LegOrder) -> None:
         """Keep an order, and forget the oldest that are done."""
         self._orders[order.id] = order
+        self._recent = [*self.live(), order]
         done = [item.id for item in self._orders.values() if item.done]
         for order_id in done[:-_KEPT]:
             del self._orders[order_id]
@@ -125,6 +127,7 @@ class LegOrders:
         """Go on from what `to_dict` gave."""
         self._count = int(state["count"])
         self._orders = {item["id"]: _read(item) for item in state["orders"]}
+        self._recent = [item for item in self._orders.values() if not item.done]
 
 
 def _written(order: LegOrder) -> dict[str, Any]:
