@@ -53,7 +53,8 @@ class TwoLegStrategy(TargetStrategy):
     What the machines know is kept in the state store before any order is sent. After a restart nothing is
     sent until it is known what became of every order that was alive; then what is unhedged is mended, what
     was being closed is closed, and nothing is added until it is wanted again. A leg closed by somebody else
-    takes the other with it.
+    takes the other with it. Every unit of a position belongs to one pair: a state that cannot be read is
+    rebuilt from the positions of all and told, and what nothing explains is taken back.
 
     Parameters
     ----------
@@ -162,13 +163,12 @@ class TwoLegStrategy(TargetStrategy):
                     self._hear_all(desk)
                     self._do(desk, desk.machine.on_venue(leg, self.clock.timestamp_ns(), down=down))
 
-    def aside(self, instrument_id: InstrumentId) -> Decimal:
+    def aside(self, instrument_id: InstrumentId) -> Decimal:  # noqa: ARG002 (for those that override it)
         """
         Return what it holds of an instrument outside its pairs, signed. Override me.
 
         Events of orders that change it must not be passed on to `on_order_event` of the base.
         """
-        del instrument_id
         return _ZERO
 
     def reweigh(self, name: str, weights: tuple[Decimal, Decimal]) -> None:
