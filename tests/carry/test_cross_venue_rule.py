@@ -136,6 +136,26 @@ def test_more_is_added_up_to_the_most():
     assert rule.step(now + 2 * SECOND, busy, markets(A=0.0, B=0.004), STOCKS, OPEN) == []
 
 
+def test_little_more_is_not_worth_the_trouble():
+    rule = CrossVenueRule(PARAMS)
+    now = warm(rule)
+    rule.step(now, pairs(), markets(A=0.0, B=0.004), STOCKS, OPEN)
+    for most, more in ((2.1, False), (2.3, True)):  # a tenth of the most, at least
+        held = pairs(AB={"coins": 2.0, "most": most})
+        wishes = rule.step(now + SECOND, held, markets(A=0.0, B=0.004), STOCKS, OPEN)
+        assert bool(wishes) is more
+
+
+def test_nothing_is_held_for_longer_than_it_may_be_and_all_of_that_time():
+    rule = CrossVenueRule(PARAMS)
+    now = warm(rule)
+    rule.step(now, pairs(), markets(A=0.0, B=0.004), STOCKS, OPEN)
+    held = pairs(AB={"coins": 2.0, "most": 2.0})
+    assert rule.step(now + 999 * SECOND, held, markets(A=0.0, B=0.004), STOCKS, OPEN) == []
+    left = rule.step(now + 1_000 * SECOND, held, markets(A=0.0, B=0.004), STOCKS, OPEN)
+    assert told(left) == [("AB", 0.0, "too long")]
+
+
 def test_what_came_to_nothing_is_not_tried_again_at_once():
     rule = CrossVenueRule(PARAMS)
     now = warm(rule)
