@@ -171,6 +171,21 @@ def test_an_allocation_of_either_leg_is_that_of_both(key: str, share: float) -> 
     assert strategy.left == [10 * Decimal(str(share)), -150 * Decimal(str(share))]
 
 
+@pytest.mark.parametrize("at", [6, 8, 9, 10])
+def test_an_allocation_that_ends_in_the_middle_of_an_entry_leaves_nothing(at: int) -> None:
+    def forbid(strategy: Two) -> None:
+        publish(strategy.msgbus, AllocationUpdate(key=strategy.id.value, ts=1, allocation=0.0))
+
+    strategy = run(
+        Two({5: SIZE}, {at: forbid}, style="passive_aggressive", leg_timeout=30.0, pause=3.0),
+        data=market(btc=(30_000.0,) * 8 + DIPS, btc_size=2),
+        liquidity_consumption=True,
+    )
+    assert strategy.left == [0, 0]
+    assert max((second for second, *held in strategy.book if any(held)), default=0) <= at + 30
+    assert ("BTC", 10, False, "FILLED") not in strategy.sent
+
+
 def test_a_leg_somebody_else_closed_takes_the_other_with_it() -> None:
     def sell(s: Two) -> None:
         held = s.position_of(BTC.id)
