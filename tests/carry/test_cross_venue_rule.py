@@ -265,6 +265,20 @@ def test_an_entry_that_rests_is_reckoned_so():
     assert wish.edge.buy == pytest.approx(99.99)
 
 
+def test_a_restart_knows_entries_that_were_seen_or_not_and_rates():
+    rule = CrossVenueRule(PARAMS, {"A": LegFunding()})
+    now = warm(rule, "ABC")
+    rule.funding["A"].update(Decimal("0.0004"), now, now + 8 * 3_600 * SECOND)
+    held = pairs("ABC", AB={"coins": 2.0}, AC={"coins": -1.0})
+    rule.step(now, held, markets(A=0.0, B=0.002), STOCKS, OPEN)
+    again = CrossVenueRule(PARAMS, {"A": LegFunding(), "B": LegFunding()})
+    again.restore(json.loads(json.dumps(rule.to_dict())))
+    assert again.trades["AB"].entry == rule.trades["AB"].entry > 0.0
+    assert math.isnan(again.trades["AC"].entry)
+    assert again.trades["AC"].direction == -1
+    assert (again.funding["A"].rate, again.funding["B"].rate) == (0.0004, None)
+
+
 def test_it_goes_on_after_a_restart():
     rng = np.random.default_rng(7)
     story = [dict(zip("ABC", rng.normal(0.0, 0.002, 3), strict=True)) for _ in range(120)]
