@@ -1,4 +1,4 @@
-"""Two legs when things are told late or twice, after a crash, in small sizes, and when clocks are set back."""
+"""Two legs when things are told late or twice, after a crash, in small sizes, and if clocks are set back."""
 
 from __future__ import annotations
 
