@@ -42,7 +42,8 @@ class SlippageParams:
     noise
         First guess of the scatter of one observed cost [fraction].
     forgetting
-        What an observation counts after the next one [-]; 0.99 remembers about a hundred.
+        What an observation counts after the next one of weight 1 [-]; 0.99 remembers about a hundred. Others
+        fade by less: many looks at a book must not drown a few fills.
     huber
         Scatters from which on an observation counts as if it lay at that bound [-] (Huber 1964); 1.345 loses
         5 % where there are no outliers.
@@ -132,7 +133,8 @@ class Fit:
         error = min(max(error, -bound), bound)
         told = known.at(load) + error
         new = (weight, weight * load, weight * load * load, weight * told, weight * load * told)
-        self._sums = [params.forgetting * old + more for old, more in zip(self._sums, new, strict=True)]
+        fade = params.forgetting if weight == 1.0 else params.forgetting**weight
+        self._sums = [fade * old + more for old, more in zip(self._sums, new, strict=True)]
         gain = params.gain * min(weight, 1.0)
         self.loss += gain * (abs(error) - self.loss)
         self.scatter += gain * (_GAUSS * abs(error) - self.scatter)
@@ -239,10 +241,11 @@ class SlippageCurve:
         levels
             Price [quote currency] and size [base units] from the best on.
         weight
-            What each depth counts [-].
+            What they count together [-].
 
         """
-        return sum(self.observe(notional, cost, weight) for notional, cost in walk(mid, levels))
+        found = list(walk(mid, levels))
+        return sum(self.observe(notional, cost, weight / len(found)) for notional, cost in found)
 
     def _load(self, notional: float, shape: Shape) -> float:
         share = min(notional / self.params.unit, _MAX_SHARE)

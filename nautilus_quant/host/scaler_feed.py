@@ -36,7 +36,11 @@ _MINUTE = 60_000_000_000
 _ORDERS = 256
 """Orders on their way whose price at the start is remembered."""
 _LOOK = 0.05
-"""What a look at a quote counts, where a fill counts 1."""
+"""What a look at a quote or a book counts, where a fill counts 1."""
+_FRESH = 10_000_000_000
+"""How old a book may be [ns]."""
+_LEVELS = 20
+"""Of a side of a book that are looked at."""
 
 
 class CarryFeed:
@@ -151,8 +155,21 @@ class CarryFeed:
         if instrument is None or not mid > 0.0:
             return
         unit = self._valuer.unit(instrument, ts, mid)
-        size = min(quote.bid_size.as_double(), quote.ask_size.as_double())
-        self._scaler.markets[name].curve.observe(size * unit, 0.5 * (ask - bid) / mid, _LOOK)
+        if not self._look_at_book(name, quote.instrument_id, mid, unit, ts):
+            size = min(quote.bid_size.as_double(), quote.ask_size.as_double())
+            self._scaler.markets[name].curve.observe(size * unit, 0.5 * (ask - bid) / mid, _LOOK)
+
+    def _look_at_book(self, name: str, instrument_id: InstrumentId, mid: float, unit: float, ts: int) -> int:
+        """Learn from the book that somebody in the node has subscribed, if there is a fresh one."""
+        book = self._cache.order_book(instrument_id)
+        if book is None or abs(ts - book.ts_last) > _FRESH:
+            return 0
+        curve, worth = self._scaler.markets[name].curve, unit / mid
+        sides = (
+            [(level.price.as_double(), level.size() * worth) for level in levels[:_LEVELS]]
+            for levels in (book.bids(), book.asks())
+        )
+        return sum(curve.observe_book(mid, levels, 0.5 * _LOOK) for levels in sides)
 
     # -- own fills -----------------------------------------------------------------------------------
 

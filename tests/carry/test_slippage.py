@@ -62,7 +62,7 @@ def test_online_equals_batch(points):
     for load, cost in points:
         fit.observe(load, cost, 0.5)
     found = fit.estimate()
-    weights = 0.5 * 0.98 ** np.arange(len(points))[::-1]
+    weights = 0.5 * 0.98 ** (0.5 * np.arange(len(points))[::-1])
     x = np.array([[1.0, load] for load, _ in points])
     y = np.array([cost for _, cost in points])
     prior = fit.scatter**2 * np.diag([params.spread_error**-2, params.impact_error**-2])
@@ -128,6 +128,20 @@ def test_a_book_of_even_depth_is_linear():
     assert curve.shape is Shape.LINEAR
     # 20 levels of a tenth of a unit: twice a unit costs (1 + … + 20) / 20 = 10.5 basis points.
     assert curve.expected(2 * UNIT) == pytest.approx(0.00105, rel=0.1)
+
+
+def test_looks_at_a_book_do_not_drown_a_fill():
+    """Ten levels count as the one look they are: a hundred looks fade a fill as five fills would."""
+    params = SlippageParams(noise=0.0001)
+    levels = [(100.0 + 0.001 * (n + 1), 10.0) for n in range(10)]
+    once, often = SlippageCurve(params), SlippageCurve(params)
+    for curve in (once, often):
+        curve.observe(UNIT, 0.002)
+    for _ in range(100):
+        often.observe_book(100.0, levels, 0.05)
+    fade = often.fits[Shape.LINEAR].to_list()[0] - sum(0.99 ** (0.005 * n) for n in range(1_000)) * 0.005
+    assert fade == pytest.approx(0.99**5)
+    assert once.fits[Shape.LINEAR].to_list()[0] == 1.0
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 from nautilus_trader.common.actor import Actor
-from nautilus_trader.model.data import FundingRateUpdate, IndexPriceUpdate, MarkPriceUpdate
+from nautilus_trader.model.data import (
+    BookOrder,
+    FundingRateUpdate,
+    IndexPriceUpdate,
+    MarkPriceUpdate,
+    OrderBookDelta,
+)
+from nautilus_trader.model.enums import BookAction, OrderSide
 from nautilus_trader.model.objects import Price
 
 from nautilus_quant.carry.slippage import SlippageCurve
@@ -134,6 +141,35 @@ def test_the_spread_is_learnt_from_quotes_and_the_fee_from_the_instrument():
     assert desk.market.curve.seen == 40 * 6
     assert desk.market.fee == pytest.approx(0.0004)
     assert desk.desk.scaler.markets[SPOT.id.value].fee == pytest.approx(0.0008)  # type: ignore[union-attr]
+
+
+class Reader(Actor):
+    """Wants the book, so that there is one."""
+
+    def on_start(self) -> None:
+        self.subscribe_order_book_deltas(PERP.id)
+
+
+@pytest.mark.parametrize("late", [1, 20])
+def test_depth_is_learnt_from_a_book_somebody_subscribed_unless_it_is_old(late: int):
+    """Ten coins at each level of 1, 2 ... away: 50 coins cost 3 of 40 000, and 20 s later nobody knows."""
+    deltas: list[Any] = []
+    for n in range(40):
+        ts = START + (n + 1) * HOUR - late * SECOND
+        for level in range(1, 11):
+            for side, sign in ((OrderSide.BUY, -1), (OrderSide.SELL, 1)):
+                order = BookOrder(side, PERP.make_price(40_000 + sign * level), PERP.make_qty(10), 0)
+                deltas.append(OrderBookDelta(PERP.id, BookAction.UPDATE, order, 0, 0, ts, ts))
+    desk = Desk()
+    engine = build(quotes(FLAT) + deltas, (), [desk, Reader()])
+    engine.run()
+    engine.dispose()
+    depths = [(notional, cost) for notional, cost, weight in desk.observed if weight == pytest.approx(0.0025)]
+    assert (len(depths) > 0) is (late == 1)
+    if late == 1:
+        fifty = [cost for notional, cost in depths if notional == pytest.approx(50 * 40_000.0)]
+        assert fifty == pytest.approx([3.0 / 40_000.0] * len(fifty))
+        assert len(fifty) == 2 * 39
 
 
 def test_a_whole_order_is_learnt_from_against_the_price_before():
