@@ -19,7 +19,7 @@ START = 1_700_000_000 * SECOND
 QUOTES = 400
 LOOPS = 400
 BATCH = 20
-STREAM, STREAMS = 2_000, 10
+STREAM, STREAMS = 2_000, 15
 QUICK = "CPU time, the quickest tenth of batches"
 BUDGETS = {"policy": 2.0, "margin": 10.0, "liquidity": 20.0}
 
@@ -202,11 +202,13 @@ def anomaly(strategy: Any, detector: Any) -> Figure:
 
 
 def chain(gateway: Any, order: Any) -> Figure:
-    """Time intent and decision of one order through every gate: the steadiest of some streams of orders."""
+    """Time intent and decision of one order through every gate: the middle one of some streams of orders."""
     streams = [_stream(gateway, order) for _ in range(STREAMS)]
-    taken = min(streams, key=lambda stream: percentile(stream, 0.99))
+    streams.sort(key=lambda stream: percentile(stream, 0.99))
+    taken = streams[len(streams) // 2]
     note = f"CPU time, median {percentile(taken, 0.5):.1f} µs, {len(gateway.gates)} gates, "
-    note += f"{STREAM:,} orders back to back, the steadiest of {STREAMS} times"
+    least = percentile(streams[0], 0.99)
+    note += f"{STREAM:,} orders back to back, the middle of {STREAMS} streams, the steadiest {least:.1f} µs"
     name = "one order through every gate, steady stream, p99"
     return Figure(name, percentile(taken, 0.99), "µs", 50.0, note=note)
 
