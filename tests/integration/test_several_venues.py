@@ -58,7 +58,7 @@ def test_a_live_node_and_a_backtest_of_three_venues_hear_the_same(tmp_path, proj
     twin.write_text((BASE + BACKTEST).format(name="backtest", **period, **files))
     run("backtest", twin, project)
 
-    # From when everything is surely subscribed, on a busy machine too, to the last whole second before the end.
+    # From when all is surely subscribed, however busy the machine, to the last whole second before the end.
     times = [json.loads(line)["ts"] for line in (tmp_path / "live.jsonl").read_text().splitlines()]
     first, last = max((origin + 12) * S, (min(times) // S + 3) * S), (max(times) // S - 1) * S
     assert first < (origin + 25) * S, "the node took too long to start for what happens at its venues"
