@@ -298,3 +298,13 @@ def test_an_answer_does_not_depend_on_what_was_asked_before(events):
             quiet.put("BTC", mark)
         for now in (ts, ts, ts + 31 * SECOND, ts):
             assert repr(asked.price("BTC", now)) == repr(quiet.price("BTC", now))
+
+
+def test_what_came_while_there_was_one_source_is_what_the_next_is_compared_with() -> None:
+    """140 is the last of the bars, so that 200 is no jump by more than half; of 100 it would be one."""
+    book = MarkBook()
+    for n, price in enumerate((100.0, 140.0)):
+        assert book.put("BTC", Mark(price, n * SECOND, "bar"))
+    assert book.put("BTC", Mark(141.0, 2 * SECOND, "mid"))
+    assert book.put("BTC", Mark(200.0, 3 * SECOND, "bar"))
+    assert book.heard("BTC", "bar") == 3 * SECOND

@@ -147,6 +147,18 @@ def test_a_decision_is_counted_told_written_and_published(made):
     assert (told.outcome, told.asked, told.allowed, told.gate) == (SIZED_DOWN, "1", "0.4", "size")
 
 
+def test_what_passes_every_gate_whole_is_counted_once_for_each_and_for_none_that_came_later(made):
+    msgbus = made.kernel.msgbus
+    gateway = OrderGateway.join(msgbus, Valve(name="first"))
+    for _ in range(3):
+        gateway.decide(intent())
+    gateway.preview(intent())  # asked, and not sent
+    OrderGateway.join(msgbus, Valve(name="second"))
+    gateway.decide(intent())
+    assert gateway.counts == {"first": {ALLOW: 4}, "second": {ALLOW: 1}}
+    assert gateway.counts == {"first": {ALLOW: 4}, "second": {ALLOW: 1}}  # a look counts nothing
+
+
 def test_an_order_that_would_be_cut_is_denied_with_the_size_that_passes():
     script = run({2: buy}, Valve(Decimal("0.400")))
     [denied] = [e for e in script.events if isinstance(e, OrderDenied)]

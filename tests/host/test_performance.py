@@ -149,6 +149,7 @@ def test_a_position_from_before_brings_its_commissions():
     after = desk()
     after.position = before.position
     after.trips.adopt(before.position, 0)
+    after.trips.adopt(before.position, 0)  # by another who shares it
     assert after.trade(OrderSide.SELL, 1, 100.0, Money(0.0, BNB)) == pytest.approx((-6.0, 100.0))
 
 

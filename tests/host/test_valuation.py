@@ -14,6 +14,7 @@ from nautilus_trader.model.identifiers import TradeId
 from nautilus_trader.model.objects import Price, Quantity
 from nautilus_trader.test_kit.providers import TestInstrumentProvider
 
+from nautilus_quant.account.marks import MarkBook
 from nautilus_quant.host.kernel import KernelNotFoundError
 from nautilus_quant.host.valuation import Valuer
 from tests.host.live import LiveSystem, live_system
@@ -326,3 +327,46 @@ def test_the_short_way_to_the_equity_comes_to_the_same(live, valuer, kind):
     live.balance(client, USDT=9_000.7, BTC=0.1)
     compare()
     assert seen == [False, True, True, True, True, True, False]
+
+
+def bar_at(live: LiveSystem, value: float) -> None:
+    price, bar_type = Price(value, 1), BarType.from_str(f"{BTC.id}-1-MINUTE-LAST-EXTERNAL")
+    bar = Bar(bar_type, price, price, price, price, Quantity(1, 3), live.now, live.now)
+    live.kernel.msgbus.publish(f"data.bars.{bar_type}", bar)
+
+
+def mark_at(live: LiveSystem, value: float) -> None:
+    publish(live, "mark_prices", MarkPriceUpdate(BTC.id, Price(value, 1), live.now, live.now), BTC)
+
+
+@pytest.mark.parametrize(
+    "tell",
+    [
+        lambda live, value: live.quote(BTC, value, value),
+        lambda live, value: trade(live, BTC, value),
+        mark_at,
+        bar_at,
+    ],
+    ids=["quote", "trade", "mark", "bar"],
+)
+def test_nothing_that_comes_in_the_same_moment_is_missed_by_the_short_way(live, valuer, tell):
+    """It is worked out once for each moment: what comes after that, at the same time, counts, too."""
+    client = live.venue("BINANCE", BTC)
+    valuer.want_marks(BTC.id.value)
+    live.balance(client, USDT=10_000)
+    live.trade(client, BTC, BUY, "1", 30_000.0)
+    valuer.book = MarkBook()  # without whatever came before
+    tell(live, 30_000.0)
+    now = live.now
+
+    def equity() -> float:
+        short = valuer.fresh_equity(now)
+        assert short is not None
+        assert short[0] == valuer.value(now).equity
+        return short[0]
+
+    before = equity()
+    tell(live, 30_100.0)
+    assert equity() == before + 100.0
+    live.balance(client, USDT=9_000)
+    assert equity() == before + 100.0 - 1_000.0
